@@ -1,0 +1,1 @@
+"""Simulate a 12-hospital system, and run the real programs around it."""
