@@ -1,0 +1,3 @@
+"""Metrics, one ``MetricDef`` each, and all of them in ``ALL``."""
+
+from otel_clinical.semconv._generated.metrics import *  # noqa: F403
