@@ -1,0 +1,63 @@
+"""States and micro-batches as bytes: a checked header and plain arrays, never a pickle."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+_MAGIC: Final = b"OTCL"
+_HEAD: Final = 12  # magic, CRC-32 of the rest, length of the header
+_TYPES: Final = frozenset({"|u1", "<i8", "<u8", "<f8"})
+
+
+class CodecError(ValueError):
+    """Bytes that are damaged, or not of the kind and version asked for."""
+
+
+def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Return `meta` (JSON values; floats keep every bit) and `arrays` (1-D or 2-D) as bytes.
+
+    The same input gives the same bytes, so equal states can be compared as bytes.
+    """
+    shapes = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
+    header = json.dumps([kind, version, meta, shapes], sort_keys=True, separators=(",", ":")).encode()
+    body = header + b"".join(np.ascontiguousarray(array).tobytes() for array in arrays.values())
+    rest = len(header).to_bytes(4, "little") + body
+    return _MAGIC + zlib.crc32(rest).to_bytes(4, "little") + rest
+
+
+def unpack(data: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the (meta, arrays) that `pack` was given; the arrays may be written to.
+
+    Raises:
+        CodecError: Damaged bytes, or another kind or version.
+    """
+    if len(data) < _HEAD or data[:4] != _MAGIC:
+        raise CodecError(f"not a saved {kind}: {len(data)} bytes without the expected beginning")
+    if zlib.crc32(data[8:]) != int.from_bytes(data[4:8], "little"):
+        raise CodecError(f"saved {kind} is damaged: checksum does not match")
+    end = _HEAD + int.from_bytes(data[8:_HEAD], "little")
+    found_kind, found_version, meta, shapes = json.loads(data[_HEAD:end])
+    if (found_kind, found_version) != (kind, version):
+        raise CodecError(f"expected {kind} version {version}, found {found_kind} version {found_version}")
+    return meta, _arrays(data, end, shapes)
+
+
+def _arrays(data: bytes, start: int, shapes: list[tuple[str, str, list[int]]]) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    for name, kind, shape in shapes:
+        if kind not in _TYPES:
+            raise CodecError(f"array {name!r} has type {kind!r}; expected one of {', '.join(sorted(_TYPES))}")
+        dtype = np.dtype(kind)
+        size = int(np.prod(shape)) * dtype.itemsize
+        arrays[name] = np.frombuffer(data[start : start + size], dtype).reshape(shape).copy()
+        start += size
+    return arrays

@@ -1,0 +1,49 @@
+"""The pure kernel of the drift processor: explode, slots, detect.
+
+exploded = explode_logs(body, received, kernel.index)
+kernel.apply(exploded.batch)
+for transition in kernel.advance(): ...
+rows = kernel.evidence()
+"""
+
+from otel_clinical.drift._codec import CodecError
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel._explode import explode_logs, explode_traces
+from otel_clinical.drift.kernel._exploded import Exploded, Rejection
+from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
+from otel_clinical.drift.kernel._kernel import Kernel
+from otel_clinical.drift.kernel._rows import (
+    Applied,
+    CoverageRow,
+    DriftDetected,
+    DriftRow,
+    EvidenceRow,
+    TierChange,
+    Transition,
+)
+from otel_clinical.drift.kernel._tiers import decide_tier
+
+__all__ = [
+    "ABSENT",
+    "MICRO",
+    "RECORD",
+    "SEGMENTS",
+    "Applied",
+    "Batch",
+    "CodecError",
+    "CoverageRow",
+    "DriftDetected",
+    "DriftRow",
+    "EvidenceRow",
+    "Exploded",
+    "Kernel",
+    "Kind",
+    "ModelIndex",
+    "PolicyIndex",
+    "Rejection",
+    "TierChange",
+    "Transition",
+    "decide_tier",
+    "explode_logs",
+    "explode_traces",
+]

@@ -1,0 +1,128 @@
+"""The micro-batch: what is left of a request when only numbers and declared words are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.semconv.enums import SegmentName
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SEGMENTS: Final = tuple(SegmentName)
+"""Order of the columns of `segments`."""
+ABSENT: Final = -1
+"""A score that was not given."""
+MICRO: Final = 1_000_000
+"""Scores are integers in millionths, times integers in microseconds: sums are exact in any order."""
+
+
+class Kind(IntEnum):
+    """What a record is."""
+
+    INFERENCE = 1
+    OUTCOME = 2
+    REVIEW = 3
+    CHANGE = 4
+
+
+RECORD: Final = np.dtype(
+    [
+        ("kind", "<u1"),
+        ("eligible", "<u1"),  # 1: the inference is expected to get an outcome
+        ("model", "<u2"),
+        ("version", "<u2"),
+        ("segments", "<u2", (len(SEGMENTS),)),
+        ("activation", "<i4"),
+        ("score", "<i4"),
+        ("confidence", "<i4"),
+        ("quality", "<i4"),
+        ("time", "<i8"),  # of the record itself: start of the inference, or when the event was recorded
+        ("inferred", "<i8"),  # start of the inference it is about
+        ("event", "<u8"),  # hash of span id or event id
+        ("inference", "<u8"),  # hash of the inference id
+    ]
+)
+"""One row. Words are positions in `Batch.words`; position 0 is the empty word and means absent."""
+
+_KIND, _VERSION = "batch", 1
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records of one request, columnar.
+
+    Attributes:
+        rows: One-dimensional array of `RECORD`.
+        words: Models, versions and segment values that the rows point into; `words[0]` is empty.
+    """
+
+    rows: NDArray[np.void]
+    words: tuple[str, ...] = ("",)
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self.rows)
+
+    @classmethod
+    def empty(cls) -> Batch:
+        """Return a batch without records."""
+        return cls(np.zeros(0, RECORD))
+
+    @classmethod
+    def concat(cls, batches: Sequence[Batch]) -> Batch:
+        """Return one batch with the records of all `batches`, in their order."""
+        words: dict[str, int] = {"": 0}
+        parts = [np.zeros(0, RECORD)]
+        for batch in batches:
+            table = np.array([words.setdefault(word, len(words)) for word in batch.words], "<u2")
+            parts.append(translate(batch.rows, table))
+        return cls(np.concatenate(parts), tuple(words))
+
+    def take(self, chosen: NDArray[np.intp] | Sequence[int]) -> Batch:
+        """Return the records at the positions `chosen`, in that order, repeats included."""
+        return Batch(self.rows[np.asarray(chosen, np.intp)], self.words)
+
+    def to_bytes(self) -> bytes:
+        """Return the journal form: versioned, with a checksum, never a pickle."""
+        return pack(_KIND, _VERSION, {"words": list(self.words)}, {"rows": self.rows.view(np.uint8)})
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Batch:
+        """Return the batch that `to_bytes` wrote.
+
+        Raises:
+            CodecError: `data` is damaged, or of another kind or version.
+        """
+        meta, arrays = unpack(data, _KIND, _VERSION)
+        words = tuple(str(word) for word in meta["words"])
+        return cls(checked(arrays["rows"], len(words)), words)
+
+
+def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.void]:
+    """Return a copy of `rows` with every word position `p` replaced by `table[p]`."""
+    moved = rows.copy()
+    for column in ("model", "version", "segments"):
+        moved[column] = table[rows[column]]
+    return moved
+
+
+def checked(raw: NDArray[np.uint8], words: int) -> NDArray[np.void]:
+    """Return `raw` bytes as rows.
+
+    Raises:
+        ValueError: They are not whole rows, or point past the `words`.
+    """
+    if raw.size % RECORD.itemsize:
+        raise ValueError(f"{raw.size} bytes are not whole records of {RECORD.itemsize} bytes")
+    rows = raw.view(RECORD)
+    if len(rows) and max(int(rows[c].max()) for c in ("model", "version", "segments")) >= words:
+        raise ValueError(f"a record points past the {words} words of its batch")
+    return rows

@@ -1,0 +1,52 @@
+"""The declared words: what a record may name, taken from the policy once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_clinical.policy import Policy
+
+
+@dataclass(frozen=True)
+class ModelIndex:
+    """The declared words of one model.
+
+    Attributes:
+        versions: Declared versions.
+        segments: Declared values by segment name.
+        maturity: Seconds after which an inference's outcome counts.
+    """
+
+    versions: frozenset[str]
+    segments: Mapping[str, frozenset[str]]
+    maturity: float
+
+
+@dataclass(frozen=True)
+class PolicyIndex:
+    """What `explode_traces` and `explode_logs` need of a policy.
+
+    Attributes:
+        models: By model name.
+        retention: Seconds after which a record is too old to be used.
+    """
+
+    models: Mapping[str, ModelIndex]
+    retention: float
+
+    @classmethod
+    def of(cls, policy: Policy) -> PolicyIndex:
+        """Return the index of a policy."""
+        models = {
+            name: ModelIndex(
+                frozenset(model.versions),
+                {str(segment): frozenset(values) for segment, values in model.segments.items()},
+                model.labels.maturity,
+            )
+            for name, model in policy.models.items()
+        }
+        return cls(models, policy.drift.retention)

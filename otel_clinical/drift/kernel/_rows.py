@@ -1,0 +1,138 @@
+"""What comes out of the kernel: evidence, drift, coverage, and the moments at which they changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_clinical.semconv.enums import DriftDetector, EscalationLevel, ProcessorSignal
+
+
+@dataclass(frozen=True)
+class EvidenceRow:
+    """What is known about one stream of outcomes of the newest activation of a version.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        activation: Ordinal of the activation that served the inferences.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        labels: Outcomes fed since the activation began.
+        samples: Outcomes since the estimated change point; 0 while there is none.
+        drop: Drop since the change point, standardised to the baseline mix, in the policy's kind; 0 while there
+            is none. Negative is better than the baseline.
+        performance: Mean score over the display window; None without outcomes in it.
+        performance_samples: Outcomes in the display window.
+        baseline: The frozen reference performance.
+        change_point: Unix seconds of the first inference after the estimated change; None while there is none.
+        evidence: By tier, 1 or more means proved. Latched: once at 1 it never falls below 1 again.
+        current: By tier, the value without the latch.
+        latched: By tier, whether it has ever reached 1.
+        updated: Event time (Unix seconds) up to which outcomes were fed; None before the first.
+    """
+
+    model: str
+    version: str
+    activation: int
+    segment: str
+    value: str
+    labels: int
+    samples: int
+    drop: float
+    performance: float | None
+    performance_samples: int
+    baseline: float
+    change_point: float | None
+    evidence: Mapping[EscalationLevel, float]
+    current: Mapping[EscalationLevel, float]
+    latched: Mapping[EscalationLevel, bool]
+    updated: float | None
+
+
+@dataclass(frozen=True)
+class DriftRow:
+    """What one detector says about one signal.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        signal: `performance`, `confidence`, `input_quality` or `segment_mix`.
+        detector: Which detector.
+        active: Whether a detection is more recent than the policy's `drift_hold`, in event time.
+        score: Standard deviations between the recent mean and the baseline (ADWIN); log10 of the evidence over
+            its threshold (e-detector).
+        detections: Since the activation began.
+        detected: Event time of the newest detection, Unix seconds; None before the first.
+    """
+
+    model: str
+    version: str
+    segment: str
+    value: str
+    signal: str
+    detector: DriftDetector
+    active: bool
+    score: float
+    detections: int
+    detected: float | None
+
+
+@dataclass(frozen=True)
+class CoverageRow:
+    """How many of the inferences that are old enough have an outcome.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        coverage: Mature outcomes per eligible inference of the same cohorts, 0 to 1; None without eligible ones.
+        eligible: Completed inferences of the cohorts that matured within the display window.
+        labelled: Outcomes of the same cohorts.
+    """
+
+    model: str
+    version: str
+    coverage: float | None
+    eligible: int
+    labelled: int
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What applying a batch did.
+
+    Attributes:
+        events: Records used, by signal.
+        late: Records whose slot was already closed. Late outcomes are fed at the watermark; others are not used.
+        duplicates: Records seen before, including those found while closing slots since the previous batch.
+    """
+
+    events: Mapping[ProcessorSignal, int]
+    late: int
+    duplicates: int
+
+
+@dataclass(frozen=True)
+class TierChange:
+    """A stream moved to another tier when the slot that ended at `at` (event time, Unix seconds) was closed."""
+
+    at: float
+    level: EscalationLevel
+    previous: EscalationLevel
+    row: EvidenceRow
+
+
+@dataclass(frozen=True)
+class DriftDetected:
+    """A detector fired when the slot that ended at `at` (event time, Unix seconds) was closed."""
+
+    at: float
+    row: DriftRow
+
+
+Transition = TierChange | DriftDetected
