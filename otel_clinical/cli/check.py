@@ -1,0 +1,58 @@
+"""`otel-clinical check`: say everything that is wrong with a policy file."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from otel_clinical.policy import Policy, PolicyProblem
+
+
+@click.command("check")
+@click.argument("policies", nargs=-1, required=True, type=click.Path(dir_okay=False))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document instead of text.")
+@click.option("--no-baselines", is_flag=True, help="Do not open the baseline files.")
+def command(policies: tuple[str, ...], as_json: bool, no_baselines: bool) -> None:  # noqa: FBT001  -- click's own flags
+    """Check POLICIES and print every problem as `file:line: key: problem; allowed: …`.
+
+    Exits with 0 when all are fit for use, with 1 when any is not.
+    """
+    from otel_clinical.policy import PolicyErrors, load_policy
+
+    results: list[tuple[str, Policy | None, tuple[PolicyProblem, ...]]] = []
+    for path in policies:
+        try:
+            results.append((path, load_policy(path, baselines=not no_baselines), ()))
+        except PolicyErrors as errors:
+            results.append((path, None, errors.problems))
+    if as_json:
+        documents = [_document(*result) for result in results]
+        click.echo(json.dumps(documents[0] if len(documents) == 1 else documents, indent=2))
+    else:
+        for result in results:
+            _print(*result)
+    if any(problems for _, _, problems in results):
+        raise click.exceptions.Exit(1)
+
+
+def _document(path: str, policy: Policy | None, problems: tuple[PolicyProblem, ...]) -> dict[str, object]:
+    return {
+        "file": path,
+        "ok": not problems,
+        "hash": None if policy is None else policy.hash,
+        "problems": [problem.as_dict() for problem in problems],
+    }
+
+
+def _print(path: str, policy: Policy | None, problems: tuple[PolicyProblem, ...]) -> None:
+    for problem in problems:
+        click.echo(str(problem))
+    if policy is None:
+        count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
+        click.echo(f"{path}: {count}", err=True)
+        return
+    models = ", ".join(policy.models)
+    click.echo(f"{path}: ok; models: {models}; {policy.hash}")

@@ -1,0 +1,75 @@
+"""What a hospital decided about its models: one file, checked in full, read by every part that acts."""
+
+from otel_clinical.policy._baseline import ALL, Baseline, Cell, Spread
+from otel_clinical.policy._baseline_builder import BaselineBuilder
+from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._checks import TIERS
+from otel_clinical.policy._export import json_schema
+from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
+from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
+from otel_clinical.policy._quantities import (
+    Budget,
+    duration_text,
+    parse_budget,
+    parse_duration,
+    parse_percent,
+)
+from otel_clinical.policy._schema import (
+    BaselineFile,
+    Confidence,
+    Drift,
+    FileTarget,
+    Fleet,
+    Hold,
+    InputQuality,
+    Labels,
+    Limits,
+    Metric,
+    ModelPolicy,
+    Overrides,
+    Policy,
+    Rollback,
+    Silence,
+    Tier,
+    Verify,
+)
+
+__all__ = [
+    "ALL",
+    "TIERS",
+    "Baseline",
+    "BaselineBuilder",
+    "BaselineError",
+    "BaselineFile",
+    "Budget",
+    "Cell",
+    "Confidence",
+    "Drift",
+    "FileTarget",
+    "Fleet",
+    "Hold",
+    "InputQuality",
+    "Labels",
+    "Limits",
+    "Metric",
+    "ModelPolicy",
+    "Overrides",
+    "Policy",
+    "PolicyErrors",
+    "PolicyProblem",
+    "Rollback",
+    "Silence",
+    "Spread",
+    "Tier",
+    "Verify",
+    "duration_text",
+    "json_schema",
+    "load_baseline",
+    "load_policy",
+    "parse_baseline",
+    "parse_budget",
+    "parse_duration",
+    "parse_percent",
+    "parse_policy",
+    "policy_problems",
+]

@@ -1,0 +1,139 @@
+"""Count outcomes into a baseline."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
+from otel_clinical.semconv import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_clinical.policy._schema import ModelPolicy
+
+_BINS = 20
+
+
+class BaselineBuilder:
+    """Add scored outcomes one at a time; the order does not matter.
+
+    `segments` are the declared values: others become `_OTHER`, segments not named are left out.
+
+    >>> builder = BaselineBuilder("coding", segments={"payer": ("medicaid", "medicare")})
+    >>> for score in (1.0, 1.0, 0.0, 1.0):
+    ...     builder.add({"payer": "medicaid"}, score, confidence=0.8)
+    >>> builder.build().n("payer", "medicaid")
+    4
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        segments: Mapping[str, tuple[str, ...]],
+        standardise_by: str | None = None,
+        version: str | None = None,
+        metric: str = "accuracy",
+    ) -> None:
+        self._head = (model, version, metric)
+        self._declared = {str(name): frozenset(values) for name, values in segments.items()}
+        self._standardise_by = standardise_by
+        self._cells: dict[CellKey, list[float]] = {}
+        self._signals: dict[str, list[float]] = {"confidence": [0, 0.0, 0.0], "quality": [0, 0.0, 0.0]}
+        self._counts = [0.0] * _BINS
+        self._sums = [0.0] * _BINS
+        self._times = (math.inf, -math.inf)
+
+    @classmethod
+    def for_model(cls, name: str, model: ModelPolicy, version: str | None = None) -> BaselineBuilder:
+        """Return a builder with the segments, strata and metric that the policy declares for a model."""
+        return cls(
+            name,
+            segments={segment.value: values for segment, values in model.segments.items()},
+            standardise_by=None if model.standardise_by is None else model.standardise_by.value,
+            version=version,
+            metric=model.metric.name,
+        )
+
+    def add(
+        self,
+        segments: Mapping[str, str],
+        score: float,
+        *,
+        confidence: float | None = None,
+        quality: float | None = None,
+        at: float | None = None,
+    ) -> None:
+        """Count one outcome: `score` in [0, 1], 1 = right; `at` is its event time in unix seconds.
+
+        Raises:
+            ValueError: a number is not finite or outside [0, 1].
+        """
+        _check_unit("score", score)
+        stratum = self._value(self._standardise_by, segments) if self._standardise_by else ALL
+        self._count((ALL, ALL, stratum), score)
+        for name in self._declared:
+            self._count((name, self._value(name, segments), stratum), score)
+        if confidence is not None:
+            self._signal("confidence", confidence)
+            place = min(int(confidence * _BINS), _BINS - 1)
+            self._counts[place] += 1
+            self._sums[place] += score
+        if quality is not None:
+            self._signal("quality", quality)
+        if at is not None:
+            self._times = (min(self._times[0], at), max(self._times[1], at))
+
+    def build(self, created_at: float = 0.0) -> Baseline:
+        """Return the frozen baseline; raise `ValueError` when nothing was added."""
+        if not self._cells:
+            raise ValueError("a baseline needs at least one outcome; none was added")
+        model, version, metric = self._head
+        since, until = self._times if self._times[0] <= self._times[1] else (0.0, 0.0)
+        return Baseline(
+            model=model,
+            version=version,
+            metric=metric,
+            cells={key: Cell(int(n), total) for key, (n, total) in self._cells.items()},
+            created_at=created_at,
+            since=since,
+            until=until,
+            confidence=self._spread("confidence"),
+            quality=self._spread("quality"),
+            reference=self._reference(),
+        )
+
+    def _value(self, name: str, segments: Mapping[str, str]) -> str:
+        value = segments.get(name, OTHER)
+        return value if value in self._declared.get(name, frozenset()) else OTHER
+
+    def _count(self, key: CellKey, score: float) -> None:
+        cell = self._cells.setdefault(key, [0, 0.0])
+        cell[0] += 1
+        cell[1] += score
+
+    def _signal(self, name: str, value: float) -> None:
+        _check_unit(name, value)
+        state = self._signals[name]
+        # Welford: exact enough for 1e9 values of equal size, where a sum of squares is not.
+        state[0] += 1
+        delta = value - state[1]
+        state[1] += delta / state[0]
+        state[2] += delta * (value - state[1])
+
+    def _spread(self, name: str) -> Spread | None:
+        n, mean, squares = self._signals[name]
+        return Spread(mean, math.sqrt(squares / (n - 1))) if n > 1 else None
+
+    def _reference(self) -> dict[str, dict[str, list[float]]]:
+        if not sum(self._counts):
+            return {}
+        edges = [i / _BINS for i in range(_BINS + 1)]
+        return {"confidence": {"edges": edges, "counts": list(self._counts), "sums": list(self._sums)}}
+
+
+def _check_unit(name: str, value: float) -> None:
+    if not (math.isfinite(value) and 0.0 <= value <= 1.0):
+        raise ValueError(f"{name} is {value!r}, expected a number from 0 to 1")

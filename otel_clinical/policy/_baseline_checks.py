@@ -1,0 +1,109 @@
+"""Hold a policy against the baseline files that it names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otel_clinical.policy._baseline_file import BaselineError, load_baseline
+from otel_clinical.policy._lenient import Unusable
+from otel_clinical.semconv import AGGREGATE, OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from otel_clinical.policy._baseline import Baseline
+    from otel_clinical.policy._schema import ModelPolicy, Policy
+    from otel_clinical.policy._source import Source
+
+Finding = tuple[tuple[str | int, ...], str, str]
+
+
+def check_baselines(policy: Policy, source: Source, folder: Path) -> None:
+    """Add to `source` what is wrong between `policy`, which may have holes, and its baseline files."""
+    try:
+        models = list(policy.models.items())
+    except Unusable:
+        return
+    for name, model in models:
+        baseline = _read(name, model, source, folder)
+        if baseline is None:
+            continue
+        for rule in _RULES:
+            try:
+                for path, problem, allowed in rule(name, model, baseline):
+                    source.report(("models", name, *path), problem, allowed)
+            except Unusable:
+                continue
+
+
+def _read(name: str, model: ModelPolicy, source: Source, folder: Path) -> Baseline | None:
+    try:
+        file = folder / model.baseline.file
+        return load_baseline(file)
+    except Unusable:
+        return None
+    except BaselineError as error:
+        # The path as the author wrote it: an absolute one would differ from machine to machine.
+        reason = str(error).removeprefix(f"{file}: ")
+        problem = f'"{model.baseline.file}": {reason}'
+        hint = "a file made by BaselineBuilder or `otel-clinical baseline`"
+        source.report(("models", name, "baseline", "file"), problem, hint)
+        return None
+
+
+def _same_model(name: str, _model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    if baseline.model != name:
+        yield ("baseline", "file"), f'is the baseline of model "{baseline.model}"', f"a baseline of {name}"
+
+
+def _same_metric(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    wanted = model.metric.name
+    if baseline.metric != wanted:
+        yield ("baseline", "file"), f'measures "{baseline.metric}"', f"a baseline of {wanted}"
+
+
+def _same_hash(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    pinned = model.baseline.hash
+    if pinned is not None and pinned != baseline.hash:
+        problem = f"the file has {baseline.hash[:19]}…, the policy pins {pinned[:19]}…"
+        yield ("baseline", "hash"), problem, f"{baseline.hash}, once the change is reviewed"
+
+
+def _covers_segments(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    for segment, values in model.segments.items():
+        try:
+            missing = [value for value in values if not baseline.n(segment.value, value)]
+        except Unusable:
+            continue
+        if missing:
+            yield (
+                ("segments", segment.value),
+                f"the baseline holds no outcome of {', '.join(missing)}",
+                "values that the baseline has seen; others become _OTHER",
+            )
+
+
+def _covers_strata(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    stratified = baseline.strata != (AGGREGATE,)
+    if model.standardise_by is None and stratified:
+        problem = "is split into strata, but standardise_by is not set"
+        yield ("baseline", "file"), problem, "a baseline without strata"
+    if model.standardise_by is not None and not stratified:
+        problem = f"has no strata, but standardise_by is {model.standardise_by.value}"
+        yield ("baseline", "file"), problem, f"a baseline with strata by {model.standardise_by.value}"
+    if model.standardise_by is not None and stratified:
+        known = {*model.segments.get(model.standardise_by, ()), OTHER}
+        foreign = sorted(set(baseline.strata) - known)
+        if foreign:
+            problem = f"has strata {', '.join(foreign)} that {model.standardise_by.value} does not declare"
+            yield ("baseline", "file"), problem, ", ".join(sorted(known))
+
+
+_RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = (
+    _same_model,
+    _same_metric,
+    _same_hash,
+    _covers_segments,
+    _covers_strata,
+)

@@ -1,0 +1,106 @@
+"""Words a policy may contain: names that become metric labels, segment values and file paths."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+from otel_clinical.policy._quantities import mistake
+from otel_clinical.semconv import AGGREGATE, OTHER
+
+RESERVED_VALUES = {AGGREGATE: "the aggregate over every value", OTHER: "every value that is not declared"}
+"""Segment values that mean something else."""
+NAME_ALLOWED = "a lower-case letter, then up to 62 lower-case letters, digits, _ . or -"
+VERSION_ALLOWED = 'text in quotes such as "7" or "2026.1", up to 64 characters without spaces'
+VALUE_ALLOWED = "text of up to 64 printable characters without quotes, backslashes or braces"
+METRIC_ALLOWED = "a lower-case letter, then lower-case letters, digits or _"
+
+_NAME = re.compile(r"[a-z][a-z0-9_.\-]{0,62}")
+_METRIC = re.compile(r"[a-z][a-z0-9_]{0,62}")
+_VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+:@/\-]{0,63}")
+_VALUE = re.compile(r"[^\s\"'`\\{}$][^\"'`\\{}$\r\n\t]{0,63}")
+
+
+def text(value: object) -> str:
+    """Return text; a number or boolean that YAML made of unquoted text is a mistake."""
+    if isinstance(value, str):
+        return value
+    kind = {bool: "a boolean", int: "a number", float: "a number", type(None): "nothing"}.get(type(value))
+    if kind is None:
+        raise mistake(f"a {'mapping' if isinstance(value, dict) else 'list'} where text belongs", "text")
+    # `unquoted` asks the loader to show what was typed, which YAML has already turned into something else.
+    raise mistake(f"unquoted text that YAML reads as {kind}", "unquoted")
+
+
+def model_name(value: object) -> str:
+    """Return a model name that is safe as metric label, file name and URL part."""
+    return _matching(_NAME, text(value), "a model name", NAME_ALLOWED)
+
+
+def metric_name(value: object) -> str:
+    """Return a performance metric's name."""
+    return _matching(_METRIC, text(value), "a metric name", METRIC_ALLOWED)
+
+
+def version(value: object) -> str:
+    """Return a model version."""
+    return _matching(_VERSION, text(value), "a version", VERSION_ALLOWED)
+
+
+def segment_value(value: object) -> str:
+    """Return a declared segment value; `_OTHER` and `all` are taken."""
+    word = text(value)
+    if word in RESERVED_VALUES:
+        raise mistake(f'"{word}" is reserved for {RESERVED_VALUES[word]}', "another word")
+    if word != word.strip() or not word.isprintable():
+        raise mistake(f"{word!r} has spaces around it or unprintable characters", VALUE_ALLOWED)
+    return _matching(_VALUE, word, "a segment value", VALUE_ALLOWED)
+
+
+def web_address(value: object) -> str:
+    """Return an http(s) address without trailing slash."""
+    word = text(value)
+    try:
+        parts = urlsplit(word)
+        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and not parts.username
+    except ValueError:
+        fine = False
+    if not fine or any(c.isspace() for c in word):
+        raise mistake(f'"{word}" is not a web address', "https://HOST/PATH without user or password")
+    return word.rstrip("/")
+
+
+def file_path(value: object) -> Path:
+    """Return a path of a file, as written."""
+    word = text(value)
+    if not word.strip() or "\0" in word or word.endswith("/"):
+        raise mistake(f'"{word}" does not name a file', "a file path, absolute or relative to the policy file")
+    return Path(word)
+
+
+def team(value: object) -> str:
+    """Return the owner that alerts are routed to."""
+    return _matching(re.compile(r"[\w][\w .@\-]{0,63}"), text(value), "an owner", "a team name of up to 64 letters")
+
+
+def _matching(pattern: re.Pattern[str], word: str, what: str, allowed: str) -> str:
+    if not pattern.fullmatch(word):
+        raise mistake(f'"{word}" is not {what}', allowed)
+    return word
+
+
+def _schema(pattern: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{pattern}$"})
+
+
+ModelName = Annotated[str, BeforeValidator(model_name), _schema(_NAME.pattern)]
+MetricName = Annotated[str, BeforeValidator(metric_name), _schema(_METRIC.pattern)]
+Version = Annotated[str, BeforeValidator(version), _schema(_VERSION.pattern)]
+SegmentValue = Annotated[str, BeforeValidator(segment_value), _schema(_VALUE.pattern)]
+WebAddress = Annotated[str, BeforeValidator(web_address), WithJsonSchema({"type": "string", "format": "uri"})]
+FilePath = Annotated[Path, BeforeValidator(file_path), WithJsonSchema({"type": "string", "minLength": 1})]
+Team = Annotated[str, BeforeValidator(team), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]

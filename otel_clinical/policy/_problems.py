@@ -1,0 +1,77 @@
+"""What is wrong with a policy file, where, and what would be right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and list positions from the top."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class PolicyProblem:
+    """One mistake: `file:line: key: problem; allowed: …`.
+
+    `line` counts from 1; 0 means that the problem belongs to no line. `key` is the dotted path of the value,
+    with list positions in brackets; it is empty for a problem of the whole file.
+    """
+
+    file: str
+    line: int
+    key: str
+    problem: str
+    allowed: str = ""
+
+    def __str__(self) -> str:
+        where = f"{self.file}:{self.line}" if self.line else self.file
+        key = f" {self.key}:" if self.key else ""
+        allowed = f"; allowed: {self.allowed}" if self.allowed else ""
+        return f"{where}:{key} {self.problem}{allowed}"
+
+    def as_dict(self) -> dict[str, str | int]:
+        """Return the problem as JSON-ready values."""
+        return {
+            "file": self.file,
+            "line": self.line,
+            "key": self.key,
+            "problem": self.problem,
+            "allowed": self.allowed,
+        }
+
+
+class PolicyErrors(Exception):  # noqa: N818  -- one exception that carries every error of the file
+    """A policy file has mistakes; `problems` holds all of them, in file order."""
+
+    def __init__(self, problems: Iterable[PolicyProblem]) -> None:
+        self.problems: tuple[PolicyProblem, ...] = tuple(sorted(set(problems)))
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def dotted(path: Sequence[str | int]) -> str:
+    """Write a path as people do.
+
+    >>> dotted(("models", "coding", "segments", "payer", 2))
+    'models.coding.segments.payer[2]'
+    """
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return `, did you mean "x"?` for the closest known word, or nothing.
+
+    >>> did_you_mean("pyer", ["payer", "site"])
+    ', did you mean "payer"?'
+    """
+    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    return f', did you mean "{close[0]}"?' if close else ""

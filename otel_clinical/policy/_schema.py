@@ -1,0 +1,217 @@
+"""The policy file as types: what a hospital decides, once, for every part that acts on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+from otel_clinical.policy._names import (
+    FilePath,
+    MetricName,
+    ModelName,
+    SegmentValue,
+    Team,
+    Version,
+    WebAddress,
+)
+from otel_clinical.policy._quantities import SECONDS, Duration, FalseAlarms, Percent
+from otel_clinical.semconv.enums import EscalationLevel, RoutingLevel, SegmentName, UseCase
+
+_MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
+
+Tolerated = Literal[RoutingLevel.ASSISTED, RoutingLevel.MANUAL]
+Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the policy: unknown keys are mistakes, values never change."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Fleet(Section):
+    """Who runs the models, and where the pages that alerts link to live."""
+
+    name: ModelName = Field(description="Name of the hospital or health system, as metric label.")
+    runbooks: WebAddress = Field(description="Address in front of every runbook's file name.")
+    dashboards: WebAddress = Field(description="Address in front of every dashboard's id.")
+
+
+class Drift(Section):
+    """How the drift processor slices time."""
+
+    slot: PositiveDuration = Field(default=30.0, description="Event-time slot that is closed as a whole.")
+    lateness: Duration = Field(default=120.0, description="How much later than its neighbours a record may arrive.")
+    window: PositiveDuration = Field(default=_DAY, description="Display window of the recent performance.")
+    retention: PositiveDuration = Field(default=90 * _DAY, description="How long duplicates and receipts are known.")
+    drift_hold: Duration = Field(default=_HOUR, description="How long a drift detection is shown as recent.")
+
+
+class Metric(Section):
+    """The performance that the tiers guard; higher is better."""
+
+    name: MetricName = Field(default="accuracy", description="Name of the metric, mean of a score in 0 to 1.")
+    drop: Literal["relative", "points"] = Field(
+        default="relative", description="relative: (baseline - now) / baseline; points: baseline - now."
+    )
+
+
+class Labels(Section):
+    """How the truth arrives."""
+
+    maturity: Duration = Field(description="Age at which an inference's outcome counts, early or not.")
+    per_day: Positive = Field(description="Expected outcomes per day of this model, over all sites.")
+    minimum_coverage: Percent = Field(default=0.8, description="Share of mature inferences that must have a label.")
+
+
+class BaselineFile(Section):
+    """Where the frozen reference performance is."""
+
+    file: FilePath = Field(description="JSON file, relative to the policy file.")
+    hash: str | None = Field(
+        default=None,
+        pattern=r"^sha256:[0-9a-f]{64}$",
+        description="Pin: the baseline must have exactly this hash.",
+    )
+
+
+class Tier(Section):
+    """One escalation level: how much worse, how sure, on how many labels."""
+
+    drop: Annotated[Percent, Field(gt=0, lt=1)] = Field(description="Estimated drop that reaches the tier.")
+    guard: Annotated[Percent, Field(lt=1)] = Field(
+        description="Drop that is tolerated for ever; the evidence refutes it."
+    )
+    minimum_labels: Positive = Field(description="Labels since the change point below which nothing fires.")
+    false_alarms: FalseAlarms = Field(description="Accepted false alarms of the whole fleet of this model.")
+
+
+class Hold(Section):
+    """How Prometheus holds the tier alerts."""
+
+    for_: Duration = Field(default=0.0, alias="for", description="Prometheus `for`.")
+    keep_firing: Duration = Field(default=15 * _MINUTE, description="Prometheus `keep_firing_for`.")
+
+
+class Confidence(Section):
+    """When the model should rather abstain."""
+
+    refuse_below: Percent = Field(default=0.0, description="Confidence below which the result is withheld.")
+
+
+class InputQuality(Section):
+    """When the records of one source are too poor to be used unattended."""
+
+    minimum: Percent = Field(default=0.7, description="Score below which a record is low.")
+    maximum_low_share: Annotated[Percent, Field(gt=0)] = Field(default=0.2, description="Share of low records allowed.")
+    minimum_records: Positive = Field(default=50, description="Records in the window below which nothing fires.")
+    window: PositiveDuration = Field(default=_HOUR, description="Window of the share.")
+    on_breach: Tolerated = Field(default=RoutingLevel.ASSISTED, description="Route of the source while it is low.")
+    by: SegmentName = Field(default=SegmentName.SOURCE_SYSTEM, description="Declared segment that names the source.")
+
+
+class Overrides(Section):
+    """When clinicians correct the model too often."""
+
+    maximum_ratio: Annotated[Percent, Field(gt=0)] = Field(default=0.3, description="Overrides per review allowed.")
+    minimum_reviews: Positive = Field(default=100, description="Reviews in the window below which nothing fires.")
+    window: PositiveDuration = Field(default=_DAY, description="Window of the ratio.")
+
+
+class Silence(Section):
+    """How long nothing may be heard before the monitor calls itself blind."""
+
+    inferences: PositiveDuration = Field(default=15 * _MINUTE, description="Longest gap between inferences.")
+    outcomes: PositiveDuration = Field(default=_DAY, description="Longest gap between outcomes.")
+
+
+class FileTarget(Section):
+    """A release pointer in a file that `ModelRouter` reads."""
+
+    kind: Literal["file"] = Field(description="What is switched.")
+    path: FilePath = Field(description="The pointer, absolute or relative to the policy file.")
+
+
+class Verify(Section):
+    """What proves that a rollback helped."""
+
+    within: PositiveDuration = Field(default=_HOUR, description="Time in which recovery must be seen.")
+    minimum_labels: Positive = Field(default=50, description="Labels of the restored version that are needed.")
+    recover_within: Percent = Field(default=0.05, description="Distance to the baseline that counts as recovered.")
+
+
+class Limits(Section):
+    """How often the machine may act before only people may."""
+
+    per_day: Positive = Field(default=1, description="Automatic actions per 24 h.")
+    per_30_days: Positive = Field(default=3, description="Automatic actions per 30 days.")
+
+
+class Rollback(Section):
+    """What the controller may do when tier 3 is proved."""
+
+    mode: Literal["observe", "recommend", "enforce"] = Field(default="observe", description="How far it may go.")
+    target: FileTarget = Field(description="What it switches.")
+    attribution_window: PositiveDuration = Field(
+        default=14 * _DAY, description="A change within this time after an activation is charged to the version."
+    )
+    on_environment: Tolerated = Field(
+        default=RoutingLevel.ASSISTED, description="Route when the old version would suffer as well."
+    )
+    verify: Verify = Field(default=Verify(), description="Required, written out, in mode enforce.")
+    limits: Limits = Field(default=Limits())
+    maximum_alert_age: PositiveDuration = Field(default=15 * _MINUTE, description="Older alerts are stale.")
+
+
+SegmentValues = Annotated[tuple[SegmentValue, ...], Field(min_length=1, max_length=200)]
+
+
+class ModelPolicy(Section):
+    """Everything decided about one model."""
+
+    use_case: UseCase = Field(description="What the model is for.")
+    owner: Team = Field(description="Team that alerts go to.")
+    description: str = Field(default="", max_length=500, description="What the model does, for people.")
+    versions: Annotated[tuple[Version, ...], Field(min_length=1, max_length=20)] = Field(
+        description="Versions that may serve; others are rejected and counted."
+    )
+    metric: Metric = Field(default=Metric())
+    labels: Labels
+    segments: dict[SegmentName, SegmentValues] = Field(
+        default={}, description="Declared values per segment; everything else becomes _OTHER."
+    )
+    standardise_by: SegmentName | None = Field(
+        default=None, description="Segment whose mix may move without counting as a drop."
+    )
+    baseline: BaselineFile
+    tiers: dict[EscalationLevel, Tier]
+    hold: Hold = Field(default=Hold())
+    confidence: Confidence = Field(default=Confidence())
+    input_quality: InputQuality = Field(default=InputQuality())
+    overrides: Overrides = Field(default=Overrides())
+    silence: Silence = Field(default=Silence())
+    rollback: Rollback
+
+
+class Policy(Section):
+    """The whole file. `path` is where it was read; `hash` identifies its content."""
+
+    schema_: Literal["otel-clinical/policy/v1"] = Field(alias="schema")
+    fleet: Fleet
+    drift: Drift = Field(default=Drift())
+    models: Annotated[dict[ModelName, ModelPolicy], Field(min_length=1, max_length=50)]
+    _path: Path = PrivateAttr(Path())
+    _hash: str = PrivateAttr("")
+
+    @property
+    def path(self) -> Path:
+        """Return the absolute path of the policy file."""
+        return self._path
+
+    @property
+    def hash(self) -> str:
+        """Return `sha256:…` of the canonical content: formatting and comments do not change it."""
+        return self._hash
