@@ -193,16 +193,12 @@ def _signal(item: dict[str, Any], name_key: str, groups: dict[str, list[dict[str
     )
 
 
-def _references(
-    name: str, items: list[dict[str, Any]], groups: dict[str, list[dict[str, Any]]]
-) -> list[Reference]:
+def _references(name: str, items: list[dict[str, Any]], groups: dict[str, list[dict[str, Any]]]) -> list[Reference]:
     references: list[Reference] = []
     for item in items:
         if "ref_group" in item:
             if item["ref_group"] not in groups:
-                raise RegistryError(
-                    f"{name}: unknown ref_group {item['ref_group']!r}: define it in groups.yaml"
-                )
+                raise RegistryError(f"{name}: unknown ref_group {item['ref_group']!r}: define it in groups.yaml")
             references += _references(name, groups[item["ref_group"]], groups)
         else:
             references.append(_reference(item))

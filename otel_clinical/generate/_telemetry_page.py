@@ -14,10 +14,11 @@ if TYPE_CHECKING:
 _HEAD = """# Telemetry reference
 
 Every attribute, span, event and metric that otel-clinical emits, with the exact name in Prometheus.
-Written by `otel-clinical generate semconv` from `otel_clinical/semconv/registry/`; edit the registry, not this page.
+Written by `otel-clinical generate semconv` from `otel_clinical/semconv/registry/`: edit that, not this page.
 
 Schema URL: <{schema_url}>. Instrumentation scope: `otel_clinical`.
 """
+_METRIC_COLUMNS = ("metric", "Prometheus family", "instrument", "unit", "labels", "meaning")
 _SOURCES = {
     "inference": "Exposed by the inference service",
     "processor": "Exposed by the drift processor",
@@ -55,21 +56,22 @@ def _attributes(attributes: Iterable[Attribute]) -> str:
         for a in attributes
     ]
     intro = (
-        "Label: the Prometheus label, for attributes that metric points may carry. Sensitivity: `none`, `quasi` "
-        "(quasi-identifier), `linkable` (to a person, by someone with other records) or `workforce`.\n"
+        "Label: the Prometheus label, for attributes that metric points may carry. Sensitivity: `none`, "
+        "`quasi` (quasi-identifier), `linkable` (to a person, with other records) or `workforce`.\n"
     )
     columns = ("attribute", "type or values", "label", "sensitivity", "meaning")
     return f"## Attributes\n\n{intro}\n{_table(columns, rows)}"
 
 
+def _label(attribute: Attribute) -> str:
+    return "" if attribute.metric_label == "never" else f"`{prometheus_label(attribute.key)}`"
+
+
 def _values(attribute: Attribute) -> str:
     if attribute.members:
         return ", ".join(f"`{m.value}`" for m in attribute.members)
-    return (
-        f"{attribute.type}, up to {attribute.max_length} characters"
-        if attribute.max_length
-        else attribute.type
-    )
+    length = attribute.max_length
+    return f"{attribute.type}, up to {length} characters" if length else attribute.type
 
 
 def _brief(item: Attribute | Signal) -> str:
@@ -99,7 +101,7 @@ def _metrics(metrics: Iterable[Signal]) -> Iterable[str]:
     yield "## Metrics\n\nCounters end in `_total`; histograms add `_bucket`, `_sum` and `_count`.\n"
     for source, title in _SOURCES.items():
         rows = [_metric(m) for m in found if m.annotations["source"] == source]
-        yield f"### {title}\n\n{_table(('metric', 'Prometheus family', 'instrument', 'unit', 'labels', 'meaning'), rows)}"
+        yield f"### {title}\n\n{_table(_METRIC_COLUMNS, rows)}"
 
 
 def _metric(metric: Signal) -> tuple[str, ...]:

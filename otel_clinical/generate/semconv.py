@@ -89,11 +89,16 @@ def _package(registry: Registry) -> str:
 
 def _attributes(registry: Registry) -> str:
     names = [constant_name(key) for key in registry.attributes]
-    lines = [
-        f"{constant_name(a.key)}: Final = {_text(a.key)}\n" + f'"""{_escape(a.brief)}"""\n'
-        for a in registry.attributes.values()
-    ]
+    lines = [_constant(a.key, a.brief) for a in registry.attributes.values()]
     return _module("Attribute keys.", ["from typing import Final"], names, "\n".join(lines))
+
+
+def _constant(name: str, brief: str) -> str:
+    return f'{constant_name(name)}: Final = {_text(name)}\n"""{_escape(brief)}"""\n'
+
+
+def _frozen_mapping(name: str, callee: str, entries: str) -> str:
+    return f"{name}: Final[Mapping[str, {callee}]] = MappingProxyType(\n    {{\n{entries}    }}\n)\n"
 
 
 def _escape(text: str) -> str:
@@ -188,10 +193,8 @@ def _definition(name: str, callee: str, fields: dict[str, str]) -> str:
 
 def _named(signals: Iterable[Signal], doc: str, callee: str, entries: list[str]) -> str:
     signals = list(signals)
-    body = "\n".join(
-        f'{constant_name(s.name)}: Final = {_text(s.name)}\n"""{_escape(s.brief)}"""\n' for s in signals
-    )
-    body += f"\nDEFINITIONS: Final[Mapping[str, {callee}]] = MappingProxyType(\n    {{\n{''.join(entries)}    }}\n)\n"
+    body = "\n".join(_constant(s.name, s.brief) for s in signals)
+    body += "\n" + _frozen_mapping("DEFINITIONS", callee, "".join(entries))
     names = [*(constant_name(s.name) for s in signals), "DEFINITIONS"]
     return _module(doc, _mapping_imports(callee), names, body)
 
@@ -212,14 +215,13 @@ def _allowlist(registry: Registry) -> str:
     signals = [a for a in registry.attributes.values() if a.imported != "resource"]
     resource = [a for a in registry.attributes.values() if a.imported == "resource"]
     body = _rules("ATTRIBUTES", signals) + "\n" + _rules("RESOURCE", resource)
-    return _module(
-        "What may leave the process.", _mapping_imports("AttributeRule"), ["ATTRIBUTES", "RESOURCE"], body
-    )
+    imports = _mapping_imports("AttributeRule")
+    return _module("What may leave the process.", imports, ["ATTRIBUTES", "RESOURCE"], body)
 
 
 def _rules(name: str, attributes: list[Attribute]) -> str:
     entries = "".join(f"        {_text(a.key)}: {_rule(a)},\n" for a in attributes)
-    return f"{name}: Final[Mapping[str, AttributeRule]] = MappingProxyType(\n    {{\n{entries}    }}\n)\n"
+    return _frozen_mapping(name, "AttributeRule", entries)
 
 
 def _rule(attribute: Attribute) -> str:

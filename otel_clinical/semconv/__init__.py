@@ -1,6 +1,6 @@
 """Every name that telemetry of clinical AI may carry, generated from the registry in ``registry/``.
 
-Nothing else in the project spells a telemetry name: it uses ``attributes.MODEL_NAME``, ``metrics.OUTCOMES`` and so on.
+Nothing else in the project spells a telemetry name: use ``attributes.MODEL_NAME``, ``metrics.OUTCOMES`` and so on.
 """
 
 from __future__ import annotations

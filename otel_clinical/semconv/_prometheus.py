@@ -1,6 +1,6 @@
 """How OpenTelemetry names look in Prometheus.
 
-The rules are those of the OpenTelemetry Prometheus compatibility specification (UnderscoreEscapingWithSuffixes),
+The rules are those of the OpenTelemetry specification of Prometheus compatibility, with underscores and suffixes,
 reduced to the names the registry's lints admit: on those, every exporter gives the same family.
 """
 

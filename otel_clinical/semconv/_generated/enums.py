@@ -460,6 +460,7 @@ class RollbackState(StrEnum):
     MANUAL_ROUTE = "manual_route"
     STUCK = "stuck"
     OVERRIDDEN = "overridden"
+    STALE = "stale"
     BLIND = "blind"
 
 
