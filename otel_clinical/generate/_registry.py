@@ -10,7 +10,16 @@ import yaml
 
 REGISTRY = Path(__file__).parent.parent / "semconv" / "registry"
 IMPORTED = REGISTRY.parent / "imported.yaml"
-SECTIONS = ("attributes", "attribute_groups", "metrics", "events", "spans")
+Item = dict[str, Any]
+_COMMON = frozenset({"brief", "note", "stability", "deprecated", "annotations", "attributes"})
+_KEYS: dict[str, tuple[frozenset[str], frozenset[str]]] = {
+    "attributes": (frozenset({"key", "type", "brief", "stability"}), _COMMON - {"attributes"} | {"examples"}),
+    "attribute_groups": (frozenset({"id", "visibility"}), _COMMON),
+    "metrics": (frozenset({"name", "instrument", "unit", "brief", "stability", "annotations"}), _COMMON),
+    "events": (frozenset({"name", "brief", "stability", "annotations"}), _COMMON),
+    "spans": (frozenset({"type", "kind", "name", "brief", "stability"}), _COMMON),
+}
+"""Keys that a definition of each section must have, and may have besides."""
 
 
 class RegistryError(Exception):
@@ -96,7 +105,7 @@ def load_registry(folder: Path = REGISTRY, imported: Path = IMPORTED) -> Registr
         RegistryError: A file is not ``definition/2``, a name is defined twice, or a group is unknown.
     """
     manifest = _read(folder / "manifest.yaml")
-    raw: dict[str, list[tuple[str, dict[str, Any]]]] = {section: [] for section in SECTIONS}
+    raw: dict[str, list[tuple[str, Item]]] = {section: [] for section in _KEYS}
     for path in sorted(folder.rglob("*.yaml")):
         if path.name != "manifest.yaml":
             _collect(path, raw)
@@ -112,7 +121,7 @@ def load_registry(folder: Path = REGISTRY, imported: Path = IMPORTED) -> Registr
     )
 
 
-def _read(path: Path) -> dict[str, Any]:
+def _read(path: Path) -> Item:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -122,17 +131,28 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _collect(path: Path, raw: dict[str, list[tuple[str, dict[str, Any]]]]) -> None:
+def _collect(path: Path, raw: dict[str, list[tuple[str, Item]]]) -> None:
     content = _read(path)
     if content.pop("file_format", None) != "definition/2":
         raise RegistryError(f"{path}: the first line must be 'file_format: definition/2'")
     for section, items in content.items():
         if section not in raw:
-            raise RegistryError(f"{path}: unknown section {section!r}: use one of {', '.join(SECTIONS)}")
-        raw[section] += [(path.stem, item) for item in items]
+            raise RegistryError(f"{path}: unknown section {section!r}: use one of {', '.join(_KEYS)}")
+        for item in items:
+            _check_keys(path, section, item)
+            raw[section].append((path.stem, item))
 
 
-def _attribute(topic: str, item: dict[str, Any]) -> Attribute:
+def _check_keys(path: Path, section: str, item: Item) -> None:
+    required, optional = _KEYS[section]
+    name = item.get("key") or item.get("id") or item.get("name") or item.get("type")
+    for key in sorted(set(item) - required - optional):
+        raise RegistryError(f"{path}: {name}: unknown key {key!r}: use one of {', '.join(sorted(required | optional))}")
+    for key in sorted(required - set(item)):
+        raise RegistryError(f"{path}: {name}: lacks {key!r}")
+
+
+def _attribute(topic: str, item: Item) -> Attribute:
     kind = item["type"]
     members = kind["members"] if isinstance(kind, dict) else []
     ours = item.get("annotations", {}).get("otel_clinical", {})
@@ -151,12 +171,12 @@ def _attribute(topic: str, item: dict[str, Any]) -> Attribute:
     )
 
 
-def _member(item: dict[str, Any]) -> Member:
+def _member(item: Item) -> Member:
     aggregate = bool(item.get("annotations", {}).get("otel_clinical", {}).get("aggregate", False))
     return Member(item["id"], item["value"], aggregate)
 
 
-def _imported(item: dict[str, Any]) -> Attribute:
+def _imported(item: Item) -> Attribute:
     return Attribute(
         key=item["key"],
         type=item["type"],
@@ -182,7 +202,7 @@ def _unique(attributes: list[Attribute]) -> dict[str, Attribute]:
     return found
 
 
-def _signal(item: dict[str, Any], name_key: str, groups: dict[str, list[dict[str, Any]]]) -> Signal:
+def _signal(item: Item, name_key: str, groups: dict[str, list[Item]]) -> Signal:
     name = item[name_key]
     return Signal(
         name=name,
@@ -193,7 +213,7 @@ def _signal(item: dict[str, Any], name_key: str, groups: dict[str, list[dict[str
     )
 
 
-def _references(name: str, items: list[dict[str, Any]], groups: dict[str, list[dict[str, Any]]]) -> list[Reference]:
+def _references(name: str, items: list[Item], groups: dict[str, list[Item]]) -> list[Reference]:
     references: list[Reference] = []
     for item in items:
         if "ref_group" in item:
@@ -205,7 +225,7 @@ def _references(name: str, items: list[dict[str, Any]], groups: dict[str, list[d
     return references
 
 
-def _reference(item: dict[str, Any]) -> Reference:
+def _reference(item: Item) -> Reference:
     level = item.get("requirement_level", "recommended")
     level = "conditionally_required" if isinstance(level, dict) else str(level)
     return Reference(item["ref"], level, bool(item.get("sampling_relevant", False)))
