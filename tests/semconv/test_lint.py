@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from otel_clinical.generate._lint import RULES, lint
-from otel_clinical.generate._registry import Attribute, Member, Reference, Registry, Signal, load_registryfrom otel_clinical.semconv import prometheus_family
+from otel_clinical.generate._registry import Attribute, Member, Reference, Registry, Signal, load_registry
+from otel_clinical.semconv import prometheus_family
 
 N = "clinical_ai."
 
