@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from otel_clinical.policy import BaselineBuilder, load_policy
+from otel_clinical.policy import Baseline, BaselineBuilder, load_policy
 
 HERE = Path(__file__).resolve().parent
 OUTCOMES = 24_000
@@ -18,8 +18,8 @@ MIX = {"cardiology": 0.22, "emergency": 0.24, "medicine": 0.30, "respiratory": 0
 FIRST, LAST = 1_735_689_600.0, 1_767_225_600.0  # the year 2025
 
 
-def main() -> None:
-    """Draw the outcomes and write the baseline."""
+def reference() -> Baseline:
+    """Draw the outcomes and count them."""
     model = load_policy(HERE / "policy.yaml", baselines=False).models["coding"]
     draw = random.Random(20260101)
     builder = BaselineBuilder.for_model("coding", model, version="7")
@@ -31,8 +31,8 @@ def main() -> None:
         quality = round(min(max(draw.gauss(0.95, 0.04), 0.0), 1.0), 4)
         at = FIRST + (LAST - FIRST) * index / OUTCOMES
         builder.add(segments, float(correct), confidence=confidence, quality=quality, at=at)
-    builder.build(created_at=LAST).save(HERE / "baseline.json")
+    return builder.build(created_at=LAST)
 
 
 if __name__ == "__main__":
-    main()
+    reference().save(HERE / "baseline.json")

@@ -3,9 +3,9 @@
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, Spread
 from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
-from otel_clinical.policy._checks import TIERS
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
+from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
 from otel_clinical.policy._quantities import (
     Budget,

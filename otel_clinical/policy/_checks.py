@@ -6,21 +6,20 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from otel_clinical.policy._lenient import Unusable
+from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import Path, did_you_mean
 from otel_clinical.policy._quantities import duration_text
-from otel_clinical.semconv.enums import EscalationLevel, SegmentName
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from otel_clinical.policy._schema import ModelPolicy, Policy
     from otel_clinical.policy._source import Source
+    from otel_clinical.semconv.enums import EscalationLevel, SegmentName
 
 Finding = tuple[Path, str, str]
 """Path below the section, the problem, and what is allowed."""
 
-TIERS = (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW, EscalationLevel.ROLLBACK)
-"""The tiers from the mildest to the strongest."""
 _SMALLEST_DROP = 0.005
 _MOST_SERIES = 1500
 
@@ -130,9 +129,6 @@ def _source_of_quality(model: ModelPolicy) -> Iterator[Finding]:
 
 def _tiers_complete(model: ModelPolicy) -> Iterator[Finding]:
     known = [tier.value for tier in TIERS]
-    for level in model.tiers:
-        if level not in TIERS:
-            yield ("tiers", level.value), "is no tier", ", ".join(known)
     missing = [tier.value for tier in TIERS if tier not in model.tiers]
     if missing:
         yield ("tiers",), f"{', '.join(missing)} missing", ", ".join(known)
@@ -152,10 +148,11 @@ def _rising(model: ModelPolicy, milder: EscalationLevel, stronger: EscalationLev
         wrong = high <= low if what == "drop" else high < low
     except Unusable:
         return
+    relation = "not above" if what == "drop" else "below"
     if wrong:
         yield (
             ("tiers", stronger.value, what),
-            f"{high:.4g} is not above the {low:.4g} of {milder.value}",
+            f"{_percent(high)} is {relation} the {_percent(low)} of {milder.value}",
             f"{what}s rise with the tiers, such as " + ("5% < 10% < 15%" if what == "drop" else "1% < 2.5% < 5%"),
         )
 
@@ -164,13 +161,17 @@ def _tier_guard(model: ModelPolicy) -> Iterator[Finding]:
     for level, tier in model.tiers.items():
         try:
             if tier.drop < _SMALLEST_DROP:
-                problem = f"a drop of {tier.drop:.4%} is finer than any label can show"
+                problem = f"a drop of {_percent(tier.drop)} is finer than any label can show"
                 yield ("tiers", level.value, "drop"), problem, "5% is written 5% or 0.05"
             if tier.guard >= tier.drop:
-                problem = f"{tier.guard:.4g} is not below the drop of {tier.drop:.4g}"
+                problem = f"{_percent(tier.guard)} is not below the drop of {_percent(tier.drop)}"
                 yield ("tiers", level.value, "guard"), problem, "a guard below the tier's own drop"
         except Unusable:
             continue
+
+
+def _percent(ratio: float) -> str:
+    return f"{100 * ratio:.4g}%"
 
 
 def _limits(model: ModelPolicy) -> Iterator[Finding]:

@@ -22,7 +22,11 @@ class Hole:
     def _unusable(self, *_: object) -> Any:
         raise Unusable
 
-    __getattr__ = __getitem__ = __iter__ = __len__ = __bool__ = _unusable
+    def __getattr__(self, name: str) -> Any:
+        # Tools that look at modules ask every object for its dunder attributes.
+        raise AttributeError(name) if name.startswith("__") else Unusable
+
+    __getitem__ = __iter__ = __len__ = __bool__ = _unusable
     __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = __contains__ = __hash__ = _unusable
     __sub__ = __rsub__ = __truediv__ = __str__ = __fspath__ = _unusable
 

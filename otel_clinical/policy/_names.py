@@ -9,9 +9,13 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 
+from otel_clinical.policy._problems import did_you_mean
 from otel_clinical.policy._quantities import mistake
 from otel_clinical.semconv import AGGREGATE, OTHER
+from otel_clinical.semconv.enums import EscalationLevel
 
+TIERS = (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW, EscalationLevel.ROLLBACK)
+"""The tiers from the mildest to the strongest."""
 RESERVED_VALUES = {AGGREGATE: "the aggregate over every value", OTHER: "every value that is not declared"}
 """Segment values that mean something else."""
 NAME_ALLOWED = "a lower-case letter, then up to 62 lower-case letters, digits, _ . or -"
@@ -61,6 +65,14 @@ def segment_value(value: object) -> str:
     return _matching(_VALUE, word, "a segment value", VALUE_ALLOWED)
 
 
+def tier_level(value: object) -> EscalationLevel:
+    """Return one of the three tiers."""
+    known = [level.value for level in TIERS]
+    if value not in known:
+        raise mistake(f'"{value}" is no tier{did_you_mean(str(value), known)}', ", ".join(known))
+    return EscalationLevel(value)
+
+
 def web_address(value: object) -> str:
     """Return an http(s) address without trailing slash."""
     word = text(value)
@@ -101,6 +113,11 @@ ModelName = Annotated[str, BeforeValidator(model_name), _schema(_NAME.pattern)]
 MetricName = Annotated[str, BeforeValidator(metric_name), _schema(_METRIC.pattern)]
 Version = Annotated[str, BeforeValidator(version), _schema(_VERSION.pattern)]
 SegmentValue = Annotated[str, BeforeValidator(segment_value), _schema(_VALUE.pattern)]
+TierLevel = Annotated[
+    EscalationLevel,
+    BeforeValidator(tier_level),
+    WithJsonSchema({"enum": [level.value for level in TIERS]}),
+]
 WebAddress = Annotated[str, BeforeValidator(web_address), WithJsonSchema({"type": "string", "format": "uri"})]
 FilePath = Annotated[Path, BeforeValidator(file_path), WithJsonSchema({"type": "string", "minLength": 1})]
 Team = Annotated[str, BeforeValidator(team), WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 64})]

@@ -73,5 +73,5 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     >>> did_you_mean("pyer", ["payer", "site"])
     ', did you mean "payer"?'
     """
-    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.7)
     return f', did you mean "{close[0]}"?' if close else ""

@@ -130,7 +130,7 @@ def duration_text(seconds: float) -> str:
     >>> duration_text(5400.0)
     '90m'
     """
-    for unit in ("y", "mo", "w", "d", "h", "m", "s"):
+    for unit in ("y", "mo", "d", "h", "m", "s"):
         size = SECONDS[unit]
         if seconds >= size and math.isclose(seconds / size, round(seconds / size), rel_tol=1e-9):
             return f"{round(seconds / size)}{unit}"

@@ -13,11 +13,12 @@ from otel_clinical.policy._names import (
     ModelName,
     SegmentValue,
     Team,
+    TierLevel,
     Version,
     WebAddress,
 )
 from otel_clinical.policy._quantities import SECONDS, Duration, FalseAlarms, Percent
-from otel_clinical.semconv.enums import EscalationLevel, RoutingLevel, SegmentName, UseCase
+from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 
 _MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
 
@@ -29,7 +30,7 @@ PositiveDuration = Annotated[Duration, Field(gt=0)]
 class Section(BaseModel):
     """A part of the policy: unknown keys are mistakes, values never change."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Fleet(Section):
@@ -187,7 +188,7 @@ class ModelPolicy(Section):
         default=None, description="Segment whose mix may move without counting as a drop."
     )
     baseline: BaselineFile
-    tiers: dict[EscalationLevel, Tier]
+    tiers: dict[TierLevel, Tier]
     hold: Hold = Field(default=Hold())
     confidence: Confidence = Field(default=Confidence())
     input_quality: InputQuality = Field(default=InputQuality())
@@ -199,7 +200,7 @@ class ModelPolicy(Section):
 class Policy(Section):
     """The whole file. `path` is where it was read; `hash` identifies its content."""
 
-    schema_: Literal["otel-clinical/policy/v1"] = Field(alias="schema")
+    schema_: Literal["otel-clinical/policy/v1"] = Field(alias="schema", description="otel-clinical/policy/v1.")
     fleet: Fleet
     drift: Drift = Field(default=Drift())
     models: Annotated[dict[ModelName, ModelPolicy], Field(min_length=1, max_length=50)]

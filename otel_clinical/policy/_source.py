@@ -18,6 +18,7 @@ _MAX_NODES = 50_000
 """A policy of 50 models has about 5 000 nodes; beyond this, anchors multiply like the billion laughs."""
 _MAX_BYTES = 4 * 1024 * 1024
 _MERGE = "tag:yaml.org,2002:merge"
+_DATE = "tag:yaml.org,2002:timestamp"
 _PLAIN_TAGS = {f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "float", "bool", "null", "map", "seq")}
 
 
@@ -172,9 +173,12 @@ class _Walk:
     def scalar(self, node: yaml.ScalarNode, path: Path) -> Any:
         line = self.source.marks[path].line
         self.source.marks[path] = Mark(line, node.value)
-        if node.tag not in _PLAIN_TAGS:
-            # Dates and exotic tags stay text: no field of a policy wants anything else.
+        if node.tag == _DATE:
+            # A version may look like a date; no field of a policy wants one.
             return node.value
+        if node.tag not in _PLAIN_TAGS:
+            self.source.report(path, f"tag {node.tag} is not supported", "plain YAML values")
+            return None
         try:
             value = self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError, KeyError):

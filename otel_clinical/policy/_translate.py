@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from otel_clinical.policy._problems import Path, did_you_mean
+from otel_clinical.policy._problems import Path, did_you_mean, dotted
 
 if TYPE_CHECKING:
     from otel_clinical.policy._source import Source
@@ -36,8 +36,14 @@ _KINDS = {
 
 def report_errors(error: ValidationError, source: Source, model: type[BaseModel]) -> None:
     """Add one problem per validation error to `source`."""
-    for item in error.errors(include_url=False):
-        path = tuple(part for part in item["loc"] if part != "[key]")
+    items = error.errors(include_url=False)
+    paths = [tuple(part for part in item["loc"] if part != "[key]") for item in items]
+    # What YAML itself got wrong, and the entries of a list that is too short without them, need no second word.
+    silent = {(problem.line, problem.key) for problem in source.problems}
+    for item, path in zip(items, paths, strict=True):
+        inside = any(other[: len(path)] == path and other != path for other in paths)
+        if (source.line(path), dotted(path)) in silent or (item["type"] == "too_short" and inside):
+            continue
         problem, allowed = _say(dict(item), path, source, model)
         source.report(path, problem, allowed)
 
