@@ -1,0 +1,167 @@
+"""`otel-clinical processor`: run the drift processor, look at one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import traceback
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._frame import DEBUG
+from otel_clinical.cli._policy import read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.drift.runtime import ProcessorService
+    from otel_clinical.drift.runtime.status import Status, StreamStatus
+
+_FAILED = 1
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group("processor")
+def command() -> None:
+    """Run the drift processor, or look at one."""
+
+
+@command.command("run")
+@click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy file.")
+@click.option("--state", type=_DIRECTORY, required=True, help="State directory, on a local disk; one per processor.")
+@click.option("--http", default="127.0.0.1:4318", show_default=True, help="OTLP/HTTP address; port 0: any free one.")
+@click.option("--grpc", default="127.0.0.1:4317", show_default=True, help="OTLP/gRPC address.")
+@click.option("--metrics", default="127.0.0.1:9465", show_default=True, help="Address of /metrics for Prometheus.")
+@click.option("--token-file", type=_FILE, help="Bearer tokens to ask for: one, or two while rotating.")
+@click.option("--insecure", is_flag=True, help="Listen where other machines can reach it without asking for a token.")
+def run(
+    *,
+    policy_path: Path,
+    state: Path,
+    http: str,
+    grpc: str,
+    metrics: str,
+    token_file: Path | None,
+    insecure: bool,
+) -> int:
+    """Receive telemetry, keep state, expose evidence, until SIGTERM.
+
+    Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}.
+    """
+    from otel_clinical.drift.runtime import Address, ProcessorService, ProcessorSettings
+
+    policy = read_policy(policy_path)
+    with _explained():
+        settings = ProcessorSettings(
+            state=state,
+            http=Address.parse(http),
+            grpc=Address.parse(grpc),
+            metrics=Address.parse(metrics),
+            token_file=token_file,
+            insecure=insecure,
+        )
+        service = ProcessorService(policy, settings)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: service.request_stop())
+    return _serve(service, state)
+
+
+def _serve(service: ProcessorService, state: Path) -> int:
+    """Run until asked to stop; return the exit code."""
+    service.start()
+    if service.wait_ready():
+        where = service.addresses
+        _say("ready", http=str(where.http), grpc=str(where.grpc), metrics=str(where.metrics), state=str(state))
+    error = service.wait()
+    saved = service.stop()
+    if error is not None:
+        _say("failed", error=type(error).__name__, state=str(state))
+        if os.environ.get(DEBUG):
+            traceback.print_exception(error)
+        return _FAILED
+    _say("stopped", saved=saved)
+    return 0
+
+
+def _say(event: str, **details: object) -> None:
+    """Print one line for whoever started this process."""
+    click.echo(json.dumps({"event": event, "pid": os.getpid(), **details}))
+
+
+@command.command("status")
+@click.option("--url", help="Metrics address of a running processor, as in http://127.0.0.1:9465/metrics.")
+@click.option("--token-file", type=_FILE, help="File whose first line is the token to show.")
+@click.option("--state", type=_DIRECTORY, help="State directory, whether the processor runs or not; needs --policy.")
+@click.option("--policy", "policy_path", type=_FILE, help="Policy file, with --state.")
+def status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> None:
+    """Show what a processor knows, as a table."""
+    from rich.console import Console
+
+    console = Console()
+    found = _status(url, token_file, state, policy_path)
+    _print_streams(console, found.streams)
+    console.print(f"events      {_pairs(found.events)}")
+    console.print(f"refused     {_pairs(found.rejections)}")
+    console.print(f"newest      {_when(found.event_time)}, slots closed up to {_when(found.watermark)}")
+    console.print(f"journal     {found.pending} requests since the last checkpoint")
+
+
+def _status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> Status:
+    from otel_clinical.drift.runtime.status import from_state, from_url
+
+    with _explained():
+        if url is not None and state is None:
+            return from_url(url, token_file.read_text().split("\n", 1)[0].strip() if token_file else None)
+        if url is None and state is not None and policy_path is not None:
+            return from_state(state, read_policy(policy_path))
+    raise CliError("say --url http://HOST:PORT/metrics, or --state DIR and --policy FILE")
+
+
+def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("model", "version", "segment", box=None)
+    for heading in ("baseline", "recent", "drop", "outcomes since change"):
+        table.add_column(heading, justify="right")
+    table.add_column("proved")
+    for line in streams:
+        table.add_row(
+            line.model,
+            line.version,
+            line.segment,
+            f"{line.baseline:.1%}",
+            "-" if line.performance is None else f"{line.performance:.1%}",
+            f"{line.drop:.1%}" if line.samples else "-",
+            str(line.samples) if line.samples else "-",
+            ", ".join(line.proved) or "nothing",
+        )
+    if isinstance(console, Console):
+        console.print(table if streams else "no outcome has been received yet")
+
+
+def _pairs(counts: dict[str, int]) -> str:
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
+
+
+def _when(seconds: float | None) -> str:
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a person can do something about into one sentence."""
+    from otel_clinical.drift.runtime import AccessError, ListenError, StateDirectoryError
+    from otel_clinical.policy import BaselineError
+
+    try:
+        yield
+    except (AccessError, ListenError, StateDirectoryError, BaselineError, ValueError) as error:
+        raise CliError(str(error)) from error

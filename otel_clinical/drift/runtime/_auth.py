@@ -1,0 +1,124 @@
+"""Who may talk to a listener: bearer tokens and the rule about addresses."""
+
+import hashlib
+import hmac
+import ipaddress
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+
+_MINIMUM_LENGTH = 16
+_MAXIMUM_TOKENS = 2
+
+
+class AccessError(ValueError):
+    """The token file or the listen address cannot be used; the message says what to change."""
+
+
+class TokenFile:
+    """The bearer tokens a listener accepts, one per line, read again when the file changes.
+
+    Two tokens may be active at once, so that senders can be moved to a new one without a gap. Blank lines and
+    lines that start with ``#`` do not count.
+
+    Raises:
+        AccessError: Unreadable, no token, more than two, or one shorter than 16 characters.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._stamp = self._stat()
+        self._digests = self._read()
+
+    def accepts(self, authorization: str | None) -> bool:
+        """Say whether an ``Authorization`` header carries an active token, in constant time."""
+        self._refresh()
+        scheme, _, token = (authorization or "").partition(" ")
+        presented = _digest(token.strip())
+        matches = [hmac.compare_digest(presented, known) for known in self._digests]
+        return scheme.lower() == "bearer" and any(matches)
+
+    def _refresh(self) -> None:
+        """Read the file again if it changed; keep the tokens we have if the new content is unusable."""
+        try:
+            stamp = self._stat()
+            if stamp != self._stamp:
+                self._digests, self._stamp = self._read(), stamp
+        except AccessError:
+            return
+
+    def _stat(self) -> tuple[int, int, int]:
+        try:
+            status = self._path.stat()
+        except OSError as error:
+            raise AccessError(f"{self._path}: the token file cannot be read ({error.strerror})") from error
+        return status.st_ino, status.st_mtime_ns, status.st_size
+
+    def _read(self) -> tuple[bytes, ...]:
+        try:
+            lines = [line.strip() for line in self._path.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as error:
+            raise AccessError(f"{self._path}: the token file cannot be read ({type(error).__name__})") from error
+        tokens = [line for line in lines if line and not line.startswith("#")]
+        if not 1 <= len(tokens) <= _MAXIMUM_TOKENS:
+            raise AccessError(f"{self._path}: holds {len(tokens)} tokens; write one, or two while rotating")
+        if min(map(len, tokens)) < _MINIMUM_LENGTH:
+            raise AccessError(f"{self._path}: a token is shorter than {_MINIMUM_LENGTH} characters; use a random one")
+        return tuple(map(_digest, tokens))
+
+
+def _digest(token: str) -> bytes:
+    """Hash a token, so that comparison time depends on neither its content nor its length."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+@dataclass(frozen=True)
+class Address:
+    """A host and a TCP port to listen on; port 0 lets the system choose.
+
+    >>> Address.parse("127.0.0.1:4318")
+    Address(host='127.0.0.1', port=4318)
+    >>> str(Address.parse("[::1]:0"))
+    '[::1]:0'
+    """
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Address":
+        """Read ``HOST:PORT``; an IPv6 host stands in brackets.
+
+        Raises:
+            AccessError: Not of that form, or a port outside 0-65535.
+        """
+        host, colon, port = text.rpartition(":")
+        bare = host.removeprefix("[").removesuffix("]")
+        if not (colon and bare and port.isascii() and port.isdigit() and int(port) <= 65535):  # noqa: PLR2004
+            raise AccessError(f"{text!r}: expected HOST:PORT with a port of 0-65535, as in 127.0.0.1:4318")
+        return cls(bare, int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    def is_loopback(self) -> bool:
+        """Say whether every address the host stands for is reachable from this machine only."""
+        try:
+            found = socket.getaddrinfo(self.host, None, type=socket.SOCK_STREAM)
+        except OSError:
+            return False
+        return all(ipaddress.ip_address(str(entry[4][0]).partition("%")[0]).is_loopback for entry in found)
+
+
+def require_token_off_loopback(address: Address, *, has_token: bool, insecure: bool) -> None:
+    """Refuse an address that other machines can reach when nobody has to show a token.
+
+    Raises:
+        AccessError: Not loopback, no token file, and not asked for by name.
+    """
+    if has_token or insecure or address.is_loopback():
+        return
+    raise AccessError(
+        f"{address}: other machines can reach this address and no token is required; "
+        "give --token-file FILE, listen on 127.0.0.1, or say --insecure"
+    )

@@ -1,0 +1,190 @@
+"""Journal, apply, checkpoint: the steps of the processor, in one thread and without waiting."""
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass
+
+from otel_clinical.drift.kernel import Applied, Batch, DriftDetected, Kernel, Transition
+from otel_clinical.drift.runtime._detections import detection_labels, direction
+from otel_clinical.drift.runtime._entry import Entry, Quarantined
+from otel_clinical.drift.runtime._faults import FaultPoint, Faults
+from otel_clinical.drift.runtime._tally import Tally
+from otel_clinical.drift.runtime.store import Checkpoint, Store
+from otel_clinical.semconv import metrics
+from otel_clinical.semconv.enums import ProcessorRejection, ProcessorSignal
+
+_LOG = logging.getLogger(__name__)
+
+_EVENTS = metrics.PROCESSOR_EVENTS.prometheus
+_REJECTIONS = metrics.PROCESSOR_REJECTIONS.prometheus
+_DETECTIONS = metrics.DRIFT_DETECTIONS.prometheus
+_ZEROS = [(_EVENTS, (str(signal),)) for signal in ProcessorSignal] + [
+    (_REJECTIONS, (str(reason),)) for reason in ProcessorRejection
+]
+
+
+@dataclass(frozen=True)
+class Work:
+    """One entry on its way: what is journaled, and the batch it decodes to (None: no valid record)."""
+
+    entry: Entry
+    batch: Batch | None
+
+
+class Pipeline:
+    """Apply the journal to the kernel exactly once, whatever happens to the process in between.
+
+    The kernel and the counters in memory are always a function of (last checkpoint, journal after it). An entry
+    the kernel cannot apply is set aside and everything since the checkpoint is replayed without it.
+
+    Args:
+        store: Open state directory.
+        build: Makes an empty kernel.
+        faults: Where to die, in tests.
+    """
+
+    def __init__(self, store: Store, build: Callable[[], Kernel], faults: Faults | None = None) -> None:
+        self._store = store
+        self._build = build
+        self._faults = faults or Faults({})
+        self.kernel = build()
+        self.tally = Tally({}, _ZEROS)
+        self._applied = self._through = 0
+        self._states: dict[str, bytes] = {}
+        self._outbox: dict[str, str] = {}
+        self._quarantined: list[Quarantined] = []
+        self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
+
+    @property
+    def pending(self) -> int:
+        """Journal entries that no checkpoint covers yet."""
+        return self._applied - self._through
+
+    @property
+    def dirty(self) -> bool:
+        """Whether a checkpoint would save anything."""
+        return bool(self.pending or self.tally.changes() or self._states or self._quarantined)
+
+    def restore(self) -> None:
+        """Load the last checkpoint and replay the journal after it.
+
+        Raises:
+            StoreUnavailableError: An entry must be set aside and the disk takes no writes.
+        """
+        while not self._try_restore():
+            pass
+
+    def commit(self, works: Sequence[Work]) -> list[int]:
+        """Write `works` to the journal with one fsync; after it they may be acknowledged.
+
+        Raises:
+            StoreUnavailableError: None of them may be.
+        """
+        numbers = self._store.append([work.entry for work in works])
+        self._faults.passing(FaultPoint.BEFORE_ACK)
+        return numbers
+
+    def apply(self, numbers: Sequence[int], works: Sequence[Work]) -> None:
+        """Feed committed `works` to the kernel, in journal order.
+
+        Raises:
+            StoreUnavailableError: An entry must be set aside and the disk takes no writes.
+        """
+        for number, work in zip(numbers, works, strict=True):
+            try:
+                self._apply(number, work.entry, work.batch)
+            except Exception as error:  # noqa: BLE001  # a defect in the kernel must not stop the other streams
+                self._set_aside(number, error)
+                self.restore()
+                return
+        self._faults.passing(FaultPoint.AFTER_APPLY)
+
+    def refuse(self, reason: ProcessorRejection, description: Quarantined | None = None) -> None:
+        """Count a request that never reached the journal."""
+        self.tally.add(_REJECTIONS, reason)
+        self._refused[reason] += 1
+        if description is not None:
+            self._quarantined.append(description)
+
+    def checkpoint(self) -> None:
+        """Make everything applied so far durable and trim the journal.
+
+        Raises:
+            StoreUnavailableError: Nothing is lost; the next checkpoint carries it.
+        """
+        self._states |= self.kernel.dump_dirty()
+        self._store.checkpoint(
+            Checkpoint(
+                through=self._applied,
+                states=self._states,
+                counters=self.tally.changes(),
+                outbox=self._outbox,
+                quarantined=tuple(self._quarantined),
+            )
+        )
+        self._through = self._applied
+        self._states, self._outbox, self._quarantined = {}, {}, []
+        self.tally.saved()
+        self._refused.clear()
+
+    def close(self) -> None:
+        """Close the state directory."""
+        self._store.close()
+
+    def _try_restore(self) -> bool:
+        """Rebuild from disk; on an entry that cannot be applied set it aside and return False."""
+        self.kernel = self._build()
+        for sentence in self.kernel.load(self._store.states()):
+            _LOG.warning("%s", sentence)
+        self.tally = Tally(self._store.counters(), _ZEROS)
+        for reason, count in self._refused.items():
+            self.tally.add(_REJECTIONS, reason, count=count)
+        self._states, self._outbox = {}, {}
+        entries = list(self._store.journal())
+        self._applied = self._through = entries[0][0] - 1 if entries else self._store.last_sequence()
+        for number, entry in entries:
+            try:
+                self._replay(number, entry)
+            except Exception as error:  # noqa: BLE001  # the same as in `apply`
+                self._set_aside(number, error)
+                return False
+        return True
+
+    def _replay(self, number: int, entry: Entry | ValueError) -> None:
+        """Apply one entry as read back from the journal."""
+        if isinstance(entry, ValueError):
+            raise entry
+        self._apply(number, entry, Batch.from_bytes(entry.batch) if entry.batch else None)
+
+    def _set_aside(self, number: int, error: Exception) -> None:
+        """Mark an entry so that it is never applied again, and count it."""
+        _LOG.error("journal entry %d cannot be applied (%s); it is set aside", number, type(error).__name__)
+        self._store.poison(number, type(error).__name__)
+        self._refused[ProcessorRejection.UNDECODABLE] += 1
+
+    def _apply(self, number: int, entry: Entry, batch: Batch | None) -> None:
+        """Change the kernel and the counters by one entry."""
+        for reason, count in entry.rejections.items():
+            self.tally.add(_REJECTIONS, reason, count=count)
+        if batch is not None:
+            applied = self.kernel.apply(batch)
+            self._count(applied)
+            self._announce(self.kernel.advance())
+        self._applied = number
+
+    def _count(self, applied: Applied) -> None:
+        for signal, count in applied.events.items():
+            self.tally.add(_EVENTS, signal, count=count)
+        self.tally.add(_REJECTIONS, ProcessorRejection.LATE, count=applied.late)
+        self.tally.add(_REJECTIONS, ProcessorRejection.DUPLICATE, count=applied.duplicates)
+
+    def _announce(self, transitions: Iterable[Transition]) -> None:
+        """Count detections and put every transition into the outbox, under an id made of its content."""
+        for transition in transitions:
+            if isinstance(transition, DriftDetected):
+                self.tally.add(_DETECTIONS, *detection_labels(transition.row, direction(transition.row)))
+            payload = json.dumps({"kind": type(transition).__name__} | asdict(transition), sort_keys=True)
+            self._outbox[hashlib.sha256(payload.encode()).hexdigest()] = payload

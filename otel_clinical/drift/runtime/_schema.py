@@ -1,0 +1,57 @@
+"""The tables of ``state.db`` and the steps that bring an older file up to date."""
+
+import sqlite3
+
+APPLICATION_ID = 0x0C11A1  # tells `file` and an operator whose database this is
+
+_STEPS = (
+    """
+    CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE journal (
+        seq INTEGER PRIMARY KEY AUTOINCREMENT,
+        received REAL NOT NULL,
+        signal TEXT NOT NULL,
+        rejections TEXT NOT NULL,
+        crc INTEGER NOT NULL,
+        batch BLOB NOT NULL,
+        poison TEXT
+    );
+    CREATE TABLE state (key TEXT PRIMARY KEY, blob BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE counter (name TEXT NOT NULL, labels TEXT NOT NULL, value INTEGER NOT NULL,
+        PRIMARY KEY (name, labels)) WITHOUT ROWID;
+    CREATE TABLE outbox (id TEXT PRIMARY KEY, position INTEGER NOT NULL, payload TEXT NOT NULL);
+    CREATE INDEX outbox_position ON outbox (position);
+    CREATE TABLE quarantine (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        received REAL NOT NULL,
+        signal TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        detail TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        digest TEXT NOT NULL
+    );
+    """,
+)
+VERSION = len(_STEPS)
+
+
+class SchemaError(RuntimeError):
+    """The file is not ours, or is newer than this program."""
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Apply the steps that `connection`'s file has not seen, each in one transaction.
+
+    Raises:
+        SchemaError: Another application's database, or one written by a newer version.
+    """
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if owner not in {0, APPLICATION_ID}:
+        raise SchemaError(f"application id {owner:#x}: this database belongs to another program")
+    if version > VERSION:
+        raise SchemaError(f"schema {version}: written by a newer otel-clinical; this one knows up to {VERSION}")
+    for number, step in enumerate(_STEPS[version:], start=version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
+        )

@@ -1,0 +1,43 @@
+"""Everything that is shown about the processor at one moment."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Self
+
+from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, Kernel
+
+
+@dataclass(frozen=True)
+class KernelView:
+    """What the kernel knows, between two journal entries.
+
+    Attributes:
+        evidence: One row per stream of the newest activations.
+        drift: One row per detector.
+        coverage: One row per model version.
+        activations: Newest activation by (model, version).
+        label_times: Unix seconds of the newest outcome, by model.
+        newest: Unix seconds of the newest event; None before the first.
+        watermark: Unix seconds up to which slots are closed; None before the first event.
+    """
+
+    evidence: tuple[EvidenceRow, ...] = ()
+    drift: tuple[DriftRow, ...] = ()
+    coverage: tuple[CoverageRow, ...] = ()
+    activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    label_times: Mapping[str, float] = field(default_factory=dict)
+    newest: float | None = None
+    watermark: float | None = None
+
+    @classmethod
+    def of(cls, kernel: Kernel) -> Self:
+        """Look at a kernel that nobody is changing."""
+        return cls(
+            evidence=tuple(kernel.evidence()),
+            drift=tuple(kernel.drift()),
+            coverage=tuple(kernel.coverage()),
+            activations=dict(kernel.activations),
+            label_times=dict(kernel.label_times),
+            newest=kernel.newest,
+            watermark=kernel.watermark,
+        )

@@ -1,0 +1,56 @@
+"""Several uvicorn servers in one thread of their own, with sockets bound beforehand."""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Sequence
+
+import uvicorn
+from starlette.applications import Starlette
+
+_GRACE_SECONDS = 5
+
+
+class WebServers:
+    """Serve each application on its socket until stopped.
+
+    Args:
+        sites: (bound socket, application) pairs.
+    """
+
+    def __init__(self, sites: Sequence[tuple[socket.socket, Starlette]]) -> None:
+        self._sockets = [bound for bound, _ in sites]
+        self._servers = [uvicorn.Server(_config(app)) for _, app in sites]
+        self._thread = threading.Thread(target=self._run, name="otel-clinical-web", daemon=True)
+
+    def start(self) -> None:
+        """Begin to serve; connections wait in the socket's backlog until the servers are up."""
+        for bound in self._sockets:
+            bound.listen(128)
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Take no new connections and let the requests under way finish."""
+        for server in self._servers:
+            server.should_exit = True
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        async def serve() -> None:
+            pairs = zip(self._servers, self._sockets, strict=True)
+            await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in pairs))
+
+        asyncio.run(serve())
+
+
+def _config(app: Starlette) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        lifespan="off",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=60,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )

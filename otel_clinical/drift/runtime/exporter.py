@@ -1,0 +1,167 @@
+"""The processor's gauges and counters for Prometheus, named by the registry and by nothing else."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from otel_clinical.drift.kernel import EvidenceRow, decide_tier
+from otel_clinical.drift.runtime._detections import detection_labels, directions
+from otel_clinical.drift.runtime._tally import Key
+from otel_clinical.drift.runtime._view import KernelView
+from otel_clinical.policy import Policy
+from otel_clinical.semconv import MetricDef, metrics, prometheus_label
+from otel_clinical.semconv.enums import EscalationLevel
+
+SMALL_CELL = 11
+"""A stream with fewer outcomes than this shows nothing that could be traced to a patient."""
+
+Sample = tuple[tuple[str, ...], float]
+
+
+@dataclass(frozen=True)
+class Exposition:
+    """What one scrape shows.
+
+    Attributes:
+        kernel: What the kernel knows.
+        counters: Durable counters by (Prometheus family, label values).
+        pending: Journal entries that no checkpoint covers yet.
+        started: Unix seconds at which this process started.
+        baselines: Baseline hash by model.
+    """
+
+    kernel: KernelView
+    counters: Mapping[Key, int]
+    pending: int
+    started: float
+    baselines: Mapping[str, str]
+
+
+def registry(expose: Callable[[], Exposition], policy: Policy) -> CollectorRegistry:
+    """Return a registry whose every scrape calls `expose` once."""
+
+    class _Scrape(Collector):
+        def collect(self) -> Iterable[Metric]:
+            return families(expose(), policy)
+
+        def describe(self) -> Iterable[Metric]:
+            return ()
+
+    result = CollectorRegistry(auto_describe=False)
+    result.register(_Scrape())
+    return result
+
+
+def families(shown: Exposition, policy: Policy) -> Iterator[Metric]:
+    """Yield every family of the processor, label values in the registry's order."""
+    yield from _evidence(shown.kernel.evidence)
+    yield from _models(shown, policy)
+    yield from _drift(shown)
+    yield from _processor(shown)
+
+
+def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
+    """Yield the gauges of each stream, without those of streams too small to show.
+
+    Below `SMALL_CELL` outcomes the evidence reads 0 (not proved) and the counts, the drop and the performance are
+    absent or 0: the series a rule compares exist, and say nothing about anybody.
+    """
+    rows = list(rows)
+    since = [row for row in rows if row.samples >= SMALL_CELL]
+    recent = [(row, row.performance) for row in rows if row.performance_samples >= SMALL_CELL]
+    yield _gauge(metrics.EVIDENCE, (sample for row in rows for sample in _tiers(row)))
+    yield _gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
+    yield _gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
+    yield _gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
+    yield _gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
+    yield _gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))
+    yield _gauge(metrics.BASELINE_RATIO, ((_stream(row), row.baseline) for row in rows))
+
+
+def _stream(row: EvidenceRow) -> tuple[str, ...]:
+    return row.model, row.version, row.segment, row.value
+
+
+def _tiers(row: EvidenceRow) -> Iterator[Sample]:
+    for level, value in row.evidence.items():
+        yield (*_stream(row), str(level)), value if row.labels >= SMALL_CELL else 0.0
+
+
+def _if_grown(row: EvidenceRow, value: float) -> float:
+    return value if row.samples >= SMALL_CELL else 0.0
+
+
+def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
+    kernel = shown.kernel
+    yield _gauge(metrics.EVIDENCE_ACTIVATION, ((mv, float(ordinal)) for mv, ordinal in kernel.activations.items()))
+    yield _gauge(metrics.BASELINE_STATUS, (((model, digest), 1.0) for model, digest in shown.baselines.items()))
+    yield _gauge(
+        metrics.LABEL_COVERAGE_RATIO,
+        (
+            ((row.model, row.version), row.coverage)
+            for row in kernel.coverage
+            if row.coverage is not None and row.eligible >= SMALL_CELL
+        ),
+    )
+    yield _gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
+    yield _gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
+
+
+def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
+    """Yield 1 for the severest tier that a stream of the serving version reaches, 0 for the others."""
+    order = list(EscalationLevel)
+    for name, model in policy.models.items():
+        serving = max((a for (m, _), a in kernel.activations.items() if m == name), default=None)
+        reached = [
+            decide_tier(row, model.tiers) for row in kernel.evidence if row.model == name and row.activation == serving
+        ]
+        severest = max(reached, key=order.index, default=EscalationLevel.NONE)
+        yield from (((name, str(level)), float(level is severest)) for level in order)
+
+
+def _drift(shown: Exposition) -> Iterator[Metric]:
+    rows = shown.kernel.drift
+    keys = [(r.model, r.version, r.segment, r.value, r.signal, str(r.detector)) for r in rows]
+    yield _gauge(metrics.DRIFT_STATUS, ((key, float(row.active)) for key, row in zip(keys, rows, strict=True)))
+    yield _gauge(metrics.DRIFT_SCORE, ((key, row.score) for key, row in zip(keys, rows, strict=True)))
+    zeros = {detection_labels(row, which): 0 for row in rows for which in directions(row)}
+    yield _counter(metrics.DRIFT_DETECTIONS, zeros | _counted(metrics.DRIFT_DETECTIONS, shown.counters))
+
+
+def _processor(shown: Exposition) -> Iterator[Metric]:
+    for counter in (metrics.PROCESSOR_EVENTS, metrics.PROCESSOR_REJECTIONS):
+        yield _counter(counter, _counted(counter, shown.counters))
+    kernel = shown.kernel
+    yield _gauge(metrics.PROCESSOR_EVENT_TIME, _single(kernel.newest))
+    yield _gauge(metrics.PROCESSOR_WATERMARK_TIME, _single(kernel.watermark))
+    yield _gauge(metrics.PROCESSOR_JOURNAL_PENDING, _single(float(shown.pending)))
+    yield _gauge(metrics.PROCESSOR_START_TIME, _single(shown.started))
+
+
+def _single(value: float | None) -> list[Sample]:
+    return [] if value is None else [((), value)]
+
+
+def _counted(metric: MetricDef, counters: Mapping[Key, int]) -> dict[tuple[str, ...], int]:
+    return {labels: value for (name, labels), value in counters.items() if name == metric.prometheus}
+
+
+def _gauge(metric: MetricDef, samples: Iterable[Sample]) -> Metric:
+    family = GaugeMetricFamily(metric.prometheus, metric.description, labels=_labels(metric))
+    for labels, value in samples:
+        family.add_metric(labels, value)
+    return family
+
+
+def _counter(metric: MetricDef, totals: Mapping[tuple[str, ...], int]) -> Metric:
+    family = CounterMetricFamily(metric.prometheus.removesuffix("_total"), metric.description, labels=_labels(metric))
+    for labels, value in sorted(totals.items()):
+        family.add_metric(labels, value)
+    return family
+
+
+def _labels(metric: MetricDef) -> list[str]:
+    return [prometheus_label(key) for key in metric.attributes]

@@ -1,0 +1,148 @@
+"""OTLP over HTTP: ``/v1/traces`` and ``/v1/logs``, protobuf, plain or gzip."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from otel_clinical.drift.runtime import _answers
+from otel_clinical.drift.runtime._auth import TokenFile
+from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.runtime._gzip import CorruptBodyError, TooLargeError, gunzip
+from otel_clinical.drift.runtime._refusals import (
+    OversizedError,
+    RefusedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UndecodableError,
+    WrongContentTypeError,
+)
+from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Budget, Intake, Pending
+from otel_clinical.drift.runtime.pages import health
+
+PROTOBUF = "application/x-protobuf"
+_RETRY_AFTER_SECONDS = "1"
+_COMMIT_SECONDS = 10.0
+_METRICS_HINT = "the drift processor takes /v1/traces and /v1/logs; send metrics to your metrics backend\n"
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
+    """Return the application that receives OTLP/HTTP.
+
+    Args:
+        intake: Where requests go.
+        tokens: Who may send; None lets everybody who can connect.
+    """
+    workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="otel-clinical-http")
+
+    def export(signal: Signal) -> Endpoint:
+        async def endpoint(request: Request) -> Response:
+            try:
+                _authenticate(request, tokens)
+                body = await _export(request, signal, intake, workers)
+            except RefusedError as error:
+                intake.refused(signal, error)
+                return _refusal(request, error)
+            return Response(body, media_type=PROTOBUF)
+
+        return endpoint
+
+    return Starlette(
+        routes=[
+            Route("/v1/traces", export(Signal.TRACES), methods=["POST"]),
+            Route("/v1/logs", export(Signal.LOGS), methods=["POST"]),
+            Route("/v1/metrics", _no_metrics, methods=["POST"]),
+            *health(lambda: intake.phase),
+        ]
+    )
+
+
+def _authenticate(request: Request, tokens: TokenFile | None) -> None:
+    if tokens is not None and not tokens.accepts(request.headers.get("authorization")):
+        raise UnauthenticatedError("show a token: Authorization: Bearer ...")
+
+
+async def _export(request: Request, signal: Signal, intake: Intake, workers: ThreadPoolExecutor) -> bytes:
+    """Read, decode, journal; return the body of the answer."""
+    encoding = _check_headers(request)
+    loop = asyncio.get_running_loop()
+    with intake.budget() as budget:
+        raw = await _read(request, budget)
+        pending = await loop.run_in_executor(workers, _decode, intake, signal, raw, encoding, budget)
+        try:
+            async with asyncio.timeout(_COMMIT_SECONDS):
+                await asyncio.wrap_future(pending.durable)
+        except TimeoutError as error:
+            raise UnavailableError("the journal did not take the request in time") from error
+    return _answers.accepted(signal, pending.rejections)
+
+
+def _check_headers(request: Request) -> str:
+    """Return the content encoding.
+
+    Raises:
+        WrongContentTypeError: Neither protobuf nor one of the encodings we read.
+        OversizedError: The announced length already says so.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != PROTOBUF:
+        raise WrongContentTypeError(f"send OTLP as {PROTOBUF}; JSON and other types are not read here")
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip"}:
+        raise WrongContentTypeError("send the body plain or with Content-Encoding: gzip")
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > MAXIMUM_BODY:
+        raise OversizedError(f"the body has {length} bytes; a request may have {MAXIMUM_BODY}")
+    return encoding
+
+
+async def _read(request: Request, budget: Budget) -> bytes:
+    """Return the body, never holding more than the limits allow."""
+    chunks: list[bytes] = []
+    total = 0
+    try:
+        async for chunk in request.stream():
+            total += len(chunk)
+            if total > MAXIMUM_BODY:
+                raise OversizedError(f"the body has more than the {MAXIMUM_BODY} bytes that a request may have")
+            budget.take(len(chunk))
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise UnavailableError("the sender went away before the end of the body") from error
+    return b"".join(chunks)
+
+
+def _decode(intake: Intake, signal: Signal, raw: bytes, encoding: str, budget: Budget) -> Pending:
+    """Decompress and hand over; runs in a worker thread."""
+    body = raw
+    if encoding == "gzip":
+        try:
+            body = gunzip(raw, MAXIMUM_BODY)
+        except TooLargeError as error:
+            raise OversizedError(str(error), raw) from error
+        except CorruptBodyError as error:
+            raise UndecodableError(str(error), raw) from error
+        budget.take(len(body))
+    return intake.accept(signal, body)
+
+
+def _refusal(request: Request, error: RefusedError) -> Response:
+    """Answer with a status, in protobuf to a sender of protobuf and in JSON to everybody else."""
+    headers = {}
+    if isinstance(error, UnavailableError):
+        headers["Retry-After"] = _RETRY_AFTER_SECONDS
+    if isinstance(error, UnauthenticatedError):
+        headers["WWW-Authenticate"] = "Bearer"
+    if request.headers.get("content-type", "").startswith(PROTOBUF):
+        return Response(_answers.refused(error), error.status, headers, PROTOBUF)
+    return JSONResponse({"code": error.code, "message": str(error)}, error.status, headers)
+
+
+async def _no_metrics(_request: Request) -> Response:
+    return PlainTextResponse(_METRICS_HINT, status_code=404)

@@ -1,0 +1,151 @@
+"""From the body of a request to the journal: the part both protocols share."""
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from otel_clinical.drift.kernel import Exploded, PolicyIndex, Rejection, explode_logs, explode_traces
+from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
+from otel_clinical.drift.runtime._pipeline import Work
+from otel_clinical.drift.runtime._refusals import RefusedError, UnavailableError, UndecodableError
+from otel_clinical.drift.runtime.writer import Phase, Writer
+
+_LOG = logging.getLogger(__name__)
+
+MAXIMUM_BODY = 16 * 1024 * 1024
+_IN_FLIGHT = 8 * MAXIMUM_BODY
+_EXPLODE = {Signal.TRACES: explode_traces, Signal.LOGS: explode_logs}
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A request on its way to the journal.
+
+    Attributes:
+        durable: Resolves when it may be acknowledged, or carries an `UnavailableError`.
+        rejections: Records in it that were refused, by reason.
+    """
+
+    durable: Future[None]
+    rejections: Mapping[str, int]
+
+
+class Budget:
+    """The share of one request in the bytes that all requests together may hold; a context manager."""
+
+    def __init__(self, pool: "_Pool") -> None:
+        self._pool = pool
+        self._taken = 0
+
+    def take(self, count: int) -> None:
+        """Reserve `count` more bytes until the request ends.
+
+        Raises:
+            UnavailableError: All of it is in use.
+        """
+        self._pool.change(count)
+        self._taken += count
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.change(-self._taken)
+
+
+class _Pool:
+    """Bytes in flight, over all requests."""
+
+    def __init__(self, size: int) -> None:
+        self._free = size
+        self._lock = threading.Lock()
+
+    def change(self, count: int) -> None:
+        with self._lock:
+            if count > self._free:
+                raise UnavailableError("the processor is busy")
+            self._free -= count
+
+
+class Intake:
+    """Explode requests and hand them to the writer.
+
+    Args:
+        writer: Makes them durable.
+        index: The policy, as the kernel looks names up in it.
+        clock: Unix seconds; the time at which a request is taken to have arrived.
+    """
+
+    def __init__(self, writer: Writer, index: PolicyIndex, clock: Callable[[], float] = time.time) -> None:
+        self._writer = writer
+        self._index = index
+        self._clock = clock
+        self._pool = _Pool(_IN_FLIGHT)
+
+    @property
+    def phase(self) -> Phase:
+        """What the writer is doing."""
+        return self._writer.phase
+
+    def budget(self) -> Budget:
+        """Return a share of the memory for bodies, to be used as a context manager."""
+        return Budget(self._pool)
+
+    def accept(self, signal: Signal, body: bytes) -> Pending:
+        """Explode one request and queue it for the journal.
+
+        Raises:
+            UndecodableError: Not a message of this service.
+            UnavailableError: Not now.
+        """
+        received = self._clock()
+        exploded = self._explode(signal, body, received)
+        batch = exploded.batch
+        entry = Entry(
+            signal=signal,
+            received=received,
+            batch=batch.to_bytes() if len(batch) else b"",
+            rejections={str(reason): count for reason, count in exploded.counts.items()},
+            quarantined=tuple(_described(signal, rejection) for rejection in exploded.quarantine if rejection.digest),
+        )
+        refused = dict(Counter(str(rejection.reason) for rejection in exploded.quarantine))
+        if entry.is_empty():
+            return Pending(_settled(), refused)
+        return Pending(self._writer.submit(Work(entry, batch if entry.batch else None)), refused)
+
+    def refused(self, signal: Signal, error: RefusedError) -> None:
+        """Count a request that was refused as a whole, and describe it if its body was read."""
+        if error.reason is None:
+            return
+        description = Quarantined(signal, error.reason, str(error), error.size, error.digest)
+        self._writer.refuse(error.reason, description if error.size else None)
+
+    def _explode(self, signal: Signal, body: bytes, received: float) -> Exploded:
+        try:
+            exploded = _EXPLODE[signal](body, received, self._index)
+        except Exception as error:  # noqa: BLE001
+            # A defect of ours must cost one request, and its text may quote the request: only its type gets out.
+            _LOG.error("a request could not be taken apart: %s", type(error).__name__)
+            raise UndecodableError("the request could not be taken apart", body) from None
+        if exploded.undecodable:
+            raise UndecodableError("; ".join(rejection.detail for rejection in exploded.rejections), body)
+        return exploded
+
+
+def _described(signal: Signal, rejection: Rejection) -> Quarantined:
+    return Quarantined(signal, rejection.reason, rejection.detail, rejection.size, rejection.digest)
+
+
+def _settled() -> Future[None]:
+    """Return the future of a request that leaves nothing to write."""
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done

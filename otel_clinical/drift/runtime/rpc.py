@@ -1,0 +1,121 @@
+"""OTLP over gRPC: ``TraceService`` and ``LogsService``, raw bytes in and out."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import grpc  # type: ignore[import-untyped]
+
+from otel_clinical.drift.runtime import _answers
+from otel_clinical.drift.runtime._auth import Address, TokenFile
+from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.runtime._listen import ListenError
+from otel_clinical.drift.runtime._refusals import RefusedError, UnauthenticatedError, UnavailableError
+from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Intake
+
+_SERVICES = {
+    Signal.TRACES: "opentelemetry.proto.collector.trace.v1.TraceService",
+    Signal.LOGS: "opentelemetry.proto.collector.logs.v1.LogsService",
+}
+_CODES = {code.value[0]: code for code in grpc.StatusCode}
+_COMMIT_SECONDS = 10.0
+_WORKERS = 8
+# The core refuses what is larger, before and after decompression, with RESOURCE_EXHAUSTED. `so_reuseport` off:
+# a second processor on the same port must fail to start, not share its traffic.
+_OPTIONS = (
+    ("grpc.max_receive_message_length", MAXIMUM_BODY),
+    ("grpc.max_concurrent_streams", 64),
+    ("grpc.so_reuseport", 0),
+)
+
+
+class RpcReceiver:
+    """The gRPC server.
+
+    Args:
+        address: Where to listen.
+        intake: Where requests go.
+        tokens: Who may send; None lets everybody who can connect.
+
+    Raises:
+        ListenError: The address is in use or not ours.
+    """
+
+    def __init__(self, address: Address, intake: Intake, tokens: TokenFile | None) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="otel-clinical-grpc")
+        interceptors = () if tokens is None else (_Authentication(tokens),)
+        self._server = grpc.server(self._pool, interceptors=interceptors, options=_OPTIONS)
+        self._server.add_generic_rpc_handlers(
+            tuple(
+                grpc.method_handlers_generic_handler(
+                    service, {"Export": grpc.unary_unary_rpc_method_handler(_export(signal, intake))}
+                )
+                for signal, service in _SERVICES.items()
+            )
+        )
+        try:
+            port = self._server.add_insecure_port(str(address))
+        except RuntimeError as error:
+            raise ListenError(
+                f"{address}: cannot be listened on; is it in use, or not an address of this host?"
+            ) from error
+        self.address = Address(address.host, port)
+
+    def start(self) -> None:
+        """Begin to serve."""
+        self._server.start()
+
+    def stop(self, grace: float) -> None:
+        """Take no new calls, let those under way finish within `grace` seconds."""
+        self._server.stop(grace).wait()
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _export(signal: Signal, intake: Intake) -> Callable[[bytes, grpc.ServicerContext], bytes]:
+    def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+        try:
+            return _accept(signal, intake, body)
+        except RefusedError as error:
+            intake.refused(signal, error)
+            context.set_code(_CODES[error.code])
+            context.set_details(str(error))
+            return b""
+
+    return export
+
+
+def _accept(signal: Signal, intake: Intake, body: bytes) -> bytes:
+    with intake.budget() as budget:
+        budget.take(len(body))
+        pending = intake.accept(signal, body)
+        try:
+            pending.durable.result(_COMMIT_SECONDS)
+        except TimeoutError as error:
+            pending.durable.cancel()
+            raise UnavailableError("the journal did not take the request in time") from error
+    return _answers.accepted(signal, pending.rejections)
+
+
+class _Authentication(grpc.ServerInterceptor):  # type: ignore[misc]
+    """Turn away calls without an active token before their message is read."""
+
+    def __init__(self, tokens: TokenFile) -> None:
+        self._tokens = tokens
+        error = UnauthenticatedError("show a token: authorization: Bearer ...")
+
+        def refuse(_body: bytes, context: grpc.ServicerContext) -> bytes:
+            context.set_code(_CODES[error.code])
+            context.set_details(str(error))
+            return b""
+
+        self._refusal = grpc.unary_unary_rpc_method_handler(refuse)
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler:
+        """Return the handler of the call, or one that refuses it."""
+        metadata = dict(handler_call_details.invocation_metadata)
+        if self._tokens.accepts(metadata.get("authorization")):
+            return continuation(handler_call_details)
+        return self._refusal

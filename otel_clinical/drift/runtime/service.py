@@ -1,0 +1,174 @@
+"""The embedded processor: receivers, writer and exporter in one process."""
+
+import threading
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from otel_clinical.drift.kernel import Kernel, PolicyIndex
+from otel_clinical.drift.runtime import http
+from otel_clinical.drift.runtime._auth import Address, TokenFile, require_token_off_loopback
+from otel_clinical.drift.runtime._faults import Faults
+from otel_clinical.drift.runtime._listen import bind, port_of
+from otel_clinical.drift.runtime._pipeline import Pipeline
+from otel_clinical.drift.runtime._view import KernelView
+from otel_clinical.drift.runtime._web import WebServers
+from otel_clinical.drift.runtime.exporter import Exposition, registry
+from otel_clinical.drift.runtime.intake import Intake
+from otel_clinical.drift.runtime.pages import metrics_site
+from otel_clinical.drift.runtime.rpc import RpcReceiver
+from otel_clinical.drift.runtime.store import Store
+from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
+from otel_clinical.policy import Policy, load_baseline
+
+_GRACE_SECONDS = 5.0
+_DRAIN_SECONDS = 30.0
+
+
+_HTTP, _GRPC, _METRICS = (Address("127.0.0.1", port) for port in (4318, 4317, 9465))
+
+
+@dataclass(frozen=True)
+class ProcessorSettings:
+    """Where a processor listens and keeps its state.
+
+    Attributes:
+        state: State directory, created if missing; one processor each.
+        http: OTLP/HTTP.
+        grpc: OTLP/gRPC.
+        metrics: ``/metrics`` for Prometheus.
+        token_file: Bearer tokens that senders and Prometheus must show; None asks for none.
+        insecure: Allow an address that other machines can reach without asking for a token.
+        writer: Bounds of the writer.
+    """
+
+    state: Path
+    http: Address = _HTTP
+    grpc: Address = _GRPC
+    metrics: Address = _METRICS
+    token_file: Path | None = None
+    insecure: bool = False
+    writer: WriterSettings = field(default_factory=WriterSettings)
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where a processor really listens."""
+
+    http: Address
+    grpc: Address
+    metrics: Address
+
+
+class ProcessorService:
+    """A running drift processor; a context manager that stops it on the way out.
+
+    Constructing it takes the state directory and the addresses, `start` begins to serve; requests are accepted as
+    soon as `phase` is `READY`.
+
+    Args:
+        policy: Loaded, with absolute paths.
+        settings: Where.
+
+    Raises:
+        StateDirectoryError: The state directory cannot be used.
+        AccessError: The token file cannot be used, or an address needs one.
+        ListenError: An address cannot be listened on.
+        BaselineError: A baseline cannot be read.
+    """
+
+    def __init__(self, policy: Policy, settings: ProcessorSettings) -> None:
+        self._policy = policy
+        self._ended = threading.Event()
+        self._error: BaseException | None = None
+        self._started = time.time()
+        self._baselines = {name: load_baseline(model.baseline.file) for name, model in policy.models.items()}
+        tokens = _tokens(settings)
+        with ExitStack() as undo:
+            sockets = [undo.enter_context(bind(address)) for address in (settings.http, settings.metrics)]
+            faults = Faults()
+            store = Store(settings.state, faults)
+            undo.callback(store.close)
+            self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
+            intake = Intake(self._writer, PolicyIndex.of(policy))
+            self._rpc = RpcReceiver(settings.grpc, intake, tokens)
+            scraped = registry(self._expose, policy)
+            sites = [http.receiver(intake, tokens), metrics_site(scraped, tokens, lambda: self.phase)]
+            self._web = WebServers(list(zip(sockets, sites, strict=True)))
+            undo.pop_all()
+        self.addresses = Addresses(
+            http=Address(settings.http.host, port_of(sockets[0])),
+            grpc=self._rpc.address,
+            metrics=Address(settings.metrics.host, port_of(sockets[1])),
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """What the processor is doing."""
+        return self._writer.phase
+
+    def start(self) -> None:
+        """Begin to serve: health at once, OTLP when the journal is replayed."""
+        self._web.start()
+        self._rpc.start()
+        self._writer.start()
+
+    def wait_ready(self, timeout: float | None = None) -> bool:
+        """Wait until requests are accepted; return whether they are."""
+        self._writer.started.wait(timeout)
+        return self.phase is Phase.READY
+
+    def wait(self, timeout: float | None = None) -> BaseException | None:
+        """Wait until `stop` is called or the writer fails; return its error."""
+        self._ended.wait(timeout)
+        return self._error
+
+    def request_stop(self) -> None:
+        """End `wait`; safe in a signal handler."""
+        self._ended.set()
+
+    def stop(self) -> bool:
+        """Stop accepting, finish and acknowledge what is under way, checkpoint, close.
+
+        Returns:
+            Whether everything was saved in time. If not, nothing is lost: the next start replays the journal.
+        """
+        self._ended.set()
+        self._writer.close()
+        self._rpc.stop(_GRACE_SECONDS)
+        self._web.stop(_GRACE_SECONDS * 2)
+        return self._writer.join(_DRAIN_SECONDS)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.stop()
+
+    def _new_kernel(self) -> Kernel:
+        return Kernel(self._policy, self._baselines)
+
+    def _fail(self, error: BaseException) -> None:
+        self._error = error
+        self._ended.set()
+
+    def _expose(self) -> Exposition:
+        starting = self.phase is Phase.STARTING  # the kernel is being rebuilt: show only that we are here
+        return Exposition(
+            kernel=KernelView() if starting else self._writer.read(KernelView.of),
+            counters={} if starting else self._writer.counters(),
+            pending=self._writer.pending,
+            started=self._started,
+            baselines={name: baseline.hash for name, baseline in self._baselines.items()},
+        )
+
+
+def _tokens(settings: ProcessorSettings) -> TokenFile | None:
+    """Return the tokens to ask for, and check that addresses and tokens go together."""
+    tokens = None if settings.token_file is None else TokenFile(settings.token_file)
+    for address in (settings.http, settings.grpc, settings.metrics):
+        require_token_off_loopback(address, has_token=tokens is not None, insecure=settings.insecure)
+    return tokens

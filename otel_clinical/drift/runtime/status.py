@@ -1,0 +1,180 @@
+"""What a person wants to know about a processor, from its metrics or from its state directory."""
+
+import sqlite3
+import urllib.request
+from collections.abc import Iterable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_clinical.drift.kernel import Batch, Kernel
+from otel_clinical.drift.runtime._lock import StateDirectoryError
+from otel_clinical.drift.runtime._view import KernelView
+from otel_clinical.drift.runtime.exporter import Exposition, families
+from otel_clinical.drift.runtime.store import DATABASE, read_counters
+from otel_clinical.policy import Policy, load_baseline
+from otel_clinical.semconv import MetricDef, attributes, metrics, prometheus_label
+from otel_clinical.semconv.enums import EscalationLevel
+
+_TIMEOUT_SECONDS = 5.0
+_STREAM = tuple(
+    prometheus_label(key)
+    for key in (attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.SEGMENT_NAME, attributes.SEGMENT_VALUE)
+)
+_LEVEL = prometheus_label(attributes.ESCALATION_LEVEL)
+
+
+@dataclass(frozen=True)
+class StreamStatus:
+    """One line of the table: a model version and a segment.
+
+    Attributes:
+        model: Model name.
+        version: Model version.
+        segment: ``name=value``, or ``all``.
+        samples: Outcomes since the estimated change; 0 below eleven.
+        drop: Drop since the estimated change.
+        performance: Recent performance; None when too few outcomes are recent.
+        baseline: Reference performance.
+        proved: Tiers whose evidence is at least 1.
+    """
+
+    model: str
+    version: str
+    segment: str
+    samples: int
+    drop: float
+    performance: float | None
+    baseline: float
+    proved: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Status:
+    """A processor at one moment.
+
+    Attributes:
+        streams: Sorted by model, version, segment.
+        events: Accepted events by signal.
+        rejections: Refused events by reason, those above zero.
+        event_time: Unix seconds of the newest event.
+        watermark: Unix seconds up to which slots are closed.
+        pending: Journal entries not yet in a checkpoint.
+    """
+
+    streams: tuple[StreamStatus, ...]
+    events: dict[str, int]
+    rejections: dict[str, int]
+    event_time: float | None
+    watermark: float | None
+    pending: int
+
+
+def from_url(url: str, token: str | None = None) -> Status:
+    """Return the status of a running processor from its metrics page.
+
+    Raises:
+        OSError: The page cannot be read.
+        ValueError: The address is not http(s), or the page is not in Prometheus' text format.
+    """
+    if not url.startswith(("http://", "https://")):
+        raise ValueError(f"{url!r}: expected http://HOST:PORT/metrics")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme is checked above
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        return of_families(text_string_to_metric_families(answer.read().decode()))
+
+
+def from_state(directory: Path, policy: Policy) -> Status:
+    """Return the status in a state directory, including what only its journal holds; the processor may run.
+
+    Raises:
+        StateDirectoryError: There is no state to read.
+    """
+    path = directory / DATABASE
+    if not path.exists():
+        raise StateDirectoryError(f"{directory}: no {DATABASE} here; is it the --state of a processor?")
+    baselines = {name: load_baseline(model.baseline.file) for name, model in policy.models.items()}
+    kernel = Kernel(policy, baselines)
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            connection.execute("BEGIN")
+            kernel.load(dict(connection.execute("SELECT key, blob FROM state")))
+            counters = read_counters(connection)
+            tail = "SELECT batch FROM journal WHERE poison IS NULL ORDER BY seq"
+            batches = [batch for (batch,) in connection.execute(tail)]
+    except sqlite3.Error as error:
+        raise StateDirectoryError(f"{path}: cannot be read ({error})") from error
+    for batch in filter(None, batches):
+        kernel.apply(Batch.from_bytes(batch))
+        kernel.advance()
+    hashes = {name: baseline.hash for name, baseline in baselines.items()}
+    shown = Exposition(KernelView.of(kernel), counters, pending=len(batches), started=0.0, baselines=hashes)
+    return of_families(families(shown, policy))
+
+
+def of_families(found: Iterable[Metric]) -> Status:
+    """Read a status out of metric families, whether scraped or made here."""
+    page = _Page(found)
+    streams = [stream for stream, _ in page.by(metrics.BASELINE_RATIO, _STREAM)]
+    return Status(
+        streams=tuple(
+            sorted((page.stream(stream) for stream in streams), key=lambda s: (s.model, s.version, s.segment))
+        ),
+        events=page.totals(metrics.PROCESSOR_EVENTS),
+        rejections={reason: n for reason, n in page.totals(metrics.PROCESSOR_REJECTIONS).items() if n},
+        event_time=page.single(metrics.PROCESSOR_EVENT_TIME),
+        watermark=page.single(metrics.PROCESSOR_WATERMARK_TIME),
+        pending=int(page.single(metrics.PROCESSOR_JOURNAL_PENDING) or 0),
+    )
+
+
+class _Page:
+    """Samples of a metrics page, by family."""
+
+    def __init__(self, found: Iterable[Metric]) -> None:
+        self._samples: dict[str, list[tuple[dict[str, str], float]]] = {}
+        for family in found:
+            for sample in family.samples:
+                self._samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+
+    def by(self, metric: MetricDef, labels: tuple[str, ...]) -> list[tuple[tuple[str, ...], float]]:
+        """Return (values of `labels`, value) per sample of a metric."""
+        found = self._samples.get(metric.prometheus, [])
+        return [(tuple(own.get(label, "") for label in labels), value) for own, value in found]
+
+    def totals(self, metric: MetricDef) -> dict[str, int]:
+        """Return a counter with one label by that label's value."""
+        label = prometheus_label(metric.attributes[0])
+        return {key[0]: int(value) for key, value in sorted(self.by(metric, (label,)))}
+
+    def single(self, metric: MetricDef) -> float | None:
+        """Return the value of a metric without labels."""
+        return next((value for _, value in self._samples.get(metric.prometheus, [])), None)
+
+    def stream(self, stream: tuple[str, ...]) -> StreamStatus:
+        """Return the line of one stream."""
+        model, version, name, value = stream
+
+        def of(metric: MetricDef) -> float | None:
+            return dict(self.by(metric, _STREAM)).get(stream)
+
+        evidence = self.by(metrics.EVIDENCE, (*_STREAM, _LEVEL))
+        return StreamStatus(
+            model=model,
+            version=version,
+            segment=name if name == value else f"{name}={value}",
+            samples=int(of(metrics.EVIDENCE_SAMPLES) or 0),
+            drop=of(metrics.DEGRADATION_RATIO) or 0.0,
+            performance=of(metrics.PERFORMANCE_RATIO),
+            baseline=of(metrics.BASELINE_RATIO) or 0.0,
+            proved=tuple(sorted((key[4] for key, e in evidence if key[:4] == stream and e >= 1.0), key=_severity)),
+        )
+
+
+def _severity(level: str) -> int:
+    order = [str(known) for known in EscalationLevel]
+    return order.index(level) if level in order else len(order)

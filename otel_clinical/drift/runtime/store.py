@@ -1,0 +1,220 @@
+"""Durable state: one SQLite file that a kill at any moment leaves consistent."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from otel_clinical.drift.runtime._entry import Entry, Quarantined
+from otel_clinical.drift.runtime._faults import FaultPoint, Faults
+from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
+from otel_clinical.drift.runtime._schema import SchemaError, migrate
+
+Counters = Mapping[tuple[str, tuple[str, ...]], int]
+
+DATABASE = "state.db"
+_LOCK = "state.lock"
+QUARANTINE_ROWS = 10_000
+OUTBOX_ROWS = 10_000
+_WAL_BYTES = 64 * 1024 * 1024
+
+
+class StoreUnavailableError(RuntimeError):
+    """The disk did not take the write; nothing of it is kept and it may be tried again."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """Everything one checkpoint makes durable together.
+
+    Attributes:
+        through: The journal may be trimmed up to and including this sequence number.
+        states: Changed kernel states by key; an empty value removes the key.
+        counters: Changed counters, as totals.
+        outbox: What happened since the last one: content-derived id -> payload (JSON).
+        quarantined: Refused requests that never reached the journal.
+    """
+
+    through: int
+    states: Mapping[str, bytes] = field(default_factory=dict)
+    counters: Counters = field(default_factory=dict)
+    outbox: Mapping[str, str] = field(default_factory=dict)
+    quarantined: tuple[Quarantined, ...] = ()
+
+
+class Store:
+    """The state directory of one processor: journal, kernel states, counters, outbox, quarantine.
+
+    Used by one thread at a time. Opening takes the directory's lock, verifies the file and brings its schema up
+    to date.
+
+    Args:
+        directory: Created if missing, readable by this user only.
+        faults: Where to die, in tests.
+
+    Raises:
+        StateDirectoryError: Locked by another process, on a network file system, damaged, or not ours.
+    """
+
+    def __init__(self, directory: Path, faults: Faults | None = None) -> None:
+        self._faults = faults or Faults({})
+        try:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            refuse_network_file_system(directory)
+            self._lock = DirectoryLock(directory / _LOCK)
+        except OSError as error:
+            raise StateDirectoryError(f"{directory}: cannot be used ({error.strerror})") from error
+        self._path = directory / DATABASE
+        try:
+            self._connection = _connect(self._path)
+        except BaseException:
+            self._lock.close()
+            raise
+
+    # -- start ------------------------------------------------------------------------------------------------
+
+    def states(self) -> dict[str, bytes]:
+        """Return every kernel state as of the last checkpoint."""
+        return dict(self._connection.execute("SELECT key, blob FROM state ORDER BY key"))
+
+    def counters(self) -> dict[tuple[str, tuple[str, ...]], int]:
+        """Return every counter as of the last checkpoint: (name, label values) -> total."""
+        return read_counters(self._connection)
+
+    def journal(self) -> Iterator[tuple[int, Entry | ValueError]]:
+        """Yield (sequence number, entry) of everything not yet in a checkpoint, oldest first.
+
+        An entry that was marked as poison is skipped; one that fails its checksum is yielded as the error.
+        """
+        rows = self._connection.execute(
+            "SELECT seq, received, signal, rejections, crc, batch FROM journal WHERE poison IS NULL ORDER BY seq"
+        )
+        for seq, *columns in rows.fetchall():
+            try:
+                yield seq, Entry.from_row(*columns)
+            except ValueError as error:
+                yield seq, error
+
+    def last_sequence(self) -> int:
+        """Return the newest journal sequence number ever given out, 0 before the first."""
+        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+        return int(row[0]) if row else 0
+
+    def meta(self, name: str) -> str | None:
+        """Return one remembered setting."""
+        row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(row[0]) if row else None
+
+    def remember(self, name: str, value: str) -> None:
+        """Keep one setting across restarts."""
+        with self._transaction():
+            self._connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
+
+    # -- run --------------------------------------------------------------------------------------------------
+
+    def append(self, entries: Sequence[Entry]) -> list[int]:
+        """Write `entries` to the journal with one fsync and return their sequence numbers.
+
+        Raises:
+            StoreUnavailableError: None of them is durable.
+        """
+        insert = "INSERT INTO journal (received, signal, rejections, crc, batch) VALUES (?, ?, ?, ?, ?)"
+        with self._transaction():
+            numbers = [self._connection.execute(insert, entry.row()).lastrowid or 0 for entry in entries]
+            self._quarantine(q for entry in entries for q in entry.quarantined)
+        self._faults.passing(FaultPoint.AFTER_JOURNAL)
+        return numbers
+
+    def checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Make states, counters and outbox durable and trim the journal, all or nothing.
+
+        Raises:
+            StoreUnavailableError: Nothing changed on disk.
+        """
+        removed = [(key,) for key, blob in checkpoint.states.items() if not blob]
+        kept = [(key, blob) for key, blob in checkpoint.states.items() if blob]
+        counters = [(name, json.dumps(labels), value) for (name, labels), value in checkpoint.counters.items()]
+        outbox = [(key, checkpoint.through, payload) for key, payload in checkpoint.outbox.items()]
+        with self._transaction():
+            run = self._connection.executemany
+            run("INSERT OR REPLACE INTO state VALUES (?, ?)", kept)
+            run("DELETE FROM state WHERE key = ?", removed)
+            self._faults.passing(FaultPoint.MID_CHECKPOINT)
+            run("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)", counters)
+            run("INSERT OR IGNORE INTO outbox VALUES (?, ?, ?)", outbox)
+            run("DELETE FROM outbox WHERE rowid <= (SELECT max(rowid) FROM outbox) - ?", [(OUTBOX_ROWS,)])
+            run("DELETE FROM journal WHERE seq <= ? AND poison IS NULL", [(checkpoint.through,)])
+            self._quarantine(checkpoint.quarantined)
+            run("INSERT OR REPLACE INTO meta VALUES ('checkpoint_time', ?)", [(repr(time.time()),)])
+        self._faults.passing(FaultPoint.AFTER_CHECKPOINT)
+
+    def poison(self, seq: int, reason: str) -> None:
+        """Set one journal entry aside, so that no start applies it again; it is kept for diagnosis.
+
+        Raises:
+            StoreUnavailableError: It is not marked.
+        """
+        with self._transaction():
+            self._connection.execute("UPDATE journal SET poison = ? WHERE seq = ?", (reason, seq))
+
+    def close(self) -> None:
+        """Close the file and release the directory."""
+        self._connection.close()
+        self._lock.close()
+
+    def _quarantine(self, descriptions: Iterable[Quarantined]) -> None:
+        """Insert descriptions and drop the oldest past the bound."""
+        now = time.time()
+        rows = [(now, q.signal, q.reason, q.detail, q.size, q.digest) for q in descriptions]
+        if not rows:
+            return
+        self._connection.executemany(
+            "INSERT INTO quarantine (received, signal, reason, detail, size, digest) VALUES (?, ?, ?, ?, ?, ?)", rows
+        )
+        self._connection.execute(
+            "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """Run the body in one write transaction; a disk error undoes it and becomes `StoreUnavailableError`."""
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            yield
+            self._connection.execute("COMMIT")
+        except BaseException as error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailableError(f"the state directory does not take writes ({error})") from error
+            raise
+
+
+def read_counters(connection: sqlite3.Connection) -> dict[tuple[str, tuple[str, ...]], int]:
+    """Return the counters in a state file: (name, label values) -> total."""
+    rows = connection.execute("SELECT name, labels, value FROM counter")
+    return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Open, verify and migrate the database."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+        problems = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
+        if problems != ["ok"]:
+            raise sqlite3.DatabaseError("; ".join(problems))
+        migrate(connection)
+    except (sqlite3.Error, SchemaError) as error:
+        connection.close()
+        raise StateDirectoryError(
+            f"{path}: cannot be used ({error}); move it aside with its -wal and -shm files and start again, "
+            "or restore it from a backup"
+        ) from error
+    path.chmod(0o600)
+    return connection
