@@ -1,0 +1,183 @@
+"""`otel-clinical rollback`: run the controller, read its incidents, activate a version."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._policy import read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.rollback import Terms
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+_DIRECTORY = click.Path(path_type=Path, file_okay=False)
+_POLICY = click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy file.")
+_HIGHEST_PORT = 65_535
+
+
+@click.group("rollback")
+def command() -> None:
+    """Run the rollback controller and read its incidents."""
+
+
+@command.command("serve")
+@_POLICY
+@click.option("--state", type=_DIRECTORY, required=True, help="State directory, on a local disk; one per controller.")
+@click.option("--listen", default="127.0.0.1:9466", show_default=True, help="Address of the HTTP interface.")
+@click.option("--token-file", type=_FILE, required=True, help="Bearer tokens: one, or two while rotating.")
+@click.option("--prometheus", "prometheus_url", required=True, help="Base URL of Prometheus.")
+@click.option("--mode", type=click.Choice(["observe", "recommend", "enforce"]), help="Override the policy's mode.")
+@click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
+@click.option("--retry", default=15.0, show_default=True, help="Seconds after which an open question is asked again.")
+@click.option("--watch", default=5.0, show_default=True, help="Seconds between two looks at a recovery.")
+def serve(
+    *,
+    policy_path: Path,
+    state: Path,
+    listen: str,
+    token_file: Path,
+    prometheus_url: str,
+    mode: str | None,
+    pull: float,
+    retry: float,
+    watch: float,
+) -> None:
+    """Hear alerts, confirm them, and reduce harm, until SIGTERM."""
+    from otel_clinical.rollback import ControllerService, Timing
+    from otel_clinical.semconv.enums import RollbackMode
+
+    host, port = _address(listen)
+    if min(pull, retry, watch) <= 0:
+        raise CliError("--pull, --retry and --watch are seconds above 0")
+    policy = read_policy(policy_path)
+    with _explained():
+        service = ControllerService(
+            policy,
+            state,
+            token_file,
+            prometheus_url,
+            mode=RollbackMode(mode) if mode else None,
+            timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
+            pull=pull,
+        )
+    service.run(host, port)
+
+
+@command.command("activate")
+@click.argument("model")
+@click.argument("version")
+@_POLICY
+@click.option("--by", required=True, help="Who activates it: a person or a pipeline.")
+@click.option("--state", type=_DIRECTORY, help="State directory of the controller, to honour its quarantines.")
+@click.option("--expect-epoch", type=int, help="Refuse unless the release pointer has this epoch.")
+def activate(
+    *, model: str, version: str, policy_path: Path, by: str, state: Path | None, expect_epoch: int | None
+) -> None:
+    """Let VERSION of MODEL serve: create its release pointer, or change it by compare-and-swap."""
+    from otel_clinical.rollback import activate_version
+
+    terms = _terms(policy_path, model)
+    with _explained():
+        pointer = activate_version(terms, version, by=by, at=time.time(), state=state, expect_epoch=expect_epoch)
+    click.echo(f"{model}: version {pointer.version} serves, activation {pointer.activation}, epoch {pointer.epoch}")
+
+
+@command.command("status")
+@_POLICY
+@click.option("--state", type=_DIRECTORY, help="State directory of the controller, for its incidents.")
+def status(policy_path: Path, state: Path | None) -> None:
+    """Say what serves, what is held back, and which incidents there are."""
+    from otel_clinical.rollback import incidents, quarantined, read_terms, serving
+
+    with _explained():
+        for model, pointer in serving(read_terms(read_policy(policy_path))).items():
+            if pointer is None:
+                click.echo(f"{model}: no version activated yet")
+                continue
+            click.echo(f"{model}: version {pointer.version} on route {pointer.route}, epoch {pointer.epoch}")
+            for rule in pointer.rules:
+                held = f" on version {rule.version}" if rule.version else ""
+                click.echo(f"  {rule.segment.name}={rule.segment.value}: route {rule.route}{held} ({rule.reason})")
+            if state is not None and (versions := quarantined(state, model)):
+                click.echo(f"  quarantined: {', '.join(sorted(versions))}")
+        for item in incidents(state) if state is not None else []:
+            click.echo(_line(item))
+
+
+@command.command("report")
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--state", type=_DIRECTORY, required=True, help="State directory of the controller.")
+@click.option("--out", type=_FILE, required=True, help="HTML file to write; --json writes JSON instead.")
+@click.option("--json", "as_json", is_flag=True, help="Write everything recorded as JSON.")
+def report(*, incident_id: str, state: Path, out: Path, as_json: bool) -> None:
+    """Write the report of one incident: what, since when, evidence, guards, actions, times, audit head."""
+    from otel_clinical.rollback import incident
+
+    with _explained():
+        found = incident(state, incident_id)
+    if found is None:
+        raise CliError(f"{state}: no incident {incident_id}; `otel-clinical rollback status` lists them")
+    if as_json:
+        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    else:
+        from otel_clinical.report import incident_report, render_html
+
+        out.write_text(render_html(incident_report(found)), encoding="utf-8")
+    click.echo(f"{out}")
+
+
+def _line(item: dict[str, Any]) -> str:
+    key = item["key"]
+    opened = datetime.fromtimestamp(item["opened_at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    where = "all" if key["segment"]["name"] == "all" else f"{key['segment']['name']}={key['segment']['value']}"
+    return f"{item['id']}  {opened}  {key['model']} {item['version']}  {where}  {item['state']}  {item['reason']}"
+
+
+def _terms(policy_path: Path, model: str) -> Terms:
+    from otel_clinical.rollback import read_terms
+
+    policy = read_policy(policy_path)
+    with _explained():
+        terms = read_terms(policy)
+    if model not in terms:
+        raise CliError(f"{policy_path} declares no model {model}; declared: {', '.join(sorted(terms))}")
+    return terms[model]
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) <= _HIGHEST_PORT:
+        raise CliError(f"--listen {text} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Turn what a person can do something about into one sentence."""
+    from otel_clinical.policy import BaselineError
+    from otel_clinical.release import EpochConflict, PointerError, PointerLocked
+    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError, TokenFileError
+
+    try:
+        yield
+    except (
+        ActivationRefusedError,
+        AlreadyRunningError,
+        BaselineError,
+        EpochConflict,
+        FileNotFoundError,
+        PointerError,
+        PointerLocked,
+        TokenFileError,
+    ) as error:
+        raise CliError(str(error)) from error

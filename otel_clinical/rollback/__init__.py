@@ -1,0 +1,32 @@
+"""Roll a model back, or hold a segment back, when its degradation is proved and confirmed."""
+
+from otel_clinical.rollback._records import Timing
+from otel_clinical.rollback.alerts import Alert, Cause
+from otel_clinical.rollback.audit import AuditBrokenError, Checkpoint, export_file, verify_file
+from otel_clinical.rollback.records import DATABASE, incident, incidents, quarantined
+from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, serving
+from otel_clinical.rollback.service import AlreadyRunningError, ControllerService
+from otel_clinical.rollback.terms import Terms, read_terms
+from otel_clinical.rollback.tokens import TokenFileError
+
+__all__ = [
+    "DATABASE",
+    "ActivationRefusedError",
+    "Alert",
+    "AlreadyRunningError",
+    "AuditBrokenError",
+    "Cause",
+    "Checkpoint",
+    "ControllerService",
+    "Terms",
+    "Timing",
+    "TokenFileError",
+    "activate_version",
+    "export_file",
+    "incident",
+    "incidents",
+    "quarantined",
+    "read_terms",
+    "serving",
+    "verify_file",
+]

@@ -1,0 +1,167 @@
+"""Look at Prometheus for one incident: independently of Alertmanager, and of what the alert says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.rollback.alerts import Alert, Cause, alert_from_labels
+from otel_clinical.rollback.events import Recovery
+from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
+from otel_clinical.rollback.state import Incident, Processor, Sample
+from otel_clinical.semconv import attributes, metrics, prometheus_label
+from otel_clinical.semconv.enums import DeploymentState, EscalationLevel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_clinical.release import ReleasePointer, Segment
+    from otel_clinical.rollback.terms import Terms
+
+MODEL: Final = prometheus_label(attributes.MODEL_NAME)
+VERSION: Final = prometheus_label(attributes.MODEL_VERSION)
+SEGMENT_NAME: Final = prometheus_label(attributes.SEGMENT_NAME)
+SEGMENT_VALUE: Final = prometheus_label(attributes.SEGMENT_VALUE)
+LEVEL: Final = prometheus_label(attributes.ESCALATION_LEVEL)
+STATE: Final = prometheus_label(attributes.DEPLOYMENT_STATE)
+BASELINE: Final = prometheus_label(attributes.BASELINE_HASH)
+_AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+_MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
+
+
+def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float) -> Sample:
+    """Return one sample of everything the guards need; an unreachable Prometheus is a sample as well."""
+    try:
+        if incident.key.cause is Cause.INPUT:
+            return _look_at_input(prometheus, terms, incident, now)
+        return _look_at_performance(prometheus, incident, now)
+    except PrometheusUnavailableError:
+        return Sample(now, reachable=False)
+
+
+def look_at_recovery(
+    prometheus: Prometheus, segment: Segment, version: str, pointer: ReleasePointer, now: float
+) -> Recovery:
+    """Return how `version` does in `segment` since it serves again."""
+    model = {MODEL: pointer.model}
+    stream = {**model, VERSION: version, SEGMENT_NAME: segment.name, SEGMENT_VALUE: segment.value}
+    try:
+        return Recovery(
+            taken_at=now,
+            serving=_serving(prometheus, pointer.model),
+            performance=_lowest(prometheus, selector(metrics.PERFORMANCE_RATIO.prometheus, stream)),
+            samples=_lowest(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
+            activation=_lowest(
+                prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, {**model, VERSION: version})
+            ),
+            baseline=_lowest(prometheus, selector(metrics.BASELINE_RATIO.prometheus, stream)),
+        )
+    except PrometheusUnavailableError:
+        return Recovery(now, reachable=False)
+
+
+def firing_alerts(prometheus: Prometheus, terms: Mapping[str, Terms], now: float) -> list[Alert]:
+    """Return every alert Prometheus shows firing that the controller may act on.
+
+    A notification can be lost: silenced, routed away, or fired and resolved while nobody listened.
+    """
+    found = []
+    for mark in _MARKS.values():
+        for series in prometheus.query(selector("ALERTS", {"alertstate": "firing", **mark})):
+            alert = alert_from_labels(series.labels, starts_at=now, terms=terms)
+            if alert is not None:
+                found.append(alert)
+    return found
+
+
+def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float) -> Sample:
+    key = incident.key
+    model = {MODEL: key.model}
+    mine = {**model, VERSION: incident.version}
+    stream = {**mine, SEGMENT_NAME: key.segment.name, SEGMENT_VALUE: key.segment.value}
+    tier = {LEVEL: EscalationLevel.ROLLBACK.value}
+    review = {**mine, **_AGGREGATE, LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value}
+    return Sample(
+        taken_at=now,
+        clock=prometheus.now(),
+        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARKS[key.cause], **stream}),
+        evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, {**stream, **tier})),
+        samples=_lowest(prometheus, selector(metrics.EVIDENCE_SAMPLES.prometheus, stream)),
+        drop=_lowest(prometheus, selector(metrics.DEGRADATION_RATIO.prometheus, stream)),
+        change_point=_lowest(prometheus, selector(metrics.CHANGE_POINT_TIME.prometheus, stream)),
+        activation=_lowest(prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, mine)),
+        aggregate_evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, review)),
+        active_versions=_active(prometheus, key.model),
+        baseline_hashes=tuple(
+            sorted(
+                series.labels.get(BASELINE, "")
+                for series in prometheus.query(selector(metrics.BASELINE_STATUS.prometheus, model))
+                if series.value >= 1
+            )
+        ),
+        processors=_processors(prometheus),
+    )
+
+
+def _look_at_input(prometheus: Prometheus, terms: Terms, incident: Incident, now: float) -> Sample:
+    key = incident.key
+    source = {MODEL: key.model, SEGMENT_NAME: key.segment.name, SEGMENT_VALUE: key.segment.value}
+    records = selector(metrics.SEGMENT_RECORDS.prometheus, source)
+    window = max(int(terms.records_window), 1)
+    return Sample(
+        taken_at=now,
+        clock=prometheus.now(),
+        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARKS[key.cause], **source}),
+        samples=_lowest(prometheus, f"sum(increase({records}[{window}s]))"),
+        active_versions=_active(prometheus, key.model),
+    )
+
+
+def _evaluated_at(prometheus: Prometheus, labels: Mapping[str, str]) -> float | None:
+    """Return when Prometheus last evaluated the alert as firing: the time of its sample, not of the query."""
+    firing = selector("ALERTS", {"alertstate": "firing", **labels})
+    return max(prometheus.values(f"timestamp({firing})"), default=None)
+
+
+def _lowest(prometheus: Prometheus, expression: str) -> float | None:
+    """Return the lowest value of all instances that export it: the cautious one where two disagree."""
+    return min(prometheus.values(expression), default=None)
+
+
+def _active(prometheus: Prometheus, model: str) -> tuple[str, ...]:
+    return tuple(sorted({version for _, version in _serving(prometheus, model)}))
+
+
+def _serving(prometheus: Prometheus, model: str) -> tuple[tuple[str, str], ...]:
+    """Return (instance, version) for every service and version it reports active."""
+    active = {MODEL: model, STATE: DeploymentState.ACTIVE.value}
+    found = prometheus.query(selector(metrics.DEPLOYMENT_STATUS.prometheus, active))
+    return tuple(
+        sorted(
+            (f"{series.labels.get('job', '')}/{series.labels.get('instance', '')}", series.labels.get(VERSION, ""))
+            for series in found
+            if series.value >= 1
+        )
+    )
+
+
+def _processors(prometheus: Prometheus) -> tuple[Processor, ...]:
+    """Return every drift processor that Prometheus knows, in a stable order."""
+    found = {
+        _target(series.labels): Processor(series.value, None, None, None)
+        for series in prometheus.query(metrics.PROCESSOR_START_TIME.prometheus)
+    }
+    for series in prometheus.query(metrics.PROCESSOR_EVENT_TIME.prometheus):
+        if (target := _target(series.labels)) in found:
+            found[target] = replace(found[target], event_time=series.value)
+    for series in prometheus.query(metrics.PROCESSOR_WATERMARK_TIME.prometheus):
+        if (target := _target(series.labels)) in found:
+            found[target] = replace(found[target], watermark=series.value)
+    for series in prometheus.query("up"):
+        if (target := _target(series.labels)) in found:
+            found[target] = replace(found[target], up=series.value >= 1)
+    return tuple(found[target] for target in sorted(found))
+
+
+def _target(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get("job", ""), labels.get("instance", "")

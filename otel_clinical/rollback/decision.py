@@ -1,0 +1,109 @@
+"""Decide, once every guard has passed, what reduces the harm: the previous version, or a safer route."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.rollback.alerts import AGGREGATE, Cause
+from otel_clinical.rollback.targets import Change
+from otel_clinical.semconv.enums import RollbackDecision, RoutingLevel, RoutingReason
+
+if TYPE_CHECKING:
+    from otel_clinical.release import ReleasePointer, Segment
+    from otel_clinical.rollback._records import Setting
+    from otel_clinical.rollback.state import Incident, ModelState, Sample
+    from otel_clinical.rollback.terms import Terms
+
+DAY: Final = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What will be changed, why, and what caused the degradation: version, environment or input."""
+
+    decision: RollbackDecision
+    cause: str
+    change: Change
+    reason: str
+
+
+def decide(
+    setting: Setting, state: ModelState, incident: Incident, sample: Sample, pointer: ReleasePointer
+) -> Decision:
+    """Return the decision on an incident whose guards all passed."""
+    terms = setting.terms
+    segment = None if incident.key.segment == AGGREGATE else incident.key.segment
+    if incident.key.cause is Cause.INPUT:
+        change = Change(RoutingReason.INPUT_QUALITY, route=terms.on_breach, segment=segment)
+        return Decision(RollbackDecision.HOLD, "input", change, "input of this source is below its minimum")
+    elsewhere = _not_the_version(setting, state, incident, sample, pointer)
+    if elsewhere:
+        change = Change(RoutingReason.DRIFT, route=terms.on_environment, segment=segment)
+        return Decision(RollbackDecision.SAFE_MODE, "environment", change, elsewhere)
+    # Where everything degrades with one segment, serving two versions side by side would only spread the harm.
+    if (sample.aggregate_evidence or 0.0) >= 1:
+        segment = None
+    return _back(setting, state, segment, pointer)
+
+
+def _not_the_version(
+    setting: Setting, state: ModelState, incident: Incident, sample: Sample, pointer: ReleasePointer
+) -> str:
+    """Say why the serving version is not to blame, or return an empty string where it is."""
+    if pointer.previous_version is None:
+        return "no other version has served, so no change of version can be the cause"
+    if _input_held(state, incident):
+        return "the input of this source is held for its quality"
+    terms = setting.terms
+    since = (sample.change_point or 0.0) - pointer.activated_at
+    if not -terms.slack <= since <= terms.attribution_window:
+        return f"change point {_span(since)} the activation, outside the attribution window"
+    # Long after the window the world has moved on: the previous version is no longer known to be better.
+    if setting.now - pointer.activated_at > 2 * terms.attribution_window + terms.maturity:
+        return "the version has served too long for the previous one to be known as better"
+    return ""
+
+
+def _input_held(state: ModelState, incident: Incident) -> bool:
+    return any(
+        other.key.cause is Cause.INPUT
+        and other.decision is RollbackDecision.HOLD
+        and other.key.segment == incident.key.segment
+        and other.key.activation == incident.key.activation
+        for other in state.incidents.values()
+    )
+
+
+def _back(setting: Setting, state: ModelState, segment: Segment | None, pointer: ReleasePointer) -> Decision:
+    """Go back to the previous version, or route to people where that is not safe."""
+    target = pointer.previous_version or ""
+    problem = _target_problem(setting.terms, state, target)
+    if not problem and segment is None:
+        problem = _limit_problem(setting.terms, state, setting.now)
+    if problem:
+        change = Change(RoutingReason.ROLLBACK, route=RoutingLevel.MANUAL, segment=segment)
+        return Decision(RollbackDecision.REFUSED, "version", change, problem)
+    change = Change(RoutingReason.ROLLBACK, version=target, segment=segment)
+    reason = f"performance dropped after {pointer.version} was activated; {target} served before"
+    return Decision(RollbackDecision.ROLLBACK, "version", change, reason)
+
+
+def _target_problem(terms: Terms, state: ModelState, target: str) -> str:
+    if target not in terms.versions:
+        return f"previous version {target} is not declared in the policy"
+    if target in state.quarantined:
+        return f"previous version {target} is quarantined"
+    return ""
+
+
+def _limit_problem(terms: Terms, state: ModelState, now: float) -> str:
+    if state.activations_since(now - DAY) >= terms.per_day:
+        return f"limit of {terms.per_day} automatic rollback(s) per day is reached"
+    if state.activations_since(now - 30 * DAY) >= terms.per_30_days:
+        return f"limit of {terms.per_30_days} automatic rollback(s) per 30 days is reached"
+    return ""
+
+
+def _span(seconds: float) -> str:
+    return f"{abs(seconds):.0f} s {'after' if seconds >= 0 else 'before'}"

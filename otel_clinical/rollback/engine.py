@@ -1,0 +1,244 @@
+"""Decide what an event means: a pure, latched state machine over one model.
+
+`step` returns the new state and the records for the audit; `due` derives from the state alone what to do next.
+Because work follows from stored state and not from remembered calls, a controller that is killed at any moment
+resumes where it was. Automatic moves only ever reduce the reach of the AI, once per incident: intent first, then
+compare-and-swap with a marker, then the note that it was made. `tests/rollback` checks that argument for every
+interleaving of crash, duplicate alert and human, and that it fails without any one of its parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from otel_clinical.release import most_restrictive
+from otel_clinical.rollback import guards
+from otel_clinical.rollback._intents import made, refused, unreachable
+from otel_clinical.rollback._planning import plan
+from otel_clinical.rollback._records import Record, Setting, Step, Timing, close, put
+from otel_clinical.rollback._verification import watch
+from otel_clinical.rollback.alerts import Cause
+from otel_clinical.rollback.decision import decide
+from otel_clinical.rollback.events import (
+    AlertSeen,
+    ChangeMade,
+    ChangeRefused,
+    Event,
+    RecoverySeen,
+    Sampled,
+)
+from otel_clinical.rollback.state import (
+    UNDECIDED,
+    WATCHING,
+    WORKING,
+    Incident,
+    IntentStatus,
+    Key,
+    ModelState,
+    Sample,
+)
+from otel_clinical.semconv.enums import RollbackDecision, RollbackState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback.terms import Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Work: look at Prometheus for an undecided incident."""
+
+    incident: str
+
+
+@dataclass(frozen=True, slots=True)
+class Make:
+    """Work: make a planned change, unless the target already carries it."""
+
+    intent: str
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Work: look whether a rollback has helped."""
+
+    incident: str
+
+
+Work = Look | Make | Watch
+
+
+def step(terms: Terms, state: ModelState, event: Event, now: float, timing: Timing | None = None) -> Step:
+    """Return what `event` makes of `state` at Unix time `now`."""
+    setting = Setting(terms, timing or Timing(), now)
+    match event:
+        case AlertSeen():
+            return _alert(setting, state, event)
+        case Sampled():
+            return _sampled(setting, state, event)
+        case ChangeMade():
+            return made(setting, state, event)
+        case ChangeRefused():
+            return refused(setting, state, event)
+        case RecoverySeen():
+            return watch(setting, state, event)
+        case _:
+            return unreachable(setting, state, event)
+
+
+def due(terms: Terms, state: ModelState, now: float) -> tuple[Work, ...]:
+    """Return the work whose time has come, the oldest incident first."""
+    return tuple(work for at, work in _agenda(terms, state) if at <= now)
+
+
+def next_due(terms: Terms, state: ModelState) -> float | None:
+    """Return when there is work next, or None."""
+    return min((at for at, _ in _agenda(terms, state)), default=None)
+
+
+def _agenda(terms: Terms, state: ModelState) -> Iterator[tuple[float, Work]]:
+    for incident in sorted(state.incidents.values(), key=lambda item: (item.opened_at, item.id)):
+        if incident.state in WORKING:
+            intent = state.planned(incident.id)
+            if intent is not None:
+                yield incident.next_at, Make(intent.id)
+        elif incident.state in WATCHING:
+            yield incident.next_at, Watch(incident.id)
+        # An alert that has ended or fallen silent is not looked at again until it is heard of again.
+        elif incident.state in UNDECIDED and _heard(terms, incident):
+            yield incident.next_at, Look(incident.id)
+
+
+def _heard(terms: Terms, incident: Incident) -> bool:
+    return incident.firing and incident.next_at <= incident.last_seen + terms.maximum_alert_age
+
+
+def _alert(setting: Setting, state: ModelState, event: AlertSeen) -> Step:
+    alert, pointer, now = event.alert, event.pointer, setting.now
+    version = alert.version or pointer.version
+    key = Key(alert.model, alert.cause, alert.segment, pointer.activation)
+    known = state.incidents.get(key.id)
+    if version != pointer.version:
+        data: dict[str, Any] = {"alert": alert.name, "version": version, "active": pointer.version}
+        return Step(state) if event.pulled else Step(state, (Record("alert.stale", alert.model, data),))
+    if known is not None:
+        return _again(state, known, event, now)
+    if not alert.firing:
+        return Step(state)
+    covering = _covering(setting.terms, state, event)
+    if covering:
+        data = {"alert": alert.name, **asdict(alert.segment)}
+        return Step(state) if event.pulled else Step(state, (Record("alert.covered", covering, data),))
+    incident = Incident(
+        key=key,
+        version=version,
+        alert=alert.name,
+        opened_at=now,
+        starts_at=alert.starts_at,
+        last_seen=now,
+        next_at=now,
+    )
+    data = {"alert": asdict(alert), "activation": pointer.activation, "pulled": event.pulled}
+    return Step(put(state, incident), (Record("incident.opened", incident.id, data),))
+
+
+def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
+    """Note that a known alert was heard of again: it can speed up a decision, never repeat an action."""
+    firing = event.alert.firing
+    heard = replace(
+        known,
+        firing=firing,
+        last_seen=now if firing else known.last_seen,
+        starts_at=min(known.starts_at, event.alert.starts_at),
+        next_at=min(known.next_at, now) if firing and not known.firing else known.next_at,
+    )
+    if event.pulled:
+        return Step(put(state, heard))
+    data = {"alert": event.alert.name, "firing": firing, "state": known.state}
+    return Step(put(state, heard), (Record("alert.repeated", known.id, data),))
+
+
+def _covering(terms: Terms, state: ModelState, event: AlertSeen) -> str:
+    """Return the incident whose whole-model change already covers this alert, or an empty string."""
+    needed = terms.on_breach if event.alert.cause is Cause.INPUT else terms.on_environment
+    for intent in state.intents.values():
+        whole = intent.change.segment is None and intent.status is not IntentStatus.SUPERSEDED
+        if not whole or intent.activation != event.pointer.activation:
+            continue
+        route = intent.change.route
+        if intent.change.activates or (route and most_restrictive((route, needed)) == route):
+            return intent.incident
+    return ""
+
+
+def _sampled(setting: Setting, state: ModelState, event: Sampled) -> Step:
+    incident, sample, pointer = state.incidents[event.incident], event.sample, event.pointer
+    timing, now = setting.timing, setting.now
+    if incident.state not in UNDECIDED:
+        return Step(state)
+    if (pointer.version, pointer.activation) != (incident.version, incident.key.activation):
+        return _stale(state, incident, pointer, now)
+    first = incident.first
+    if first is None or sample.taken_at - first.taken_at > timing.patience + timing.retry:
+        first = sample
+    if _awaits_evaluation(timing, first, sample) or state.changing:
+        waiting = replace(incident, first=first, last=sample, next_at=now + timing.confirm)
+        return Step(put(state, waiting))
+    reports = guards.evaluate(setting.terms, incident, pointer, first, sample)
+    looked = replace(incident, first=sample, last=sample, attempts=incident.attempts + 1, guards=reports)
+    if not guards.all_pass(reports):
+        return _inconclusive(setting, state, incident, looked)
+    return _decided(setting, state, replace(looked, first=first), pointer)
+
+
+def _awaits_evaluation(timing: Timing, first: Sample, sample: Sample) -> bool:
+    """Tell whether the only thing missing is that Prometheus evaluates the alert once more."""
+    if first.evaluated_at is None or sample.evaluated_at is None:
+        return False
+    return sample.evaluated_at <= first.evaluated_at and sample.taken_at - first.taken_at < timing.patience
+
+
+def _stale(state: ModelState, incident: Incident, pointer: ReleasePointer, now: float) -> Step:
+    closed = replace(
+        close(incident, RollbackState.STALE, now, "another version serves by now"),
+        decision=RollbackDecision.STALE,
+    )
+    data = {"version": pointer.version, "activation": pointer.activation}
+    return Step(put(state, closed), (Record("incident.stale", incident.id, data),))
+
+
+def _inconclusive(setting: Setting, state: ModelState, before: Incident, looked: Incident) -> Step:
+    waiting = replace(
+        looked,
+        state=RollbackState.INCONCLUSIVE,
+        decision=RollbackDecision.INCONCLUSIVE,
+        next_at=setting.now + setting.timing.retry,
+        reason="; ".join(f"{r.guard}: {r.because}" for r in looked.guards if r.result != "pass"),
+    )
+    # A guard that stays undecided for days is audited when its result changes, not at every look.
+    if [(r.guard, r.result) for r in before.guards] == [(r.guard, r.result) for r in looked.guards]:
+        return Step(put(state, waiting))
+    return Step(put(state, waiting), (_decision_record("decision.inconclusive", waiting, page=True),))
+
+
+def _decided(setting: Setting, state: ModelState, looked: Incident, pointer: ReleasePointer) -> Step:
+    sample = looked.last or Sample(setting.now)
+    decision = decide(setting, state, looked, sample, pointer)
+    decided = replace(looked, decision=decision.decision, cause=decision.cause, reason=decision.reason)
+    planned = plan(setting, state, decided, decision.change, pointer)
+    record = _decision_record(f"decision.{decision.decision}", decided)
+    return Step(planned.state, (record, *planned.records))
+
+
+def _decision_record(action: str, incident: Incident, *, page: bool = False) -> Record:
+    data = {
+        "decision": incident.decision,
+        "cause": incident.cause,
+        "reason": incident.reason,
+        "guards": [asdict(report) for report in incident.guards],
+        "evidence": asdict(incident.last) if incident.last else None,
+    }
+    return Record(action, incident.id, data, page=page)

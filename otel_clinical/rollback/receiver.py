@@ -1,0 +1,201 @@
+"""Answer HTTP: commit a notification, say 202, and leave the rest to the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from otel_clinical.rollback import faults
+from otel_clinical.rollback.alerts import MalformedNotificationError, load_json, parse_notification
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.requests import Request
+
+    from otel_clinical.rollback.store import Store
+    from otel_clinical.rollback.telemetry import Counters
+    from otel_clinical.rollback.terms import Terms
+    from otel_clinical.rollback.tokens import TokenFile
+    from otel_clinical.rollback.worker import Worker
+
+MAX_BODY: Final = 1 << 20
+BODY_TIMEOUT: Final = 10.0
+_PAGE: Final = 1_000
+_log = logging.getLogger(__name__)
+
+
+class _Answer(Exception):  # noqa: N818 -- carries a response, not a fault
+    def __init__(self, code: int, problem: str) -> None:
+        super().__init__(problem)
+        self.code, self.problem = code, problem
+
+
+class Receiver:
+    """The controller's HTTP interface over its parts."""
+
+    def __init__(
+        self,
+        terms: Mapping[str, Terms],
+        tokens: TokenFile,
+        store: Store,
+        worker: Worker,
+        *,
+        counters: Counters,
+        registry: CollectorRegistry,
+        clock: Callable[[], float],
+    ) -> None:
+        self._terms, self._tokens, self._store = terms, tokens, store
+        self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
+
+    def app(self) -> Starlette:
+        """Return the ASGI application."""
+        return Starlette(
+            routes=[
+                Route("/v1/alertmanager", self._counted(self._notification), methods=["POST"]),
+                Route("/v1/heartbeat", self._counted(self._heartbeat), methods=["POST"]),
+                Route("/v1/incidents", self._guarded(self._incidents)),
+                Route("/v1/incidents/{id}", self._guarded(self._incident)),
+                Route("/v1/audit", self._guarded(self._audit)),
+                Route("/v1/releases", self._guarded(self._releases)),
+                Route("/healthz", self._alive),
+                Route("/readyz", self._ready),
+                Route("/metrics", self._metrics),
+            ]
+        )
+
+    async def _notification(self, request: Request) -> Response:
+        body = await self._body(request)
+        try:
+            notification = await run_in_threadpool(parse_notification, body, self._terms)
+        except MalformedNotificationError as error:
+            _log.warning("notification refused: %s", error)
+            raise _Answer(400, str(error)) from None
+        await run_in_threadpool(self._commit, self._store.receive, body, notification, self._clock())
+        faults.reach("after_webhook")
+        for refused in notification.refused:
+            _log.warning("alert %d refused: %s", refused.index, refused.problem)
+        # What was cut off may be what matters: Prometheus knows it.
+        self._worker.wake(pull=notification.truncated > 0)
+        answer = {
+            "accepted": len(notification.alerts),
+            "ignored": notification.ignored,
+            "refused": [asdict(refused) for refused in notification.refused],
+        }
+        return JSONResponse(answer, 202)
+
+    async def _heartbeat(self, request: Request) -> Response:
+        body = await self._body(request)
+        try:
+            load_json(body)
+        except MalformedNotificationError as error:
+            raise _Answer(400, str(error)) from None
+        await run_in_threadpool(self._commit, self._store.beat, self._clock())
+        return JSONResponse({"heard": True}, 202)
+
+    async def _incidents(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"incidents": await run_in_threadpool(self._store.incidents)})
+
+    async def _incident(self, request: Request) -> Response:
+        found = await run_in_threadpool(self._store.incident, request.path_params["id"])
+        if found is None:
+            raise _Answer(404, "no such incident")
+        return JSONResponse(found)
+
+    async def _audit(self, request: Request) -> Response:
+        try:
+            after = int(request.query_params.get("after", "0"))
+        except ValueError:
+            raise _Answer(400, "after is not a whole number") from None
+        if not 0 <= after < 1 << 62:
+            raise _Answer(400, "after is out of range")
+        events = await run_in_threadpool(self._store.audit_events, after, _PAGE)
+        head = await run_in_threadpool(self._store.audit_head)
+        return JSONResponse({"events": [asdict(event) for event in events], "head": asdict(head)})
+
+    async def _releases(self, request: Request) -> Response:
+        del request
+        return JSONResponse(await run_in_threadpool(self._store.ledger))
+
+    async def _alive(self, request: Request) -> Response:
+        del request
+        return JSONResponse({"alive": True})
+
+    async def _ready(self, request: Request) -> Response:
+        del request
+        try:
+            await run_in_threadpool(self._store.audit_head)
+        except sqlite3.Error:
+            return JSONResponse({"ready": False}, 503)
+        return JSONResponse({"ready": True})
+
+    async def _metrics(self, request: Request) -> Response:
+        del request
+        text = await run_in_threadpool(generate_latest, self._registry)
+        return Response(text, headers={"content-type": CONTENT_TYPE_LATEST})
+
+    def _commit(self, write: Callable[..., None], *arguments: Any) -> None:
+        """Write, or ask to be tried again: nothing is acknowledged that is not on disk."""
+        try:
+            write(*arguments)
+        except sqlite3.Error as error:
+            _log.error("cannot commit: %s", type(error).__name__)
+            raise _Answer(503, "the controller cannot store this now") from None
+
+    async def _body(self, request: Request) -> bytes:
+        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise _Answer(415, "expected content type application/json")
+        length = request.headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > MAX_BODY:
+            raise _Answer(413, f"expected at most {MAX_BODY} bytes")
+        try:
+            async with asyncio.timeout(BODY_TIMEOUT):
+                return await _read(request)
+        except TimeoutError:
+            raise _Answer(408, f"the body did not arrive within {BODY_TIMEOUT:g} s") from None
+
+    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        """Let a handler run only for who may speak, and turn its refusals into answers."""
+
+        async def answer(request: Request) -> Response:
+            try:
+                if not self._tokens.allows(request.headers.get("authorization")):
+                    raise _Answer(401, "expected an active bearer token")  # noqa: TRY301 -- one way out for all
+                return await handler(request)
+            except _Answer as refused:
+                headers = {401: {"www-authenticate": "Bearer"}, 503: {"retry-after": "5"}}.get(refused.code)
+                return JSONResponse({"error": refused.problem}, refused.code, headers=headers)
+
+        return answer
+
+    def _counted(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+        guarded = self._guarded(handler)
+
+        async def answer(request: Request) -> Response:
+            response = await guarded(request)
+            self._counters.webhook(response.status_code)
+            return response
+
+        return answer
+
+
+async def _read(request: Request) -> bytes:
+    """Read a body of at most `MAX_BODY` bytes, whatever its headers promise."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_BODY:
+            raise _Answer(413, f"expected at most {MAX_BODY} bytes")
+    return bytes(body)

@@ -1,0 +1,122 @@
+"""Put the controller together and run it until it is told to stop."""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+import time
+from typing import TYPE_CHECKING, TextIO
+
+import uvicorn
+from prometheus_client import CollectorRegistry
+
+from otel_clinical.rollback.prometheus import Prometheus
+from otel_clinical.rollback.receiver import Receiver
+from otel_clinical.rollback.store import Store
+from otel_clinical.rollback.targets import FileTarget
+from otel_clinical.rollback.telemetry import ControllerCollector, Counters
+from otel_clinical.rollback.terms import read_terms
+from otel_clinical.rollback.tokens import TokenFile
+from otel_clinical.rollback.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from starlette.applications import Starlette
+
+    from otel_clinical.policy import Policy
+    from otel_clinical.rollback._records import Timing
+    from otel_clinical.semconv.enums import RollbackMode
+
+
+class AlreadyRunningError(RuntimeError):
+    """Another controller works on the same state directory."""
+
+
+class ControllerService:
+    """A rollback controller: one store, one worker, one HTTP interface.
+
+    Args:
+        policy: What may be done.
+        state: Directory of the database; one controller at a time.
+        tokens: File with one or two bearer tokens.
+        prometheus: Base URL.
+        mode: Overrides the policy's mode for every model.
+        timing: How often to look again.
+        pull: Seconds between two looks at what fires in Prometheus.
+        clock: Unix seconds.
+
+    Raises:
+        AlreadyRunningError: another process holds `state`.
+        TokenFileError: the token file cannot be used.
+    """
+
+    def __init__(
+        self,
+        policy: Policy,
+        state: Path,
+        tokens: Path,
+        prometheus: str,
+        *,
+        mode: RollbackMode | None = None,
+        timing: Timing | None = None,
+        pull: float = 15.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        terms = read_terms(policy, mode)
+        allowed = TokenFile(tokens)
+        self._lease = _lease(state)
+        self.store = Store(state)
+        self._prometheus = Prometheus(prometheus)
+        counters = Counters(terms)
+        targets = {model: FileTarget(term.pointer, clock=clock) for model, term in terms.items()}
+        self.worker = Worker(
+            terms, targets, self.store, self._prometheus, counters, clock=clock, timing=timing, pull=pull
+        )
+        registry = CollectorRegistry()
+        registry.register(ControllerCollector(terms, counters, self.worker.snapshot))
+        self.app: Starlette = Receiver(
+            terms, allowed, self.store, self.worker, counters=counters, registry=registry, clock=clock
+        ).app()
+        modes = {model: term.mode.value for model, term in terms.items()}
+        self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": modes}, clock())
+        self.store.prune(clock())
+
+    def run(self, host: str, port: int) -> None:
+        """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded."""
+        thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
+        thread.start()
+        try:
+            uvicorn.run(
+                self.app,
+                host=host,
+                port=port,
+                log_level="warning",
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=5,
+                timeout_keep_alive=30,
+            )
+        finally:
+            self.worker.stop()
+            thread.join(10)
+            self.close()
+
+    def close(self) -> None:
+        """Release database, connections and lease."""
+        self._prometheus.close()
+        self.store.close()
+        self._lease.close()
+
+
+def _lease(state: Path) -> TextIO:
+    """Hold the state directory for this process; the kernel lets go of it however the process ends."""
+    state.mkdir(parents=True, exist_ok=True)
+    held = (state / "lease").open("a")
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        held.close()
+        raise AlreadyRunningError(f"{state}: another controller works on this state directory") from None
+    return held

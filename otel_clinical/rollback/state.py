@@ -1,0 +1,177 @@
+"""What the controller knows about one model: incidents, intents, quarantined versions."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+# The store's codec resolves these annotations at run time.
+from otel_clinical.release import Segment  # noqa: TC001
+from otel_clinical.rollback.alerts import Cause  # noqa: TC001
+from otel_clinical.rollback.targets import Change  # noqa: TC001
+from otel_clinical.semconv.enums import (
+    RollbackDecision,
+    RollbackGuardName,
+    RollbackGuardResult,
+    RollbackState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+WORKING: Final = frozenset({RollbackState.ROLLING_BACK, RollbackState.STUCK})
+WATCHING: Final = frozenset({RollbackState.CONVERGING, RollbackState.VERIFYING})
+UNDECIDED: Final = frozenset({RollbackState.DECIDING, RollbackState.INCONCLUSIVE})
+
+
+class IntentStatus(StrEnum):
+    """How far a planned change has come. `skipped` is what observe and recommend make of it."""
+
+    PLANNED = "planned"
+    APPLIED = "applied"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What makes an incident one and the same, whoever reports it, how often, and from where."""
+
+    model: str
+    cause: Cause
+    segment: Segment
+    activation: int
+
+    @property
+    def id(self) -> str:
+        """Return the incident's identifier: it follows from the key, so duplicates cannot have another."""
+        words = (self.model, self.cause, self.segment.name, self.segment.value, str(self.activation))
+        return "INC-" + hashlib.sha256("\0".join(words).encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """One drift processor as Prometheus sees it; Unix seconds, None where the series is absent."""
+
+    started_at: float
+    event_time: float | None
+    watermark: float | None
+    up: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One look at Prometheus for one incident; None is absent, `reachable` False that nothing answered.
+
+    `taken_at` is the controller's clock, `clock` Prometheus' own; `evaluated_at` is when Prometheus last
+    evaluated the alert as firing.
+    """
+
+    taken_at: float
+    reachable: bool = True
+    clock: float | None = None
+    evaluated_at: float | None = None
+    evidence: float | None = None
+    samples: float | None = None
+    drop: float | None = None
+    change_point: float | None = None
+    activation: float | None = None
+    aggregate_evidence: float | None = None
+    active_versions: tuple[str, ...] = ()
+    baseline_hashes: tuple[str, ...] = ()
+    processors: tuple[Processor, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class GuardReport:
+    """The result of one guard, and the fact that decided it."""
+
+    guard: RollbackGuardName
+    result: RollbackGuardResult
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One degradation of one segment under one activation, from first alert to final state.
+
+    `next_at` is when the worker looks again; `first` the earlier half of the confirmation.
+    """
+
+    key: Key
+    version: str
+    alert: str
+    opened_at: float
+    starts_at: float
+    last_seen: float
+    state: RollbackState = RollbackState.DECIDING
+    firing: bool = True
+    next_at: float = 0.0
+    attempts: int = 0
+    first: Sample | None = None
+    last: Sample | None = None
+    guards: tuple[GuardReport, ...] = ()
+    decision: RollbackDecision | None = None
+    cause: str = ""
+    reason: str = ""
+    acted_at: float | None = None
+    converge_by: float | None = None
+    verify_by: float | None = None
+    closed_at: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Return the identifier."""
+        return self.key.id
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A change the controller has decided on, written down before it is made. `id` is its marker."""
+
+    id: str
+    incident: str
+    change: Change
+    from_version: str
+    activation: int
+    epoch: int
+    planned_at: float
+    status: IntentStatus = IntentStatus.PLANNED
+    applied_at: float | None = None
+    new_activation: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelState:
+    """Everything the engine decides from; incidents and intents by id."""
+
+    incidents: Mapping[str, Incident] = field(default_factory=dict)
+    intents: Mapping[str, Intent] = field(default_factory=dict)
+    quarantined: frozenset[str] = frozenset()
+
+    @property
+    def changing(self) -> bool:
+        """Tell whether a change is under way; a second one waits, so that each is planned on what it will find."""
+        return any(intent.status is IntentStatus.PLANNED for intent in self.intents.values())
+
+    def planned(self, incident: str) -> Intent | None:
+        """Return the change that is decided but not yet known to be made."""
+        return self._newest(incident, IntentStatus.PLANNED)
+
+    def applied(self, incident: str) -> Intent | None:
+        """Return the newest change made for an incident."""
+        return self._newest(incident, IntentStatus.APPLIED)
+
+    def activations_since(self, moment: float) -> int:
+        """Count the versions switched automatically since `moment`, including those decided and not yet made."""
+        return sum(
+            intent.change.activates and intent.planned_at >= moment
+            for intent in self.intents.values()
+            if intent.status in {IntentStatus.PLANNED, IntentStatus.APPLIED}
+        )
+
+    def _newest(self, incident: str, status: IntentStatus) -> Intent | None:
+        found = [i for i in self.intents.values() if i.incident == incident and i.status is status]
+        return max(found, key=lambda intent: (intent.planned_at, intent.id), default=None)

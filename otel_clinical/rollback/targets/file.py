@@ -1,0 +1,73 @@
+"""Switch the version in a release pointer file."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+from otel_clinical.release import (
+    EpochConflict,
+    PointerError,
+    PointerLocked,
+    ReleasePointer,
+    SegmentRule,
+    most_restrictive,
+    read_pointer,
+    swap_pointer,
+)
+from otel_clinical.rollback.targets._base import Applied, Change, Conflict, Unreachable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+ACTOR = "controller"
+
+
+class FileTarget:
+    """A pointer file that `ModelRouter` reads on every inference."""
+
+    def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self._path = path
+        self._clock = clock
+
+    def read(self) -> ReleasePointer:
+        """Return the pointer; raise `Unreachable` where there is none that can be trusted."""
+        try:
+            return read_pointer(self._path)
+        except (OSError, PointerError) as error:
+            raise Unreachable(f"release pointer {self._path}: {error}") from error
+
+    def swap(self, expect_epoch: int, change: Change, marker: str) -> Applied | Conflict:
+        """Apply `change` under the pointer's lock if nobody changed the pointer since `expect_epoch`."""
+        at = self._clock()
+        try:
+            return Applied(
+                swap_pointer(self._path, expect_epoch, lambda pointer: changed(pointer, change, marker=marker, at=at))
+            )
+        except EpochConflict:
+            return Conflict(self.read())
+        except (OSError, PointerError, PointerLocked) as error:
+            raise Unreachable(f"release pointer {self._path}: {error}") from error
+
+
+def changed(pointer: ReleasePointer, change: Change, *, marker: str, at: float) -> ReleasePointer:
+    """Return `pointer` after `change`: a route never loosens, whatever the change asks for."""
+    if change.segment is not None:
+        rule = SegmentRule(
+            segment=change.segment,
+            route=change.route or "standard",
+            version=change.version,
+            reason=change.reason,
+            marker=marker,
+        )
+        return pointer.with_rule(rule, at=at, by=ACTOR)
+    if change.version is not None:
+        pointer = pointer.activate(change.version, at=at, by=ACTOR, marker=marker)
+    route = most_restrictive((pointer.route, change.route or pointer.route))
+    return pointer.with_route(route, at=at, by=ACTOR, marker=marker)
+
+
+def carries(pointer: ReleasePointer, marker: str) -> bool:
+    """Tell whether a change with this marker is in place."""
+    return pointer.marker == marker or any(rule.marker == marker for rule in pointer.rules)

@@ -1,0 +1,194 @@
+"""Expose what the controller decides and does, under the registry's names."""
+
+from __future__ import annotations
+
+import bisect
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
+from otel_clinical.semconv import MetricDef, metrics, prometheus_label
+from otel_clinical.semconv.enums import (
+    DeploymentChangeReason,
+    DeploymentChangeTrigger,
+    DeploymentChangeType,
+    RollbackDecision,
+    RollbackGuardName,
+    RollbackGuardResult,
+    RollbackState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback._records import Record
+    from otel_clinical.rollback.state import Incident
+    from otel_clinical.rollback.terms import Terms
+
+CODES: Final = (202, 400, 401, 408, 413, 415, 503)
+_OPEN: Final = UNDECIDED | WORKING | WATCHING
+_DURATION_BUCKETS: Final = metrics.ROLLBACK_DURATION.buckets or ()
+
+
+class Counters:
+    """Count decisions, guard results, requests and changes since the process started. Thread-safe."""
+
+    def __init__(self, models: Iterable[str]) -> None:
+        self._lock = threading.Lock()
+        self._counts: Counter[tuple[str, tuple[str, ...]]] = Counter()
+        self._durations: dict[str, list[float]] = {model: [] for model in models}
+        # A series that is born at 1 is invisible to increase().
+        for code in CODES:
+            self._counts[metrics.ROLLBACK_WEBHOOKS.name, (str(code),)] = 0
+        for guard in RollbackGuardName:
+            for result in RollbackGuardResult:
+                self._counts[metrics.ROLLBACK_GUARD_RESULTS.name, (guard, result)] = 0
+        for model in self._durations:
+            for decision in RollbackDecision:
+                self._counts[metrics.ROLLBACK_DECISIONS.name, (model, decision)] = 0
+
+    def webhook(self, code: int) -> None:
+        """Count one answered request."""
+        self._add(metrics.ROLLBACK_WEBHOOKS, str(code))
+
+    def records(self, model: str, records: Iterable[Record]) -> None:
+        """Count the decisions among audit records."""
+        for record in records:
+            action, _, decision = record.action.partition(".")
+            if action == "decision" or record.action in {"alert.stale", "incident.stale"}:
+                self._add(metrics.ROLLBACK_DECISIONS, model, decision)
+
+    def guards(self, incident: Incident) -> None:
+        """Count the results of one evaluation of the guards."""
+        for report in incident.guards:
+            self._add(metrics.ROLLBACK_GUARD_RESULTS, report.guard, report.result)
+
+    def change(
+        self, model: str, kind: DeploymentChangeType, trigger: DeploymentChangeTrigger, reason: DeploymentChangeReason
+    ) -> None:
+        """Count one change of the serving version."""
+        self._add(metrics.DEPLOYMENT_CHANGES, model, kind, trigger, reason)
+
+    def duration(self, model: str, seconds: float) -> None:
+        """Note how long it took from the alert to the swap."""
+        with self._lock:
+            self._durations[model].append(max(seconds, 0.0))
+
+    def of(self, metric: MetricDef) -> dict[tuple[str, ...], int]:
+        """Return the counts of one metric by its label values."""
+        with self._lock:
+            return {labels: count for (name, labels), count in self._counts.items() if name == metric.name}
+
+    def durations(self) -> dict[str, list[float]]:
+        """Return the durations noted, by model."""
+        with self._lock:
+            return {model: list(values) for model, values in self._durations.items()}
+
+    def _add(self, metric: MetricDef, *labels: str) -> None:
+        with self._lock:
+            self._counts[metric.name, labels] += 1
+
+
+class ControllerCollector(Collector):
+    """Collect the controller's metrics from counters and a snapshot of its state."""
+
+    def __init__(
+        self,
+        terms: Mapping[str, Terms],
+        counters: Counters,
+        snapshot: Callable[[], Snapshot],
+    ) -> None:
+        self._terms = terms
+        self._counters = counters
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield every family of the registry whose source is the controller."""
+        seen = self._snapshot()
+        yield _gauge(metrics.ROLLBACK_STATE, _states(self._terms, seen.incidents))
+        yield _gauge(metrics.ROLLBACK_MODE, (((t.model, t.mode), 1) for t in self._terms.values()))
+        for counter in (
+            metrics.ROLLBACK_DECISIONS,
+            metrics.ROLLBACK_GUARD_RESULTS,
+            metrics.ROLLBACK_WEBHOOKS,
+            metrics.DEPLOYMENT_CHANGES,
+        ):
+            yield _counter(counter, self._counters.of(counter))
+        yield _histogram(metrics.ROLLBACK_DURATION, self._counters.durations())
+        beat = [] if seen.heartbeat is None else [((), seen.heartbeat)]
+        yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, beat)
+        yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit_sequence)])
+        yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers))
+        yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers))
+
+
+class Snapshot:
+    """What the collector shows: incidents, pointers as last read, heartbeat and audit sequence."""
+
+    __slots__ = ("audit_sequence", "heartbeat", "incidents", "pointers")
+
+    def __init__(
+        self,
+        incidents: Iterable[Incident],
+        pointers: Iterable[ReleasePointer],
+        heartbeat: float | None,
+        audit_sequence: int,
+    ) -> None:
+        self.incidents = tuple(incidents)
+        self.pointers = tuple(pointers)
+        self.heartbeat = heartbeat
+        self.audit_sequence = audit_sequence
+
+
+def _states(terms: Mapping[str, Terms], incidents: Iterable[Incident]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield one state per model and segment: of the newest incident, an open one first."""
+    newest: dict[tuple[str, str, str], Incident] = {}
+    for incident in sorted(incidents, key=lambda i: (i.state in _OPEN, i.opened_at)):
+        key = incident.key
+        newest[key.model, key.segment.name, key.segment.value] = incident
+    for model in terms:
+        newest_all = newest.get((model, "all", "all"))
+        if newest_all is None:
+            yield (model, "all", "all", RollbackState.HEALTHY), 1
+    for labels, incident in newest.items():
+        yield (*labels, incident.state), 1
+
+
+def _labels(metric: MetricDef, count: int) -> list[str]:
+    return [prometheus_label(key) for key in metric.attributes][:count]
+
+
+def _gauge(metric: MetricDef, points: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    return _filled(GaugeMetricFamily, metric, metric.prometheus, list(points))
+
+
+def _counter(metric: MetricDef, points: Mapping[tuple[str, ...], float]) -> Metric:
+    return _filled(CounterMetricFamily, metric, metric.prometheus.removesuffix("_total"), list(points.items()))
+
+
+def _filled(family: Any, metric: MetricDef, name: str, points: list[tuple[tuple[str, ...], float]]) -> Metric:
+    width = len(points[0][0]) if points else 0
+    made: Any = family(name, metric.description, labels=_labels(metric, width))
+    for labels, value in points:
+        made.add_metric([str(label) for label in labels], value)
+    result: Metric = made
+    return result
+
+
+def _histogram(metric: MetricDef, durations: Mapping[str, list[float]]) -> Metric:
+    family = HistogramMetricFamily(metric.prometheus, metric.description, labels=_labels(metric, 1))
+    for model, values in durations.items():
+        ordered = sorted(values)
+        buckets = [(str(bound), float(bisect.bisect_right(ordered, bound))) for bound in _DURATION_BUCKETS]
+        family.add_metric([model], [*buckets, ("+Inf", float(len(ordered)))], sum_value=sum(ordered))
+    return family

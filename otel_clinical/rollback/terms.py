@@ -1,0 +1,91 @@
+"""What the policy lets the controller do with one model, reduced to the values its decisions need."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from otel_clinical.policy import load_baseline
+from otel_clinical.semconv.enums import EscalationLevel, RollbackMode, RoutingLevel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from otel_clinical.policy import Policy
+
+MINIMUM_SLACK = 60.0
+"""Seconds by which a change-point estimate may lie before the activation that caused it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The decided values for one model; times and ages in seconds, ratios in 0 to 1.
+
+    `fresh_events` and `fresh_watermark` bound how old the processor's newest event and watermark may be for
+    its evidence to count as live. `recover_within` is a distance to the baseline of kind `drop`.
+    """
+
+    model: str
+    versions: tuple[str, ...]
+    segments: Mapping[str, tuple[str, ...]]
+    mode: RollbackMode
+    pointer: Path
+    baseline_hash: str
+    minimum_samples: int
+    minimum_records: int
+    records_window: float
+    on_environment: RoutingLevel
+    on_breach: RoutingLevel
+    attribution_window: float
+    slack: float
+    maturity: float
+    drop: str
+    verify_within: float
+    verify_samples: int
+    recover_within: float
+    per_day: int
+    per_30_days: int
+    maximum_alert_age: float
+    fresh_events: float
+    fresh_watermark: float
+
+    def declares(self, segment: str, value: str) -> bool:
+        """Tell whether the policy declares this segment value; the aggregate is always declared."""
+        return (segment, value) == ("all", "all") or value in self.segments.get(segment, ())
+
+
+def read_terms(policy: Policy, mode: RollbackMode | None = None) -> dict[str, Terms]:
+    """Return the terms of every model of `policy`; `mode` overrides the policy's for all of them."""
+    return {name: _terms(policy, name, mode) for name in policy.models}
+
+
+def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
+    model, drift = policy.models[name], policy.drift
+    rollback, quality = model.rollback, model.input_quality
+    folder = policy.path.parent
+    return Terms(
+        model=name,
+        versions=tuple(model.versions),
+        segments={segment.value: tuple(values) for segment, values in model.segments.items()},
+        mode=mode or RollbackMode(rollback.mode),
+        pointer=folder / rollback.target.path,
+        baseline_hash=load_baseline(folder / model.baseline.file).hash,
+        minimum_samples=model.tiers[EscalationLevel.ROLLBACK].minimum_labels,
+        minimum_records=quality.minimum_records,
+        records_window=quality.window,
+        on_environment=rollback.on_environment,
+        on_breach=quality.on_breach,
+        attribution_window=rollback.attribution_window,
+        slack=max(drift.slot + drift.lateness, MINIMUM_SLACK),
+        maturity=model.labels.maturity,
+        drop=model.metric.drop,
+        verify_within=rollback.verify.within,
+        verify_samples=rollback.verify.minimum_labels,
+        recover_within=rollback.verify.recover_within,
+        per_day=rollback.limits.per_day,
+        per_30_days=rollback.limits.per_30_days,
+        maximum_alert_age=rollback.maximum_alert_age,
+        fresh_events=model.silence.inferences,
+        fresh_watermark=model.silence.inferences + drift.lateness + drift.slot,
+    )

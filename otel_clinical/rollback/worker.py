@@ -1,0 +1,240 @@
+"""Do the work that follows from stored state: hear alerts, look, change, watch."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.rollback import faults
+from otel_clinical.rollback._records import Timing
+from otel_clinical.rollback.alerts import AGGREGATE
+from otel_clinical.rollback.confirm import firing_alerts, look, look_at_recovery
+from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
+from otel_clinical.rollback.events import (
+    AlertSeen,
+    ChangeMade,
+    ChangeRefused,
+    Event,
+    RecoverySeen,
+    Sampled,
+    TargetUnreachable,
+)
+from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
+from otel_clinical.rollback.targets import Applied, Unreachable
+from otel_clinical.rollback.targets.file import ACTOR, carries
+from otel_clinical.rollback.telemetry import Counters, Snapshot
+from otel_clinical.semconv.enums import (
+    DeploymentChangeReason,
+    DeploymentChangeTrigger,
+    DeploymentChangeType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback.state import ModelState
+    from otel_clinical.rollback.store import Store
+    from otel_clinical.rollback.targets import Target
+    from otel_clinical.rollback.terms import Terms
+
+_log = logging.getLogger(__name__)
+_AT_ONCE: Final = 100
+_SHORTEST_WAIT: Final = 0.02
+
+
+class Worker:
+    """The one thread that decides and acts. Everything it needs to resume is in the store.
+
+    Args:
+        terms: By model.
+        targets: By model.
+        store: Where state lives.
+        prometheus: What is asked.
+        counters: What is counted.
+        clock: Unix seconds.
+        timing: How often to look again.
+        pull: Seconds between two looks at what fires in Prometheus and at foreign changes of the pointer.
+    """
+
+    def __init__(
+        self,
+        terms: Mapping[str, Terms],
+        targets: Mapping[str, Target],
+        store: Store,
+        prometheus: Prometheus,
+        counters: Counters,
+        *,
+        clock: Callable[[], float],
+        timing: Timing | None = None,
+        pull: float = 15.0,
+    ) -> None:
+        self._terms, self._targets = terms, targets
+        self._store, self._prometheus, self._counters = store, prometheus, counters
+        self._clock, self._timing, self._pull = clock, timing or Timing(), pull
+        self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
+        self._pointers: dict[str, ReleasePointer] = {}
+        self._tried = {intent for state in self._states.values() for intent in state.intents}
+        self._next_pull = 0.0
+        self._failed_until = 0.0
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        """Work until `stop` is called."""
+        while not self._stopping.is_set():
+            self._wake.clear()
+            try:
+                self.turn()
+            except Exception as error:  # noqa: BLE001 -- whatever happens, the controller keeps watching
+                _log.error("controller turn failed: %s", type(error).__name__)
+                self._failed_until = self._clock() + self._timing.confirm
+            self._wake.wait(self._pause())
+
+    def stop(self) -> None:
+        """End `run` after the current turn."""
+        self._stopping.set()
+        self._wake.set()
+
+    def wake(self, *, pull: bool = False) -> None:
+        """Work now; with `pull`, ask Prometheus as well what is firing."""
+        if pull:
+            self._next_pull = 0.0
+        self._wake.set()
+
+    def turn(self) -> None:
+        """Do everything that is due now, once."""
+        if self._clock() >= self._next_pull:
+            self._next_pull = self._clock() + self._pull
+            self._pull_state()
+        for row, alert in self._store.waiting_alerts():
+            pointer = self._read(alert.model)
+            if pointer is not None:
+                self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+        for _ in range(_AT_ONCE):
+            if not any(self._work(model) for model in self._terms):
+                return
+
+    def snapshot(self) -> Snapshot:
+        """Return what the metrics show."""
+        incidents = [i for state in list(self._states.values()) for i in state.incidents.values()]
+        pointers = list(self._pointers.values())
+        return Snapshot(incidents, pointers, self._store.last_heartbeat(), self._store.audit_head().seq)
+
+    def _pause(self) -> float:
+        now = self._clock()
+        times = [at for model in self._terms if (at := next_due(self._terms[model], self._states[model]))]
+        soonest = max(min([self._next_pull, *times]), self._failed_until)
+        return min(max(soonest - now, _SHORTEST_WAIT), self._pull)
+
+    def _work(self, model: str) -> bool:
+        """Do the first thing that is due for a model; tell whether there was one."""
+        works = due(self._terms[model], self._states[model], self._clock())
+        if not works:
+            return False
+        self._do(model, works[0])
+        return True
+
+    def _do(self, model: str, work: Work) -> None:
+        if isinstance(work, Make):
+            self._make(model, work.intent)
+            return
+        incident = self._states[model].incidents[work.incident]
+        pointer = self._read(model)
+        if pointer is None:
+            self._apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
+        elif isinstance(work, Look):
+            sample = look(self._prometheus, self._terms[model], incident, self._clock())
+            self._apply(model, Sampled(incident.id, sample, pointer))
+        else:
+            intent = self._states[model].applied(incident.id)
+            version = (intent.change.version if intent else None) or pointer.version
+            segment = incident.key.segment
+            if intent is not None and intent.change.segment is None:
+                segment = AGGREGATE
+            seen = look_at_recovery(self._prometheus, segment, version, pointer, self._clock())
+            self._apply(model, RecoverySeen(incident.id, seen, pointer))
+
+    def _make(self, model: str, key: str) -> None:
+        """Make a planned change exactly once: not if the target carries it, not if anybody changed it since."""
+        intent = self._states[model].intents[key]
+        certain = key not in self._tried
+        self._tried.add(key)
+        target = self._targets[model]
+        try:
+            pointer = target.read()
+            if carries(pointer, key):
+                self._apply(model, ChangeMade(key, pointer))
+                return
+            outcome = target.swap(intent.epoch, intent.change, key)
+        except Unreachable as error:
+            _log.error("release pointer of %s cannot be changed: %s", model, type(error.__cause__).__name__)
+            self._apply(model, TargetUnreachable(intent.incident, "release pointer cannot be read or written"))
+            return
+        faults.reach("after_swap")
+        if isinstance(outcome, Applied):
+            self._pointers[model] = outcome.pointer
+            self._apply(model, ChangeMade(key, outcome.pointer))
+        else:
+            self._apply(model, ChangeRefused(key, outcome.pointer, certain=certain))
+
+    def _apply(self, model: str, event: Event, *, alert: int | None = None) -> None:
+        """Step the engine and commit what it says before anything else happens."""
+        now, before = self._clock(), self._states[model]
+        result = step(self._terms[model], before, event, now, self._timing)
+        if result.state is before and not result.records and alert is None:
+            return
+        self._store.commit(model, before, result.state, result.records, at=now, alert=alert)
+        self._states[model] = result.state
+        self._counters.records(model, result.records)
+        self._count(model, before, result.state, event)
+        if len(result.state.intents) > len(before.intents):
+            faults.reach("after_intent")
+        if isinstance(event, ChangeMade):
+            faults.reach("after_marker")
+
+    def _count(self, model: str, before: ModelState, after: ModelState, event: Event) -> None:
+        if isinstance(event, Sampled):
+            looked = after.incidents[event.incident]
+            if looked.attempts > before.incidents[event.incident].attempts:
+                self._counters.guards(looked)
+        if isinstance(event, ChangeMade) and after is not before:
+            incident = after.incidents[after.intents[event.intent].incident]
+            self._counters.duration(model, (incident.acted_at or 0.0) - incident.starts_at)
+            self._observe(event.pointer)
+
+    def _pull_state(self) -> None:
+        """Find alerts whose notification was lost, and changes that people made."""
+        for model in self._terms:
+            self._read(model)
+        try:
+            alerts = firing_alerts(self._prometheus, self._terms, self._clock())
+        except PrometheusUnavailableError:
+            return
+        for alert in alerts:
+            pointer = self._pointers.get(alert.model)
+            if pointer is not None:
+                self._apply(alert.model, AlertSeen(alert, pointer, pulled=True))
+
+    def _read(self, model: str) -> ReleasePointer | None:
+        try:
+            pointer = self._targets[model].read()
+        except Unreachable:
+            return None
+        if pointer.epoch != getattr(self._pointers.get(model), "epoch", None):
+            self._observe(pointer)
+        self._pointers[model] = pointer
+        return pointer
+
+    def _observe(self, pointer: ReleasePointer) -> None:
+        """Note a new activation in the ledger and count it."""
+        if not self._store.observe(pointer, self._clock()) or pointer.previous_version is None:
+            return
+        automatic = pointer.updated_by == ACTOR
+        self._counters.change(
+            pointer.model,
+            DeploymentChangeType.ROLLBACK if automatic else DeploymentChangeType.PROMOTE,
+            DeploymentChangeTrigger.AUTOMATIC if automatic else DeploymentChangeTrigger.MANUAL,
+            DeploymentChangeReason.ACCURACY if automatic else DeploymentChangeReason.RELEASE,
+        )
