@@ -24,7 +24,10 @@ def main(arguments: list[str]) -> None:
         # The parent may have died before the call above: then nobody would ever send the signal.
         if os.getppid() != parent:
             sys.exit(1)
-    os.execvp(program[0], program)  # noqa: S606 - no shell is wanted
+    try:
+        os.execvp(program[0], program)  # noqa: S606 - no shell is wanted
+    except OSError as error:
+        sys.exit(f"{program[0]}: {error.strerror}")
 
 
 if __name__ == "__main__":

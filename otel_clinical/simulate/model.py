@@ -38,3 +38,8 @@ def _code(encounter: Encounter, branch: str) -> str:
 def _sureness(encounter: Encounter) -> float:
     base = DEPARTMENTS[encounter.department].accuracy - 0.25 + 0.35 * encounter.clarity
     return round(min(max(base - (0.0 if encounter.complete else _INCOMPLETE_DOUBT), 0.0), 0.99), 3)
+
+
+def code_by_rules(encounter: Encounter) -> Coding:
+    """Propose a code where no model may: a fixed table, unsure by construction, for a coder to complete."""
+    return Coding(_code(encounter, "R"), 0.5)

@@ -1,0 +1,91 @@
+"""Work through encounters at a steady pace: code them now, and report later what came of each."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical import record_outcome, record_review
+from otel_clinical.semconv.enums import (
+    OutcomeResult,
+    OutcomeSource,
+    OverrideReason,
+    ReviewAction,
+    ReviewerRole,
+    RoutingLevel,
+)
+
+if TYPE_CHECKING:
+    import random
+    import threading
+
+    from otel_clinical.simulate._coder import Coder
+    from otel_clinical.simulate._labels import Due, LateTruth
+    from otel_clinical.simulate.population import Arrivals
+    from otel_clinical.simulate.truth import TruthFile
+
+# Reviews on the standard route are a sample; on the assisted route a coder sees every proposal.
+_SAMPLED_REVIEWS: Final = 0.10
+_REVIEWER_NOTICES: Final = 0.95
+_REVIEWER_INSISTS: Final = 0.03
+# After a stall this much is made up for; the rest of the encounters went elsewhere.
+_CATCH_UP: Final = 1.0
+
+
+class Practice:
+    """Hospitals that send their encounters through the model."""
+
+    def __init__(self, coder: Coder, arrivals: Arrivals, truth: TruthFile, late: LateTruth, rng: random.Random) -> None:
+        self._coder = coder
+        self._arrivals = arrivals
+        self._truth = truth
+        self._late = late
+        self._rng = rng
+
+    def work(self, rate: float, stop: threading.Event) -> None:
+        """Code ``rate`` encounters per second until ``stop`` is set."""
+        gap = 1 / rate
+        next_at = time.time()
+        while not stop.is_set():
+            now = time.time()
+            for due in self._late.known(now):
+                self._report(due)
+            next_at = max(next_at, now - _CATCH_UP)
+            while next_at <= now:
+                self._see_one()
+                next_at += gap
+            stop.wait(max(min(next_at, self._late.next_at) - time.time(), 0.0))
+
+    def _see_one(self) -> None:
+        """Code one encounter, and let nature decide whether the code is right."""
+        truth = self._truth.current()
+        encounter = self._arrivals.draw(truth.mix, truth.lost_fields)
+        receipt = self._coder(encounter)
+        if receipt is None:
+            return
+        right = self._rng.random() < truth.accuracy(encounter, receipt.version)
+        text = receipt.dumps()
+        self._late.audit(text, receipt.time, right=right)
+        if receipt.route != RoutingLevel.STANDARD or self._rng.random() < _SAMPLED_REVIEWS:
+            self._late.review(text, receipt.time, right=right)
+
+    def _report(self, due: Due) -> None:
+        if due.review:
+            self._review(due)
+            return
+        result = OutcomeResult.CORRECT if due.right else OutcomeResult.INCORRECT
+        source = OutcomeSource.CODING_AUDIT if due.right else OutcomeSource.CLAIM
+        record_outcome(due.receipt, result=result, source=source)
+
+    def _review(self, due: Due) -> None:
+        changes = self._rng.random() < (_REVIEWER_INSISTS if due.right else _REVIEWER_NOTICES)
+        if changes:
+            record_review(
+                due.receipt,
+                action=ReviewAction.EDITED,
+                edit_ratio=round(self._rng.uniform(0.1, 0.6), 2),
+                reason=OverrideReason.INCORRECT,
+                role=ReviewerRole.CODER,
+            )
+        else:
+            record_review(due.receipt, action=ReviewAction.ACCEPTED, role=ReviewerRole.CODER)

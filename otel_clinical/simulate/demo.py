@@ -1,0 +1,141 @@
+"""Play the demonstration from beginning to end."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.simulate._acts import playbill
+from otel_clinical.simulate._commands import activate, write_report
+from otel_clinical.simulate._play import Result, play, verdict
+from otel_clinical.simulate._policy import Load, write_policy
+from otel_clinical.simulate._stack import Stack
+from otel_clinical.simulate._stage import Stage
+from otel_clinical.simulate._switch import seconds_to_previous_version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from rich.console import Console
+
+    from otel_clinical.simulate._observer import Observer
+    from otel_clinical.simulate._play import Progress
+
+REPORT: Final = "incident.html"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a demonstration came to.
+
+    Args:
+        results: One per act, in order.
+        switch_seconds: From the first inference of the bad version to the first of the previous one; None when
+            the version was not rolled back.
+        folder: Where the report lies, and everything else if it was kept.
+        report: The incident report, if there was an incident to report.
+    """
+
+    results: tuple[Result, ...]
+    switch_seconds: float | None
+    folder: Path
+    report: Path | None
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether every act was as it should be."""
+        return bool(self.results) and all(result.ok for result in self.results)
+
+    def write(self, path: Path) -> None:
+        """Write the machine-readable result."""
+        content = {
+            "ok": self.ok,
+            "acts": [result.as_dict() for result in self.results],
+            "first_bad_inference_to_previous_version_s": self.switch_seconds,
+            "report": str(self.report) if self.report else None,
+        }
+        path.write_text(json.dumps(content, indent=2) + "\n")
+
+
+def run_demo(
+    console: Console,
+    *,
+    fast: bool = False,
+    keep: bool = False,
+    seed: int = 0,
+    after: Callable[[Stack, Observer], None] | None = None,
+) -> Outcome:
+    """Play all acts against real processes and return what they came to.
+
+    Args:
+        console: Where a person watches.
+        fast: Watch each act for a shorter time.
+        keep: Keep state, logs and configuration; they are kept anyway when an act fails.
+        seed: Decides what nature draws.
+        after: Called at the end, while everything still runs.
+
+    Raises:
+        BinaryNotFoundError: Prometheus or Alertmanager is not to be had; says what to install.
+        ProcessError: A process did not become ready or died.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="otel-clinical-demo-"))
+    stage = Stage(console)
+    kept = keep
+    try:
+        outcome = _perform(folder, stage, fast=fast, seed=seed, after=after)
+        kept = keep or not outcome.ok
+    except BaseException:
+        kept = True
+        stage.say(f"logs and state are kept in {folder}")
+        raise
+    finally:
+        if not kept:
+            _tidy(folder)
+    stage.verdicts(list(outcome.results))
+    return outcome
+
+
+def _perform(
+    folder: Path,
+    stage: Stage,
+    *,
+    fast: bool,
+    seed: int,
+    after: Callable[[Stack, Observer], None] | None,
+) -> Outcome:
+    load = Load()
+    stage.say("writing policy and baseline: 12 hospitals, 4 EHR systems, 6 payers, 5 departments")
+    policy = write_policy(folder, load, seed)
+    with Stack(folder, policy, load=load, seed=seed) as stack, stack.observer() as observer, _closing(stage):
+        stage.say(f"{len(stack.processes)} processes are ready; Prometheus is at {stack.prometheus.url}")
+        played: list[Progress] = []
+        for act in playbill(fast=fast):
+            progress = play(act, observer, stack.layout.world, lambda version: activate(stack.layout, version), stage)
+            played.append(progress)
+        seconds = seconds_to_previous_version(played[-1].story, observer)
+        report = write_report(stack.layout, observer, folder / REPORT)
+        if after is not None:
+            after(stack, observer)
+    return Outcome(tuple(map(verdict, played)), seconds, folder, report)
+
+
+@contextmanager
+def _closing(stage: Stage) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        stage.close()
+
+
+def _tidy(folder: Path) -> None:
+    """Remove everything but the report."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name != REPORT:
+            path.unlink()
