@@ -1,0 +1,189 @@
+"""Watch what comes before a drop of performance: drift flags, poor input, overrides, safety events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.generate._rules_model import Group, Record, Rule
+from otel_clinical.generate._rules_promql import (
+    SEGMENT,
+    STREAM,
+    VERSION,
+    Keys,
+    all_of,
+    any_of,
+    happened,
+    increase,
+    matchers,
+    number,
+    only_active,
+    other_than,
+    over,
+    select,
+)
+from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label
+from otel_clinical.policy import duration_text
+from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics, prometheus_label
+from otel_clinical.semconv.enums import InputQualityAction, ReviewAction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.generate._rules_model import Alert, Pace
+    from otel_clinical.generate._rules_promql import Conditions
+    from otel_clinical.policy import ModelPolicy, Policy
+    from otel_clinical.semconv import MetricDef
+
+RECORDS: Final = "model_segment:clinical_ai_input_records:increase"
+LOW_SHARE: Final = "model_segment:clinical_ai_input_low:ratio"
+REVIEWS: Final = "model_segment:clinical_ai_reviews:increase"
+OVERRIDE_RATIO: Final = "model_segment:clinical_ai_override:ratio"
+
+LOW: Final = any_of(InputQualityAction.FALLBACK, InputQualityAction.REFUSE)
+"""What the gate does with a record below the policy's minimum; `flag` is a remark, not a low record."""
+
+OVERRIDDEN: Final = any_of(ReviewAction.EDITED, ReviewAction.REJECTED)
+
+_ALL = {
+    prometheus_label(attributes.SEGMENT_NAME): AGGREGATE,
+    prometheus_label(attributes.SEGMENT_VALUE): AGGREGATE,
+}
+
+
+def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
+    """Yield one group of records and alerts per model."""
+    author = Author(policy)
+    for name, model in policy.models.items():
+        rules = (
+            *_input_quality(author, name, model, pace),
+            *_overrides(author, name, model, pace),
+            _drift(author, name, model),
+            _safety(author, name, model, pace),
+        )
+        yield Group(f"clinical-ai-quality-{name}", rules)
+
+
+def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterator[Rule]:
+    quality = model.input_quality
+    window = pace.window(quality.window)
+    # The machine can hold a declared source only; the alert would be refused for any other value.
+    source: Conditions = {
+        attributes.MODEL_NAME: name,
+        attributes.SEGMENT_NAME: quality.by.value,
+        attributes.SEGMENT_VALUE: other_than(OTHER),
+    }
+    low = {**source, attributes.INPUT_QUALITY_ACTION: LOW}
+    judged = over("sum", SEGMENT, increase(metrics.SEGMENT_RECORDS, window, source))
+    poor = over("sum", SEGMENT, increase(metrics.SEGMENT_RECORDS, window, low))
+    yield Record(RECORDS, f"{judged} > 0")
+    yield Record(LOW_SHARE, f"{poor} / ({judged} > 0)")
+    here = matchers({attributes.MODEL_NAME: name})
+    yield author.alert(
+        "ClinicalAIInputQualityLow",
+        all_of(
+            f"{LOW_SHARE}{here} > {number(quality.maximum_low_share)}",
+            f"{RECORDS}{here} >= {quality.minimum_records}",
+        ),
+        Message(
+            f"{MODEL_NAME}: {{{{ $value | humanizePercentage }}}} of the records from {WHERE} are poor",
+            f"What: {{{{ $value | humanizePercentage }}}} of the records that {MODEL_NAME} got from {WHERE} were "
+            f"below quality {number(quality.minimum)}, where {number(quality.maximum_low_share * 100)} % are "
+            f"accepted. Since: within the last {duration_text(quality.window)}. How sure: a count of at least "
+            f"{quality.minimum_records} records, no estimate.",
+            f"The controller routes this source to {quality.on_breach.value} (mode {model.rollback.mode}); no "
+            "version is rolled back. Find the interface or form that stopped filling the fields, and release "
+            "the source when its records are whole again.",
+        ),
+        severity="warning",
+        category="quality",
+        model=name,
+        tier="engineering",
+        extra={"action": "hold"},
+        pending=model.hold.for_,
+        keep_firing=model.hold.keep_firing,
+    )
+
+
+def _overrides(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterator[Rule]:
+    limits = model.overrides
+    window = pace.window(limits.window)
+    yield from _override_ratio(metrics.SEGMENT_REVIEWS, STREAM, name, window, {})
+    yield from _override_ratio(metrics.REVIEWS, VERSION, name, window, _ALL)
+    here = matchers({attributes.MODEL_NAME: name})
+    reached = all_of(
+        f"{OVERRIDE_RATIO}{here} > {number(limits.maximum_ratio)}",
+        f"{REVIEWS}{here} >= {limits.minimum_reviews}",
+    )
+    yield author.alert(
+        "ClinicalAIOverrideRatioHigh",
+        only_active(reached, name),
+        Message(
+            f"{MODEL_NAME} {MODEL_VERSION}: clinicians override {{{{ $value | humanizePercentage }}}} in {WHERE}",
+            f"What: {{{{ $value | humanizePercentage }}}} of the reviewed answers of {MODEL_NAME} version "
+            f"{MODEL_VERSION} were edited or rejected; {number(limits.maximum_ratio * 100)} % are accepted. "
+            f"Where: {WHERE}. Since: within the last {duration_text(limits.window)}. How sure: a count of at "
+            f"least {limits.minimum_reviews} reviews; people's habits move it as well as the model.",
+            "Read the override reasons, ask two users what they see, compare with the tier alerts. Overrides "
+            "alone never roll back.",
+        ),
+        severity="warning",
+        category="override",
+        model=name,
+        tier="engineering",
+        pending=model.hold.for_,
+        keep_firing=model.hold.keep_firing,
+    )
+
+
+def _override_ratio(metric: MetricDef, keys: Keys, name: str, window: float, extra: dict[str, str]) -> Iterator[Record]:
+    model = {attributes.MODEL_NAME: name}
+    reviewed = over("sum", keys, increase(metric, window, model))
+    changed = over("sum", keys, increase(metric, window, {**model, attributes.REVIEW_ACTION: OVERRIDDEN}))
+    yield Record(REVIEWS, f"{reviewed} > 0", extra)
+    yield Record(OVERRIDE_RATIO, f"{changed} / ({reviewed} > 0)", extra)
+
+
+def _drift(author: Author, name: str, model: ModelPolicy) -> Alert:
+    keys = (*STREAM, attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR)
+    flagged = over("max", keys, select(metrics.DRIFT_STATUS, {attributes.MODEL_NAME: name})) + " == 1"
+    return author.alert(
+        "ClinicalAIDriftDetected",
+        only_active(flagged, name),
+        Message(
+            f"{MODEL_NAME} {MODEL_VERSION}: {label(attributes.DRIFT_SIGNAL)} changed in {WHERE}",
+            f"What: detector {label(attributes.DRIFT_DETECTOR)} says that {label(attributes.DRIFT_SIGNAL)} of "
+            f"{MODEL_NAME} version {MODEL_VERSION} changed. Where: {WHERE}. Since: within the last "
+            f"{duration_text(author.policy.drift.drift_hold)}. How sure: it changed; whether for the worse, and by "
+            "how much, only the tier alerts say.",
+            "No page. Look at the dashboard in working hours: a change of case mix or season is no fault. The "
+            "machine does nothing.",
+        ),
+        severity="info",
+        category="drift",
+        model=name,
+        tier="engineering",
+        pending=model.hold.for_,
+    )
+
+
+def _safety(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Alert:
+    keys = (*VERSION, attributes.SAFETY_EVENT_SEVERITY, attributes.SAFETY_EVENT_TYPE)
+    return author.alert(
+        "ClinicalAISafetyEvent",
+        happened(metrics.SAFETY_EVENTS, keys, pace.recent, {attributes.MODEL_NAME: name}),
+        Message(
+            f"{MODEL_NAME} {MODEL_VERSION}: safety event, {label(attributes.SAFETY_EVENT_SEVERITY)}, "
+            f"{label(attributes.SAFETY_EVENT_TYPE)}",
+            f"What: a person reported a safety event about {MODEL_NAME} version {MODEL_VERSION}: severity "
+            f"{label(attributes.SAFETY_EVENT_SEVERITY)}, type {label(attributes.SAFETY_EVENT_TYPE)}. Since: "
+            f"within the last {duration_text(pace.recent)}. How sure: one report is enough; it is never "
+            "suppressed by another alert.",
+            "Is a patient at risk now? Then put the model on manual with FORCE_MANUAL (see the runbook) and "
+            "follow the hospital's incident procedure. The machine does nothing on safety events.",
+        ),
+        severity="critical",
+        category="safety",
+        model=name,
+        tier="governance",
+        keep_firing=model.hold.keep_firing,
+    )

@@ -1,0 +1,148 @@
+"""Compare the processor's evidence with the three tiers of the policy. No statistics here: they are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.generate._rules_model import Group
+from otel_clinical.generate._rules_promql import (
+    STREAM,
+    all_of,
+    number,
+    only_active,
+    other_than,
+    over,
+    select,
+)
+from otel_clinical.generate._rules_text import (
+    MODEL_NAME,
+    MODEL_VERSION,
+    SHORT,
+    WHERE,
+    WHOLE,
+    Author,
+    Message,
+    Severity,
+    TierLabel,
+    looked_up,
+)
+from otel_clinical.policy import duration_text
+from otel_clinical.semconv import OTHER, attributes, metrics
+from otel_clinical.semconv.enums import EscalationLevel, RollbackMode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.generate._rules_model import Alert
+    from otel_clinical.generate._rules_promql import Conditions
+    from otel_clinical.policy import ModelPolicy, Policy
+
+
+@dataclass(frozen=True, slots=True)
+class TierWords:
+    """How one tier appears in an alert."""
+
+    suffix: str
+    label: TierLabel
+    severity: Severity
+    action: str
+
+
+TIER_WORDS: Final = {
+    EscalationLevel.ENGINEERING_REVIEW: TierWords(
+        "Engineering",
+        "engineering",
+        "warning",
+        "Open an engineering review: find what changed at the change point. No action at night. The machine "
+        "does nothing at this tier.",
+    ),
+    EscalationLevel.GOVERNANCE_REVIEW: TierWords(
+        "Governance",
+        "governance",
+        "warning",
+        "Convene the clinical governance review today and decide whether this reach is still safe. The "
+        "machine does nothing at this tier.",
+    ),
+    EscalationLevel.ROLLBACK: TierWords("Rollback", "rollback", "critical", ""),
+}
+PERFORMANCE_DROP: Final = "ClinicalAIPerformanceDrop"
+ROLLBACK_ALERT: Final = f"{PERFORMANCE_DROP}{TIER_WORDS[EscalationLevel.ROLLBACK].suffix}"
+
+
+def tiers(policy: Policy) -> Iterator[Group]:
+    """Yield one group of three alerts per model."""
+    author = Author(policy)
+    for name, model in policy.models.items():
+        alerts = tuple(_tier(author, name, model, level) for level in TIER_WORDS)
+        yield Group(f"clinical-ai-tiers-{name}", alerts)
+
+
+def _tier(author: Author, name: str, model: ModelPolicy, level: EscalationLevel) -> Alert:
+    words = TIER_WORDS[level]
+    return author.alert(
+        f"{PERFORMANCE_DROP}{words.suffix}",
+        _condition(name, model, level),
+        _message(model, level, words),
+        severity=words.severity,
+        category="performance",
+        model=name,
+        tier=words.label,
+        pending=model.hold.for_,
+        keep_firing=model.hold.keep_firing,
+    )
+
+
+def _condition(name: str, model: ModelPolicy, level: EscalationLevel) -> str:
+    """Return the drop of every stream that reached the tier, is proved, and has labels enough."""
+    tier = model.tiers[level]
+    stream: Conditions = {attributes.MODEL_NAME: name}
+    if level is EscalationLevel.ROLLBACK:
+        # A value nobody declared is no place the machine can act on; people hear of it from the tiers below.
+        stream = {**stream, attributes.SEGMENT_VALUE: other_than(OTHER)}
+    proof = {**stream, attributes.ESCALATION_LEVEL: level.value}
+    reached = all_of(
+        f"{over('max', STREAM, select(metrics.DEGRADATION_RATIO, stream))} >= {number(tier.drop)}",
+        f"{over('max', STREAM, select(metrics.EVIDENCE, proof))} >= 1",
+        f"{over('max', STREAM, select(metrics.EVIDENCE_SAMPLES, stream))} >= {tier.minimum_labels}",
+    )
+    return only_active(reached, name)
+
+
+def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Message:
+    metric = model.metric.name
+    evidence = looked_up(metrics.EVIDENCE, SHORT, extra={attributes.ESCALATION_LEVEL: level.value})
+    description = (
+        f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} fell by {{{{ $value | humanizePercentage }}}} "
+        f"({_kind(model)}); baseline {looked_up(metrics.BASELINE_RATIO, 'humanizePercentage')}, recently "
+        f"{looked_up(metrics.PERFORMANCE_RATIO, 'humanizePercentage')}. "
+        f"Where: {WHERE}. "
+        f"Since: {looked_up(metrics.CHANGE_POINT_TIME, 'humanizeTimestamp')}. "
+        f"How sure: evidence {evidence} (1 proves a drop beyond {number(model.tiers[level].guard * 100)} %), "
+        f"{looked_up(metrics.EVIDENCE_SAMPLES, WHOLE)} labels since then."
+    )
+    summary = (
+        f"{MODEL_NAME} {MODEL_VERSION}: {metric} down {{{{ $value | humanizePercentage }}}} in {WHERE} "
+        f"({words.label} tier)"
+    )
+    return Message(summary, description, words.action or _what_the_machine_does(model))
+
+
+def _kind(model: ModelPolicy) -> str:
+    return "relative to baseline" if model.metric.drop == "relative" else "in points of the metric"
+
+
+def _what_the_machine_does(model: ModelPolicy) -> str:
+    """Return what happens without a person, and what a person must do, in the mode of this policy."""
+    rollback = model.rollback
+    plan = (
+        "returns to the previous version if the change began within "
+        f"{duration_text(rollback.attribution_window)} after this version was activated, and else routes "
+        f"this reach to {rollback.on_environment.value}"
+    )
+    words = {
+        RollbackMode.OBSERVE: f"Mode observe: the controller only records that it {plan}. You decide now.",
+        RollbackMode.RECOMMEND: f"Mode recommend: the controller proposes that it {plan}. Approve or refuse now.",
+        RollbackMode.ENFORCE: f"Mode enforce: when its guards pass, the controller {plan}. Check that it did.",
+    }
+    return words[RollbackMode(rollback.mode)]
