@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
+from urllib.parse import quote, unquote
+
+import numpy as np
+
+from otel_clinical.drift._codec import CodecError
+from otel_clinical.drift.kernel._batch import Kind, translate
+from otel_clinical.drift.kernel._clock import Clock
+from otel_clinical.drift.kernel._index import PolicyIndex
+from otel_clinical.drift.kernel._ledger import Ledger
+from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
+from otel_clinical.drift.kernel._rows import Applied, CoverageRow
+from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
+from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.enums import ProcessorSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._activation import Activation
     from otel_clinical.drift.kernel._batch import Batch
-    from otel_clinical.drift.kernel._index import PolicyIndex
-    from otel_clinical.drift.kernel._rows import Applied, CoverageRow, DriftRow, EvidenceRow, Transition
+    from otel_clinical.drift.kernel._rows import DriftRow, EvidenceRow, Transition
     from otel_clinical.policy import Baseline, Policy
+
+_CLOCK = "clock"
+_PENDING = "pending"
+_KIND_BYTE = PENDING.fields["kind"][1] if PENDING.fields else 0
+_SIGNALS = {
+    Kind.INFERENCE: ProcessorSignal.INFERENCE,
+    Kind.OUTCOME: ProcessorSignal.OUTCOME,
+    Kind.REVIEW: ProcessorSignal.REVIEW,
+    Kind.CHANGE: ProcessorSignal.CHANGE,
+}
 
 
 class Kernel:
@@ -22,17 +49,36 @@ class Kernel:
     Args:
         policy: Which streams exist and what they are tested against.
         baselines: The frozen reference performance, by model name.
+
+    Attributes:
+        index: Pass it to `explode_traces` and `explode_logs`.
     """
 
-    index: PolicyIndex
-    """Pass it to `explode_traces` and `explode_logs`."""
-
     def __init__(self, policy: Policy, baselines: Mapping[str, Baseline]) -> None:
-        raise NotImplementedError
+        self.index = PolicyIndex.of(policy)
+        times = Times(policy)
+        self._numbers = vocabulary(policy)
+        self._words = tuple(self._numbers)
+        self._plans = make_plans(policy, baselines, self._numbers)
+        self._maturity = np.zeros(len(self._words), np.int64)
+        for number, plan in self._plans.items():
+            self._maturity[number] = plan.maturity
+        self._clock = Clock(times.lateness)
+        self._slots = Slots(times.slot)
+        self._ledger = Ledger(self._plans, self._words)
+        self._clean = True
 
     def apply(self, batch: Batch) -> Applied:
         """Take in a batch. Nothing is decided before `advance`."""
-        raise NotImplementedError
+        rows = self._timed(batch)
+        kept, late, known = self._in_time(rows)
+        new = self._slots.add(kept)
+        duplicates = known + len(kept) - len(new) + self._clock.unreported
+        self._clock.unreported = 0
+        self._clock.note(rows, self._words)
+        self._clean = False
+        events = Counter(_SIGNALS[Kind(row[_KIND_BYTE])] for row in new)
+        return Applied(events, late, duplicates)
 
     def advance(self, to: float | None = None) -> list[Transition]:
         """Close every slot that ends at or before the watermark and return what changed, in event time.
@@ -40,43 +86,61 @@ class Kernel:
         Args:
             to: Raise the watermark to this event time (Unix seconds) first: for the end of a finite replay.
         """
-        raise NotImplementedError
+        if to is not None:
+            self._clock.raise_to(micros(to))
+            self._clean = False
+        found: list[Transition] = []
+        for slot in self._slots.before(self._bound()):
+            rows, repeated = self._slots.take(slot)
+            changed, known = self._ledger.close(rows, (slot + 1) * self._slots.width)
+            self._clock.unreported += repeated + known
+            self._clean = False
+            found += changed
+        return found
 
     def evidence(self) -> list[EvidenceRow]:
         """Return every stream of the newest activation of each version seen, sorted."""
-        raise NotImplementedError
+        return [row for activation, now in self._newest() for row in activation.evidence(now)]
 
     def drift(self) -> list[DriftRow]:
         """Return every detector of the newest activation of each version seen, sorted."""
-        raise NotImplementedError
+        rows = [row for activation, now in self._newest() for row in activation.drift(now)]
+        return sorted(rows, key=lambda row: (row.model, row.version, row.segment, row.value, row.signal))
 
     def coverage(self) -> list[CoverageRow]:
         """Return the label coverage of each version seen, sorted."""
-        raise NotImplementedError
+        return [
+            CoverageRow(*key, labelled / eligible if eligible else None, eligible, labelled)
+            for key, eligible, labelled in self._ledger.coverage(self._clock.watermark or 0)
+        ]
 
     @property
     def watermark(self) -> float | None:
         """Event time (Unix seconds) up to which slots are closed; None before the first record."""
-        raise NotImplementedError
+        return _seconds(self._clock.watermark)
 
     @property
     def newest(self) -> float | None:
         """Event time (Unix seconds) of the newest record; None before the first."""
-        raise NotImplementedError
+        return _seconds(self._clock.newest)
 
     @property
     def label_times(self) -> Mapping[str, float]:
         """Time (Unix seconds) of the newest outcome by model, mature or not."""
-        raise NotImplementedError
+        return {model: time / 1e6 for model, time in sorted(self._clock.labels.items())}
 
     @property
     def activations(self) -> Mapping[tuple[str, str], int]:
         """Newest activation seen by (model, version)."""
-        raise NotImplementedError
+        return dict(sorted(self._clock.activations.items()))
 
     def dump_dirty(self) -> dict[str, bytes]:
         """Return what changed since the last dump, by key; an empty value says: delete this key."""
-        raise NotImplementedError
+        found = {} if self._clean else {_CLOCK: self._clock.dumps(self._words, self._slots.width)}
+        found |= {f"{_PENDING}/{key}": data for key, data in self._slots.dump_dirty().items()}
+        found |= {"/".join(map(_escape, key)): data for key, data in self._ledger.dump_dirty().items()}
+        self._clean = True
+        return found
 
     def load(self, states: Mapping[str, bytes]) -> list[str]:
         """Take over dumped states. Call once, before the first `apply`.
@@ -88,4 +152,74 @@ class Kernel:
         Raises:
             CodecError: A state is damaged.
         """
-        raise NotImplementedError
+        states = {key: data for key, data in states.items() if data}
+        if not states:
+            return []
+        if _CLOCK not in states:
+            raise CodecError(f"{len(states)} saved states, but {_CLOCK!r} is not among them")
+        words, slot = self._clock.loads(states[_CLOCK])
+        table = np.array([self._numbers.get(word, 1) for word in words], "<u2")
+        moved = words != self._words or slot != self._slots.width
+        lost = []
+        for key, data in sorted(states.items()):
+            kind, _, rest = key.partition("/")
+            if kind == _PENDING:
+                rows = unpack_rows(data)
+                self._slots.load(rest, translate(rows, table) if moved else rows, moved=moved)
+            elif kind != _CLOCK:
+                lost.append(self._ledger.load(tuple(map(unquote, key.split("/"))), data))
+        return [sentence for sentence in lost if sentence is not None]
+
+    def _timed(self, batch: Batch) -> NDArray[np.void]:
+        """Return the records as `PENDING`, in our words and with their effective time.
+
+        An outcome becomes effective when its inference is mature, so that labels that come early, which are
+        rarely a fair sample, cannot fake a change.
+        """
+        numbers = np.array([self._numbers.get(word, self._numbers[OTHER]) for word in batch.words], "<u2")
+        moved = translate(batch.rows, numbers)
+        moved = moved[np.isin(moved["model"], list(self._plans))]
+        rows = np.empty(len(moved), PENDING)
+        for name in moved.dtype.names or ():
+            rows[name] = moved[name]
+        mature = moved["inferred"] + self._maturity[moved["model"]]
+        outcome = moved["kind"] == Kind.OUTCOME
+        rows["effective"] = np.where(outcome, np.maximum(moved["time"], mature), moved["time"])
+        return rows
+
+    def _in_time(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int, int]:
+        """Return the records to keep, how many came late, and how many of those were known before.
+
+        Whether a record is late is a matter of the watermark before its batch, not of when slots were closed. A
+        late outcome takes effect now: it is still the truth about its inference. Anything else that is late has
+        nothing to add.
+        """
+        bound = self._bound()
+        late = rows["effective"] // self._slots.width < bound
+        if not late.any():
+            return rows, 0, 0
+        outcome = late & (rows["kind"] == Kind.OUTCOME)
+        places = np.flatnonzero(outcome)
+        fed = [place for place in places.tolist() if int(rows["inference"][place]) in self._ledger.fed]
+        outcome[fed] = False
+        rows["effective"][outcome] = bound * self._slots.width
+        return rows[outcome | ~late], int(late.sum()) - len(fed), len(fed)
+
+    def _bound(self) -> int:
+        """Return the first slot that is not closed."""
+        watermark = self._clock.watermark
+        return 0 if watermark is None else watermark // self._slots.width
+
+    def _newest(self) -> Iterator[tuple[Activation, int]]:
+        for key, ordinal in sorted(self._clock.activations.items()):
+            activation = self._ledger.newest(key, ordinal)
+            if activation is not None:
+                yield activation, self._clock.watermark or 0
+
+
+def _seconds(time: int | None) -> float | None:
+    return None if time is None else time / 1e6
+
+
+def _escape(part: str) -> str:
+    return quote(part, safe="")

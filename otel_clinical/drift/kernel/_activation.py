@@ -1,0 +1,209 @@
+"""One activation of one version of one model: all its streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.kernel._mix import Mix
+from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
+from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
+from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
+from otel_clinical.drift.kernel._tiers import decide_tier
+from otel_clinical.semconv.enums import DriftDetector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
+    from otel_clinical.drift.kernel._rows import Transition
+
+_LOWEST_SCORE: Final = -9.0  # of an e-detector that has seen nothing
+
+StateKey = tuple[str, ...]
+"""(kind, segment, value or signal …) of one saved state."""
+
+
+class Activation:
+    """Streams of one (model, version, activation).
+
+    Args:
+        plan: The model.
+        version: The version.
+        ordinal: The activation.
+    """
+
+    def __init__(self, plan: ModelPlan, version: str, ordinal: int) -> None:
+        self.plan = plan
+        self.version = version
+        self.ordinal = ordinal
+        self.updated = 0
+        self._outcomes: dict[SegmentKey, OutcomeStream] = {}
+        self._signals: dict[tuple[str, SegmentKey], Signal] = {}
+        self._mixes: dict[str, Mix] = {}
+        self._dirty: set[StateKey] = set()
+
+    def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
+        """Feed one slot's scored outcomes, in order; `end` is the end of the slot, microseconds."""
+        found: list[Transition] = []
+        every = Outcomes(
+            self.plan.strata(rows),
+            rows["score"].astype(np.int64),
+            rows["inferred"],
+            rows["effective"],
+        )
+        for key, chosen in self.plan.split(rows):
+            stream = self._stream(key)
+            worse = stream.feed(every.where(chosen), end)
+            stream.forget(end - self.plan.times.window)
+            self._dirty.add(("outcomes", *key))
+            if worse:
+                found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
+            found += self._change_tier(key, stream, end)
+        self.updated = max(self.updated, end)
+        return found
+
+    def feed_inferences(self, rows: NDArray[np.void], end: int) -> list[Transition]:
+        """Feed one slot's inferences, in order; `end` is the end of the slot, microseconds."""
+        found: list[Transition] = []
+        for key, chosen in self.plan.split(rows):
+            for name, column in COLUMNS.items():
+                signal = self._signal(name, key)
+                self._dirty.add(("signal", name, *key))
+                if signal.feed(rows[column][chosen], end):
+                    found.append(DriftDetected(end / 1e6, self._signal_row(key, signal, end)))
+        for segment in self.plan.names:
+            mix = self._mix(segment)
+            self._dirty.add(("mix", segment))
+            found += [
+                DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end))
+                for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
+            ]
+        self.updated = max(self.updated, end)
+        return found
+
+    def evidence(self, watermark: int) -> Iterator[EvidenceRow]:
+        """Yield the evidence of every declared segment value, seen or not."""
+        for key in self.plan.segments:
+            stream = self._outcomes.get(key) or OutcomeStream(self.plan.design(key), self.plan.times.bucket)
+            yield self._evidence_row(key, stream, watermark)
+
+    def drift(self, watermark: int) -> Iterator[DriftRow]:
+        """Yield the state of every detector that has seen something."""
+        for key, stream in self._outcomes.items():
+            yield self._witness_row(key, stream, watermark)
+        for (_, key), signal in self._signals.items():
+            yield self._signal_row(key, signal, watermark)
+        for segment, mix in self._mixes.items():
+            for place in range(len(mix.detections)):
+                yield self._mix_row(segment, mix, place, watermark)
+
+    def dump_dirty(self) -> dict[StateKey, bytes]:
+        """Return the states that changed."""
+        found = {key: self._state(key).dumps() for key in self._dirty}
+        self._dirty.clear()
+        return found
+
+    def keys(self) -> list[StateKey]:
+        """Return the key of every state."""
+        return [
+            *(("outcomes", *key) for key in self._outcomes),
+            *(("signal", name, *key) for name, key in self._signals),
+            *(("mix", segment) for segment in self._mixes),
+        ]
+
+    def load(self, key: StateKey, data: bytes) -> bool:
+        """Take over a state; False if its segment, its baseline or its test is no longer the policy's.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        return self._knows(key) and self._state(key).loads(data)
+
+    def _knows(self, key: StateKey) -> bool:
+        if key[0] == "mix":
+            return key[1] in self.plan.names
+        return key[-2:] in self.plan.segments
+
+    def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix:
+        if key[0] == "outcomes":
+            return self._stream((key[1], key[2]))
+        if key[0] == "signal":
+            return self._signal(key[1], (key[2], key[3]))
+        return self._mix(key[1])
+
+    def _stream(self, key: SegmentKey) -> OutcomeStream:
+        if key not in self._outcomes:
+            self._outcomes[key] = OutcomeStream(self.plan.design(key), self.plan.times.bucket)
+        return self._outcomes[key]
+
+    def _signal(self, name: str, key: SegmentKey) -> Signal:
+        if (name, key) not in self._signals:
+            self._signals[name, key] = Signal.fresh(name, self.plan.baseline)
+        return self._signals[name, key]
+
+    def _mix(self, segment: str) -> Mix:
+        if segment not in self._mixes:
+            self._mixes[segment] = Mix(self.plan.baseline, segment, self.plan.values(segment))
+        return self._mixes[segment]
+
+    def _change_tier(self, key: SegmentKey, stream: OutcomeStream, end: int) -> list[Transition]:
+        row = self._evidence_row(key, stream, end)
+        level, previous = decide_tier(row, self.plan.policy.tiers), stream.tier
+        stream.tier = level
+        return [TierChange(end / 1e6, level, previous, row)] if level is not previous else []
+
+    def _evidence_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> EvidenceRow:
+        samples, drop, since = stream.change.estimate(stream.design)
+        shown, performance = stream.performance(now - self.plan.times.window)
+        evidence = stream.evidence()
+        return EvidenceRow(
+            model=self.plan.name,
+            version=self.version,
+            activation=self.ordinal,
+            segment=key[0],
+            value=key[1],
+            labels=stream.labels,
+            samples=samples,
+            drop=drop,
+            performance=performance,
+            performance_samples=shown,
+            baseline=stream.design.baseline,
+            change_point=None if since is None else since / 1e6,
+            evidence={level: latched for level, (latched, _, _) in evidence.items()},
+            current={level: present for level, (_, present, _) in evidence.items()},
+            latched={level: latch for level, (_, _, latch) in evidence.items()},
+            updated=stream.updated / 1e6 if stream.labels else None,
+        )
+
+    def _witness_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> DriftRow:
+        hits = stream.detections, stream.witnessed
+        return self._row(key, PERFORMANCE, hits, now, detector=DriftDetector.ADWIN, score=stream.witness.recent)
+
+    def _signal_row(self, key: SegmentKey, signal: Signal, now: int) -> DriftRow:
+        hits = signal.detections, signal.detected
+        return self._row(key, signal.name, hits, now, detector=DriftDetector.ADWIN, score=signal.detector.recent)
+
+    def _mix_row(self, segment: str, mix: Mix, place: int, now: int) -> DriftRow:
+        hits = mix.detections[place], mix.detected[place]
+        score = max(float(mix.scores()[place]), _LOWEST_SCORE)
+        key = segment, mix.values[place]
+        return self._row(key, SEGMENT_MIX, hits, now, detector=DriftDetector.E_DETECTOR, score=score)
+
+    def _row(
+        self,
+        key: SegmentKey,
+        signal: str,
+        hits: tuple[int, int | None],
+        now: int,
+        *,
+        detector: DriftDetector,
+        score: float,
+    ) -> DriftRow:
+        detections, detected = hits
+        active = detected is not None and now - detected < self.plan.times.hold
+        seconds = None if detected is None else detected / 1e6
+        return DriftRow(self.plan.name, self.version, *key, signal, detector, active, score, detections, seconds)

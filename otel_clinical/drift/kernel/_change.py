@@ -1,0 +1,116 @@
+"""Since when, and by how much: the change-point estimate of one stream and the drop after it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from otel_clinical.drift.detectors import log_growth
+from otel_clinical.drift.kernel._batch import MICRO
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._design import StreamDesign
+    from otel_clinical.drift.kernel._outcomes import Outcomes
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+NEVER: Final = -1
+_LEAN: Final = 20.0  # labels of a stratum below which its performance leans on that of the whole stream
+
+
+@dataclass
+class ChangePoint:
+    """One CUSUM per alternative drop; each remembers its labels since it was last zero.
+
+    Attributes:
+        cusum: (alternatives,) sums of log growth, never below 0.
+        n: (alternatives, strata) labels since zero.
+        total: (alternatives, strata) their scores, in millionths.
+        since: (alternatives,) time of the first inference since zero, microseconds; `NEVER` at zero.
+    """
+
+    cusum: Floats
+    n: Ints
+    total: Ints
+    since: Ints
+
+    @classmethod
+    def fresh(cls, design: StreamDesign) -> ChangePoint:
+        """Return the state before the first outcome."""
+        strata, alternatives = design.change_bets.shape
+        return cls(
+            np.zeros(alternatives),
+            np.zeros((alternatives, strata), np.int64),
+            np.zeros((alternatives, strata), np.int64),
+            np.full(alternatives, NEVER, np.int64),
+        )
+
+    @classmethod
+    def of(cls, arrays: dict[str, NDArray[Any]]) -> ChangePoint:
+        """Return the state that `arrays` gave."""
+        return cls(arrays["cusum"], arrays["n"], arrays["total"], arrays["since"])
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the state as arrays."""
+        return {"cusum": self.cusum, "n": self.n, "total": self.total, "since": self.since}
+
+    def feed(self, design: StreamDesign, outcomes: Outcomes) -> None:
+        """Take outcomes, in order."""
+        strata = outcomes.strata
+        null = np.repeat(design.change_null[strata][:, None], len(self.cusum), axis=1)
+        walk = self.cusum + np.cumsum(log_growth(outcomes.errors, null, design.change_bets[strata]), axis=0)
+        floor = np.minimum(np.minimum.accumulate(walk, axis=0), 0.0)
+        self._restart(walk <= floor, design, outcomes)
+        self.cusum = walk[-1] - floor[-1]
+
+    def _restart(self, zero: NDArray[np.bool_], design: StreamDesign, outcomes: Outcomes) -> None:
+        """Add the outcomes after the last zero of each alternative; forget everything before it."""
+        size = len(outcomes)
+        last = np.where(zero.any(axis=0), size - 1 - zero[::-1].argmax(axis=0), -1)
+        counts = _running(np.ones(size, np.int64), outcomes.strata, len(design.strata))
+        totals = _running(outcomes.scores, outcomes.strata, len(design.strata))
+        goes_on = last < 0
+        self.n = np.where(goes_on[:, None], self.n, 0) + counts[-1] - counts[last + 1]
+        self.total = np.where(goes_on[:, None], self.total, 0) + totals[-1] - totals[last + 1]
+        known = goes_on & (self.since != NEVER)
+        first = outcomes.inferred[np.minimum(last + 1, size - 1)]
+        self.since = np.where(known, self.since, np.where(last + 1 < size, first, NEVER))
+
+    def estimate(self, design: StreamDesign) -> tuple[int, float, int | None]:
+        """Return (labels since the change, drop, time of the first inference after it in microseconds).
+
+        The alternative with the largest sum decides; (0, 0.0, None) while every sum is zero. The drop is
+        standardised to the reference's mix of the strata seen since the change. A stratum with few labels leans
+        on the stream as a whole: two unlucky labels in a rare department shall not look like a drop of the model.
+        """
+        best = int(np.argmax(self.cusum))
+        n, total = self.n[best], self.total[best] / MICRO
+        labels = int(n.sum())
+        if self.cusum[best] <= 0.0 or not labels:
+            return 0, 0.0, None
+        ratio = float(total.sum() / (n * design.expected).sum())
+        overall = np.minimum(ratio * design.expected, 1.0)
+        actual = (total + _LEAN * overall) / (n + _LEAN)
+        weights = _weights(design, n)
+        before, now = float(weights @ design.expected), float(weights @ actual)
+        drop = 1.0 - now / before if design.relative else before - now
+        return labels, drop, int(self.since[best])
+
+
+def _running(values: Ints, strata: NDArray[np.intp], width: int) -> Ints:
+    """Return (n + 1, strata) sums of `values` by stratum before and after each outcome."""
+    spread = np.zeros((len(values) + 1, width), np.int64)
+    spread[np.arange(1, len(values) + 1), strata] = values
+    return np.cumsum(spread, axis=0)
+
+
+def _weights(design: StreamDesign, n: Ints) -> Floats:
+    """Return the reference's mix over the strata with labels; unknown strata count with their present share."""
+    weights = np.where(design.weights > 0.0, design.weights, n / n.sum())
+    weights = np.where(n > 0, weights, 0.0)
+    return np.asarray(weights / weights.sum())

@@ -1,0 +1,183 @@
+"""What a stream of outcomes is tested against: fixed by policy and baseline before the first outcome arrives."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.detectors import bet
+from otel_clinical.policy import ALL
+from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.enums import EscalationLevel
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from otel_clinical.policy import Baseline, ModelPolicy, Policy, Tier
+
+    Floats = NDArray[np.float64]
+
+LEVELS: Final = (
+    EscalationLevel.ENGINEERING_REVIEW,
+    EscalationLevel.GOVERNANCE_REVIEW,
+    EscalationLevel.ROLLBACK,
+)
+DROPS: Final = (0.10, 0.15, 0.20, 0.30, 0.50)
+"""Drops that every tier's evidence is tuned to find fast, as far as they lie above its guard."""
+SMALL_DROPS: Final = (0.05, 0.06, 0.08)
+"""Further ones for the first tier and for the change point."""
+_CONFIDENCE: Final = 0.01  # the baseline is taken at its lower bound of 99 %: luck in the reference is no drop
+_YEAR_DAYS: Final = 365.25
+_EDGE: Final = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class StreamDesign:
+    """The tests of one (model, segment, value), for each stratum d of the model.
+
+    Attributes:
+        strata: Names of the strata; the last is `_OTHER` unless there is only one.
+        expected: (d,) baseline score.
+        weights: (d,) share of the stratum in the reference; 0 if the reference did not see it.
+        null: (d, cells) largest tolerated mean error; a cell is one tier with one alternative.
+        bets: (d, cells) stake of each cell.
+        cells: Slice of the cells of each tier.
+        log_thresholds: Logarithm by which the sum over the tier's cells is divided.
+        change_null: (d,) mean error of the first tier's guard.
+        change_bets: (d, alternatives) stakes of the change-point estimate.
+        relative: Whether the drop is relative to the baseline, or in points.
+        baseline: Reference performance as a whole.
+        digest: Of all of this but the thresholds. A saved state goes on only under the same digest.
+    """
+
+    strata: tuple[str, ...]
+    expected: Floats
+    weights: Floats
+    null: Floats
+    bets: Floats
+    cells: Mapping[EscalationLevel, slice]
+    log_thresholds: Mapping[EscalationLevel, float]
+    change_null: Floats
+    change_bets: Floats
+    relative: bool
+    baseline: float
+    digest: str
+
+
+def thresholds(policy: Policy) -> dict[str, dict[EscalationLevel, float]]:
+    """Return A by model and tier: years of the budget times outcomes that all streams of the fleet get in a year.
+
+    An outcome feeds the aggregate and one stream per declared segment. The probability that any stream whose
+    drop never exceeds the guard crosses A within t outcomes of the fleet is at most t / A.
+    """
+    yearly = _YEAR_DAYS * sum(model.labels.per_day * (1 + len(model.segments)) for model in policy.models.values())
+    return {
+        name: {level: max(tier.false_alarms.years * yearly, 1.0) for level, tier in model.tiers.items()}
+        for name, model in policy.models.items()
+    }
+
+
+def strata_of(model: ModelPolicy) -> tuple[str, ...]:
+    """Return the strata of a model: the values of the segment it is standardised by, and everything else."""
+    if model.standardise_by is None:
+        return (ALL,)
+    return (*sorted(model.segments[model.standardise_by]), OTHER)
+
+
+def design_stream(
+    model: ModelPolicy,
+    baseline: Baseline,
+    thresholds: Mapping[EscalationLevel, float],
+    segment: str,
+    value: str,
+) -> StreamDesign:
+    """Return the tests of one segment value, or of the aggregate.
+
+    Each stratum is tested against its own null, so a change of the mix alone cannot be mistaken for a drop.
+    """
+    strata = strata_of(model)
+    relative = model.metric.drop == "relative"
+    expected = np.array([baseline.expected(segment, value, stratum) for stratum in strata])
+    expected = np.clip(expected, _EDGE, 1.0 - _EDGE)
+    ratio = baseline.ratio(segment, value)
+    certain = baseline.lower(segment, value, alpha=_CONFIDENCE) / ratio if ratio > 0 else 0.0
+    null, bets, cells = _cells(model.tiers, expected, min(certain, 1.0), relative=relative)
+    first = next(model.tiers[level] for level in LEVELS if level in model.tiers)
+    change_null = _error(expected, first.guard, relative=relative)
+    drops = [drop for drop in (*SMALL_DROPS, *DROPS) if drop > first.guard]
+    log_thresholds = {
+        level: math.log(thresholds[level]) + math.log(max(cells[level].stop - cells[level].start, 1)) for level in cells
+    }
+    change_bets = _bets(change_null, expected, drops, relative=relative)
+    weights = np.array([_weight(baseline, segment, value, stratum) for stratum in strata])
+    # Not the thresholds: another model in the fleet must not make this one begin anew.
+    parts = (expected, weights, null, bets, change_null, change_bets)
+    return StreamDesign(
+        strata,
+        expected,
+        weights,
+        null,
+        bets,
+        cells,
+        log_thresholds,
+        change_null,
+        change_bets,
+        relative,
+        ratio,
+        _digest(strata, parts, relative=relative),
+    )
+
+
+def _cells(
+    tiers: Mapping[EscalationLevel, Tier], expected: Floats, certain: float, *, relative: bool
+) -> tuple[Floats, Floats, dict[EscalationLevel, slice]]:
+    """Return (null, bets, slices): every tier with every alternative that lies above its null in some stratum."""
+    nulls, bets, slices, start = [], [], {}, 0
+    for level in LEVELS:
+        if level not in tiers:
+            continue
+        null = _error(expected * certain, tiers[level].guard, relative=relative)
+        drops = (*SMALL_DROPS, *DROPS) if level is LEVELS[0] else DROPS
+        stakes = _bets(null, expected, drops, relative=relative)
+        stakes = stakes[:, (stakes > 0.0).any(axis=0)]
+        nulls.append(np.repeat(null[:, None], stakes.shape[1], axis=1))
+        bets.append(stakes)
+        slices[level] = slice(start, start + stakes.shape[1])
+        start = slices[level].stop
+    return np.hstack(nulls), np.hstack(bets), slices
+
+
+def _error(expected: Floats, drop: float, *, relative: bool) -> Floats:
+    """Return the mean error when the performance is `drop` below `expected`."""
+    error = 1.0 - expected * (1.0 - drop) if relative else 1.0 - expected + drop
+    return np.clip(error, _EDGE, 1.0 - _EDGE)
+
+
+def _bets(null: Floats, expected: Floats, drops: tuple[float, ...] | list[float], *, relative: bool) -> Floats:
+    return np.array(
+        [
+            [bet(float(m0), float(m1)) for m0, m1 in zip(null, _error(expected, d, relative=relative), strict=True)]
+            for d in drops
+        ]
+    ).T
+
+
+def _weight(baseline: Baseline, segment: str, value: str, stratum: str) -> float:
+    """Return the share of a stratum within the segment value's reference."""
+    cell = baseline.cells.get((segment, value, stratum))
+    total = baseline.n(segment, value)
+    return cell.n / total if cell is not None and total else 0.0
+
+
+def _digest(strata: tuple[str, ...], parts: tuple[Floats, ...], *, relative: bool) -> str:
+    """Return what a saved state must have been tested against to be continued."""
+    digest = hashlib.blake2b(repr((strata, relative)).encode(), digest_size=16)
+    for part in parts:
+        digest.update(part.tobytes())
+    return digest.hexdigest()

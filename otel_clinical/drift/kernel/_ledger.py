@@ -1,0 +1,184 @@
+"""Every activation, label coverage and fed inference: what closed slots have become."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.kernel._activation import Activation
+from otel_clinical.drift.kernel._batch import ABSENT, Kind
+from otel_clinical.drift.kernel._coverage import Coverage
+from otel_clinical.drift.kernel._fed import Fed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._activation import StateKey
+    from otel_clinical.drift.kernel._plan import ModelPlan
+    from otel_clinical.drift.kernel._rows import Transition
+
+VersionKey = tuple[str, str]
+"""(model, version)."""
+_MOST_ACTIVATIONS: Final = 16  # kept per version: a service that counts wildly must not fill the memory
+
+
+class Ledger:
+    """State behind closed slots.
+
+    Args:
+        plans: By the number of the model's name.
+        words: Every word by its number.
+    """
+
+    def __init__(self, plans: Mapping[int, ModelPlan], words: tuple[str, ...]) -> None:
+        self._plans = plans
+        self._by_name = {plan.name: plan for plan in plans.values()}
+        self._words = words
+        self._activations: dict[VersionKey, dict[int, Activation]] = {}
+        self._coverage: dict[VersionKey, Coverage] = {}
+        self._covered: set[VersionKey] = set()
+        self._gone: list[tuple[str, ...]] = []
+        self.fed = Fed()
+
+    def close(self, rows: NDArray[np.void], end: int) -> tuple[list[Transition], int]:
+        """Take one closed slot, its records in order; `end` is its end, microseconds.
+
+        Returns:
+            What changed, and how many outcomes were set aside because their inference had one already.
+        """
+        outcomes, repeats = self._new_outcomes(rows)
+        found: list[Transition] = []
+        for activation, served in self._by_activation(rows[rows["kind"] == Kind.INFERENCE]):
+            coverage = self._coverage_of(activation)
+            coverage.infer(served["time"][served["eligible"] == 1])
+            found += self._if_newest(activation, activation.feed_inferences(served, end))
+        for activation, served in self._by_activation(outcomes):
+            self._coverage_of(activation).label(served["inferred"])
+            found += self._if_newest(activation, activation.feed_outcomes(served, end))
+        self.fed.add(outcomes["inference"].tolist(), end)
+        self._forget(end)
+        return found, repeats
+
+    def newest(self, key: VersionKey, ordinal: int) -> Activation | None:
+        """Return one activation, an empty one if no slot of it has closed; None if the model is unknown."""
+        plan = self._by_name.get(key[0])
+        if plan is None:
+            return None
+        return self._activations.get(key, {}).get(ordinal) or Activation(plan, key[1], ordinal)
+
+    def coverage(self, watermark: int) -> Iterator[tuple[VersionKey, int, int]]:
+        """Yield (model and version, eligible, labelled) of the cohorts that matured within the window."""
+        for key, coverage in sorted(self._coverage.items()):
+            plan = self._by_name[key[0]]
+            yield key, *coverage.ratio(watermark - plan.maturity, max(plan.times.window, coverage.width))
+
+    def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
+        """Return the states that changed, by parts of their key."""
+        found: dict[tuple[str, ...], bytes] = dict.fromkeys(self._gone, b"")
+        self._gone.clear()
+        for (model, version), activations in self._activations.items():
+            for ordinal, activation in activations.items():
+                for key, data in activation.dump_dirty().items():
+                    found["stream", model, version, str(ordinal), *key] = data
+        for covered in self._covered:
+            found["coverage", *covered] = self._coverage[covered].dumps()
+        self._covered.clear()
+        for hour, data in self.fed.dump_dirty().items():
+            found["fed", hour] = data
+        return found
+
+    def load(self, key: tuple[str, ...], data: bytes) -> str | None:
+        """Take over a state; return why not if it cannot go on.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        if key[0] == "fed":
+            self.fed.load(key[1], data)
+            return None
+        plan = self._by_name.get(key[1])
+        if plan is None:
+            return self._abandon(key, "the policy no longer names the model")
+        if key[0] == "coverage":
+            self._version_coverage(plan, key[2]).loads(data)
+            return None
+        ordinal, state = int(key[3]), key[4:]
+        activation = self._activations.setdefault((plan.name, key[2]), {}).setdefault(
+            ordinal, Activation(plan, key[2], ordinal)
+        )
+        if not activation.load(state, data):
+            return self._abandon(key, "its baseline, guard or segment has changed")
+        return None
+
+    def _abandon(self, key: tuple[str, ...], why: str) -> str:
+        self._gone.append(key)
+        return f"{' '.join(key)} begins anew: {why}"
+
+    def _new_outcomes(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int]:
+        """Return the scored outcomes of inferences without one, and the number of the others."""
+        scored = rows[(rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT)]
+        latest = latest_per_inference(scored)
+        new = latest[[inference not in self.fed for inference in latest["inference"].tolist()]]
+        return new, len(scored) - len(new)
+
+    def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:
+        code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]
+        for one in np.unique(code).tolist():
+            chosen = rows[code == one]
+            first = chosen[0]
+            plan = self._plans.get(int(first["model"]))
+            if plan is not None:
+                version = self._words[int(first["version"])]
+                yield self._activation(plan, version, int(first["activation"])), chosen
+
+    def _activation(self, plan: ModelPlan, version: str, ordinal: int) -> Activation:
+        known = self._activations.setdefault((plan.name, version), {})
+        if ordinal not in known:
+            known[ordinal] = Activation(plan, version, ordinal)
+            if len(known) > _MOST_ACTIVATIONS:
+                self._drop((plan.name, version), min(known))
+        return known.get(ordinal) or Activation(plan, version, ordinal)
+
+    def _coverage_of(self, activation: Activation) -> Coverage:
+        self._covered.add((activation.plan.name, activation.version))
+        return self._version_coverage(activation.plan, activation.version)
+
+    def _version_coverage(self, plan: ModelPlan, version: str) -> Coverage:
+        return self._coverage.setdefault((plan.name, version), Coverage(plan.times.bucket))
+
+    def _if_newest(self, activation: Activation, found: list[Transition]) -> list[Transition]:
+        known = self._activations[activation.plan.name, activation.version]
+        return found if activation.ordinal == max(known) else []
+
+    def _forget(self, end: int) -> None:
+        """Let go of what can no longer matter at event time `end`."""
+        for key, coverage in self._coverage.items():
+            plan = self._by_name[key[0]]
+            coverage.forget(end - plan.maturity - 2 * max(plan.times.window, coverage.width))
+        for key, known in self._activations.items():
+            plan = self._by_name[key[0]]
+            horizon = end - plan.times.retention - plan.maturity
+            for ordinal in [o for o in known if known[o].updated < horizon and o != max(known)]:
+                self._drop(key, ordinal)
+        self.fed.forget(end - next(iter(self._plans.values())).times.retention)
+
+    def _drop(self, key: VersionKey, ordinal: int) -> None:
+        activation = self._activations[key].pop(ordinal)
+        states: list[StateKey] = activation.keys()
+        self._gone += [("stream", *key, str(ordinal), *state) for state in states]
+
+
+def latest_per_inference(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the last recorded outcome of each inference, in the order of `rows`.
+
+    Outcomes of one inference that became effective in one slot are corrections of each other: until the labels
+    are mature the last word counts.
+    """
+    order = np.lexsort((rows["event"], rows["time"], rows["inference"]))
+    inference = rows["inference"][order]
+    last = np.ones(len(rows), np.bool_)
+    last[:-1] = inference[1:] != inference[:-1]
+    return rows[np.sort(order[last])]

@@ -1,0 +1,199 @@
+"""One stream of outcomes: evidence for each tier, the change point, recent performance, and ADWIN as witness."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, log_growth, sr_path
+from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.kernel._change import ChangePoint
+from otel_clinical.semconv.enums import EscalationLevel
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._design import StreamDesign
+
+    Ints = NDArray[np.int64]
+
+_KIND, _VERSION = "outcomes", 1
+_SMALLEST_SPREAD: Final = 0.1  # standard deviation of an error that is almost never made
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Outcomes of one stream in the order in which they are fed.
+
+    Attributes:
+        strata: (n,) position of the stratum.
+        scores: (n,) millionths; a million is fully right.
+        inferred: (n,) start of the inference, microseconds.
+        effective: (n,) effective time, microseconds.
+    """
+
+    strata: NDArray[np.intp]
+    scores: Ints
+    inferred: Ints
+    effective: Ints
+
+    def __len__(self) -> int:
+        """Return the number of outcomes."""
+        return len(self.scores)
+
+    @property
+    def errors(self) -> NDArray[np.float64]:
+        """(n,) errors in [0, 1]: 1 is fully wrong."""
+        return np.asarray((MICRO - self.scores) / MICRO)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Outcomes:
+        """Return the chosen outcomes, in order."""
+        return Outcomes(self.strata[chosen], self.scores[chosen], self.inferred[chosen], self.effective[chosen])
+
+
+@dataclass
+class OutcomeStream:
+    """State of one (model, version, activation, segment, value).
+
+    Attributes:
+        design: What it is tested against.
+        width: Width of a display bucket, microseconds.
+        labels: Outcomes fed.
+        updated: Effective time of the last one, microseconds.
+        log_s: (cells,) logarithms of the statistics.
+        peaks: (tiers,) largest logarithm of the sum of a tier's statistics so far.
+        latched: By tier, whether its evidence has ever reached 1.
+        change: Since when the performance is down, and by how much.
+        recent: [outcomes, sum of scores] by start of the display bucket.
+        witness: ADWIN on standardised errors.
+        detections: Of the witness, towards more errors.
+        witnessed: Event time of the newest, microseconds; None before the first.
+        tier: Tier reached when the last slot was closed.
+    """
+
+    design: StreamDesign
+    width: int
+    labels: int = 0
+    updated: int = 0
+    log_s: NDArray[np.float64] = field(init=False)
+    peaks: NDArray[np.float64] = field(init=False)
+    latched: list[bool] = field(init=False)
+    change: ChangePoint = field(init=False)
+    recent: dict[int, list[int]] = field(default_factory=dict)
+    witness: GuardedADWIN = field(default_factory=GuardedADWIN)
+    detections: int = 0
+    witnessed: int | None = None
+    tier: EscalationLevel = EscalationLevel.NONE
+
+    def __post_init__(self) -> None:
+        """Begin without evidence."""
+        self.log_s = np.full(self.design.null.shape[1], -np.inf)
+        self.peaks = np.full(len(self.design.cells), -np.inf)
+        self.latched = [False] * len(self.design.cells)
+        self.change = ChangePoint.fresh(self.design)
+
+    def feed(self, outcomes: Outcomes, end: int) -> bool:
+        """Take one slot's outcomes, at least one; say whether the witness saw the errors become more.
+
+        `end` is the end of the slot, microseconds.
+        """
+        strata = outcomes.strata
+        growth = log_growth(outcomes.errors, self.design.null[strata], self.design.bets[strata])
+        path = sr_path(self.log_s, growth)
+        self.log_s = path[-1].copy()
+        for place, (level, cells) in enumerate(self.design.cells.items()):
+            highest = float(np.logaddexp.reduce(path[:, cells], axis=1).max())
+            self.peaks[place] = max(self.peaks[place], highest)
+            self.latched[place] |= self.peaks[place] >= self.design.log_thresholds[level]
+        self.change.feed(self.design, outcomes)
+        self.labels += len(outcomes)
+        self.updated = int(outcomes.effective[-1])
+        self._remember(outcomes)
+        return self._witness(outcomes, end)
+
+    def evidence(self) -> dict[EscalationLevel, tuple[float, float, bool]]:
+        """Return (latched evidence, present evidence, latched) by tier."""
+        found = {}
+        for place, (level, cells) in enumerate(self.design.cells.items()):
+            threshold = self.design.log_thresholds[level]
+            present = _evidence(float(np.logaddexp.reduce(self.log_s[cells])) - threshold)
+            latched = bool(self.latched[place])
+            highest = max(_evidence(float(self.peaks[place]) - threshold), 1.0) if latched else present
+            found[level] = highest, present, latched
+        return found
+
+    def performance(self, since: int) -> tuple[int, float | None]:
+        """Return (outcomes, mean score) of the display buckets that end after `since` (microseconds)."""
+        kept = [both for start, both in self.recent.items() if start + self.width > since]
+        n = sum(both[0] for both in kept)
+        return n, sum(both[1] for both in kept) / n / MICRO if n else None
+
+    def forget(self, since: int) -> None:
+        """Drop the display buckets that end at or before `since` (microseconds)."""
+        for start in [start for start in self.recent if start + self.width <= since]:
+            del self.recent[start]
+
+    def _remember(self, outcomes: Outcomes) -> None:
+        starts = outcomes.effective - outcomes.effective % self.width
+        for start in np.unique(starts).tolist():
+            scores = outcomes.scores[starts == start]
+            bucket = self.recent.setdefault(start, [0, 0])
+            bucket[0] += len(scores)
+            bucket[1] += int(scores.sum())
+
+    def _witness(self, outcomes: Outcomes, end: int) -> bool:
+        mean = 1.0 - self.design.expected[outcomes.strata]
+        spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
+        worse = False
+        for z in ((outcomes.errors - mean) / spread).tolist():
+            self.witness.update_standardised(z)
+            if self.witness.drift_detected and self.witness.rising and self.witness.recent > 0.0:
+                worse = True
+                self.detections += 1
+        if worse:
+            self.witnessed = end
+        return worse
+
+    def dumps(self) -> bytes:
+        """Return the state as bytes."""
+        meta: dict[str, Any] = {
+            "design": self.design.digest,
+            "labels": self.labels,
+            "updated": self.updated,
+            "width": self.width,
+            "detections": self.detections,
+            "witnessed": self.witnessed,
+            "tier": self.tier,
+            "latched": self.latched,
+            "recent": sorted([start, *both] for start, both in self.recent.items()),
+        }
+        arrays = {"log_s": self.log_s, "peaks": self.peaks, **self.change.arrays()}
+        arrays["witness"] = np.frombuffer(self.witness.dumps(), np.uint8)
+        return pack(_KIND, _VERSION, meta, arrays)
+
+    def loads(self, data: bytes) -> bool:
+        """Take over a state; False, and unchanged, if it was tested against something else.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        meta, arrays = unpack(data, _KIND, _VERSION)
+        if meta["design"] != self.design.digest:
+            return False
+        self.labels, self.updated, self.witnessed = meta["labels"], meta["updated"], meta["witnessed"]
+        self.latched = [bool(latch) for latch in meta["latched"]]
+        self.detections, self.tier = meta["detections"], EscalationLevel(meta["tier"])
+        if meta["width"] == self.width:
+            self.recent = {start: [n, total] for start, n, total in meta["recent"]}
+        self.log_s, self.peaks = arrays["log_s"], arrays["peaks"]
+        self.change = ChangePoint.of(arrays)
+        self.witness = GuardedADWIN.loads(arrays["witness"].tobytes())
+        return True
+
+
+def _evidence(logarithm: float) -> float:
+    return math.exp(min(logarithm, LOG_CEILING))

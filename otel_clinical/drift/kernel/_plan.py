@@ -1,0 +1,158 @@
+"""Everything the kernel needs to know about one model, with words as numbers."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.kernel._batch import SEGMENTS
+from otel_clinical.drift.kernel._design import StreamDesign, design_stream, strata_of, thresholds
+from otel_clinical.policy import ALL
+from otel_clinical.semconv import OTHER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from numpy.typing import NDArray
+
+    from otel_clinical.policy import Baseline, ModelPolicy, Policy
+    from otel_clinical.semconv.enums import EscalationLevel
+
+AGGREGATE: Final = (ALL, ALL)
+"""(segment, value) of the aggregate."""
+_DISPLAY_BUCKETS: Final = 60
+
+SegmentKey = tuple[str, str]
+"""(segment name, segment value)."""
+
+
+class ModelPlan:
+    """One model's streams and strata.
+
+    Args:
+        name: The model.
+        model: Its policy.
+        baseline: Its frozen reference.
+        thresholds: Evidence thresholds by tier.
+        words: Number of every word.
+        times: Widths and horizons of the policy, in microseconds.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: ModelPolicy,
+        baseline: Baseline,
+        *,
+        thresholds: Mapping[EscalationLevel, float],
+        words: Mapping[str, int],
+        times: Times,
+    ) -> None:
+        self.name = name
+        self.policy = model
+        self.baseline = baseline
+        self.times = times
+        self.maturity = micros(model.labels.maturity)
+        self._thresholds = thresholds
+        self._designs: dict[SegmentKey, StreamDesign] = {}
+        self._columns = {
+            str(segment): (SEGMENTS.index(segment), {words[value]: value for value in sorted(values)})
+            for segment, values in model.segments.items()
+        }
+        self._strata = self._strata_table(words)
+
+    @cached_property
+    def segments(self) -> tuple[SegmentKey, ...]:
+        """The aggregate and every declared segment value, sorted."""
+        declared = [(name, value) for name, (_, values) in self._columns.items() for value in values.values()]
+        return (AGGREGATE, *sorted(declared))
+
+    def values(self, segment: str) -> tuple[str, ...]:
+        """Return the declared values of a segment, sorted."""
+        return tuple(self._columns[segment][1].values())
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The declared segments."""
+        return tuple(self._columns)
+
+    def design(self, key: SegmentKey) -> StreamDesign:
+        """Return what the outcomes of a segment value are tested against."""
+        if key not in self._designs:
+            self._designs[key] = design_stream(self.policy, self.baseline, self._thresholds, *key)
+        return self._designs[key]
+
+    def strata(self, rows: NDArray[np.void]) -> NDArray[np.intp]:
+        """Return the stratum of each row."""
+        if self.policy.standardise_by is None:
+            return np.zeros(len(rows), np.intp)
+        column, _ = self._columns[str(self.policy.standardise_by)]
+        return np.asarray(self._strata[rows["segments"][:, column]])
+
+    def split(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.bool_]]]:
+        """Yield (segment value, which rows) for every declared value that occurs, the aggregate first."""
+        yield AGGREGATE, np.ones(len(rows), np.bool_)
+        for name, (column, values) in self._columns.items():
+            present = rows["segments"][:, column]
+            for word in np.unique(present).tolist():
+                if word in values:
+                    yield (name, values[word]), present == word
+
+    def counts(self, rows: NDArray[np.void], segment: str) -> NDArray[np.int64]:
+        """Return how many rows have each value of a segment."""
+        column, values = self._columns[segment]
+        found = np.bincount(rows["segments"][:, column], minlength=max(values) + 1)
+        return np.asarray(found[list(values)])
+
+    def _strata_table(self, words: Mapping[str, int]) -> NDArray[np.intp]:
+        """Return the stratum of every word; words that are no stratum belong to the last, `_OTHER`."""
+        strata = strata_of(self.policy)
+        table = np.full(len(words), len(strata) - 1, np.intp)
+        for place, stratum in enumerate(strata):
+            if stratum in words:
+                table[words[stratum]] = place
+        return table
+
+
+class Times:
+    """The policy's widths and horizons, in microseconds."""
+
+    def __init__(self, policy: Policy) -> None:
+        drift = policy.drift
+        self.slot = micros(drift.slot)
+        self.lateness = micros(drift.lateness)
+        self.window = micros(drift.window)
+        self.retention = micros(drift.retention)
+        self.hold = micros(drift.drift_hold)
+        # A whole number of slots, so that a bucket never splits one.
+        self.bucket = max(self.window // _DISPLAY_BUCKETS // self.slot, 1) * self.slot
+
+
+def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping[str, int]) -> dict[int, ModelPlan]:
+    """Return the plan of every model by the number of its name.
+
+    Raises:
+        KeyError: A model has no baseline.
+    """
+    limits, times = thresholds(policy), Times(policy)
+    return {
+        words[name]: ModelPlan(name, model, baselines[name], thresholds=limits[name], words=words, times=times)
+        for name, model in policy.models.items()
+    }
+
+
+def vocabulary(policy: Policy) -> dict[str, int]:
+    """Return a number for every declared word; 0 is the absent word, 1 is `_OTHER`."""
+    declared: set[str] = set(policy.models)
+    for model in policy.models.values():
+        declared.update(model.versions)
+        for values in model.segments.values():
+            declared.update(values)
+    return {word: place for place, word in enumerate(["", OTHER, *sorted(declared - {"", OTHER})])}
+
+
+def micros(seconds: float) -> int:
+    """Return whole microseconds."""
+    return round(seconds * 1e6)

@@ -1,0 +1,160 @@
+"""One span or log record as one row of a batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO, Kind
+from otel_clinical.drift.kernel._subject import SUBJECT_KEYS, Reader, check_time
+from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, share, text
+from otel_clinical.semconv import attributes, events
+from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ProcessorRejection, ReviewAction
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+    from otel_clinical.drift.kernel._values import Values
+
+Row = tuple[Any, ...]
+"""The columns of `RECORD`, in order."""
+
+SPAN_KEYS: Final = SUBJECT_KEYS | {
+    attributes.INFERENCE_ID,
+    attributes.INFERENCE_STATUS,
+    attributes.OPERATION_NAME,
+    attributes.REVIEW_ACTION,
+    attributes.INPUT_QUALITY_SCORE,
+}
+LOG_KEYS: Final = SUBJECT_KEYS | {
+    attributes.EVENT_ID,
+    attributes.INFERENCE_ID,
+    attributes.INFERENCE_TIME,
+    attributes.OUTCOME_RESULT,
+    attributes.OUTCOME_SCORE,
+    attributes.REVIEW_ACTION,
+}
+_KINDS: Final = {
+    events.OUTCOME: Kind.OUTCOME,
+    events.REVIEW: Kind.REVIEW,
+    events.DEPLOYMENT_CHANGE: Kind.CHANGE,
+}
+_SCORES: Final = {
+    OutcomeResult.CORRECT.value: MICRO,
+    OutcomeResult.INCORRECT.value: 0,
+    OutcomeResult.PARTIAL.value: MICRO // 2,
+    OutcomeResult.INDETERMINATE.value: ABSENT,
+}
+_STATUSES: Final = frozenset(status.value for status in InferenceStatus)
+_REVIEWS: Final = frozenset(action.value for action in ReviewAction)
+_SPAN_ID: Final = 8  # bytes
+_SKEW: Final = 300_000_000  # microseconds by which clocks of two senders may differ
+
+
+def is_inference(values: Values) -> bool:
+    """Say whether a span with these attributes is, or was meant to be, an inference."""
+    return attributes.REVIEW_ACTION not in values and (
+        attributes.INFERENCE_ID in values
+        or attributes.INFERENCE_STATUS in values
+        or attributes.OPERATION_NAME in values
+    )
+
+
+def inference_row(reader: Reader, span: Span, values: Values) -> Row:
+    """Return the row of an inference span.
+
+    Raises:
+        RefusedError: It cannot be used.
+    """
+    time = span.start_time_unix_nano // 1000
+    check_time(reader, time, "start time")
+    if len(span.span_id) != _SPAN_ID or not any(span.span_id):
+        raise bad("span id is not 8 bytes")
+    status = text(values, attributes.INFERENCE_STATUS)
+    if status not in _STATUSES:
+        raise bad(f"{attributes.INFERENCE_STATUS} is not one of the declared words")
+    inference = identity(values, attributes.INFERENCE_ID)
+    model, version, segments, activation = reader.subject(values)
+    return (
+        Kind.INFERENCE,
+        status == InferenceStatus.COMPLETED,
+        model,
+        version,
+        segments,
+        activation,
+        ABSENT,
+        reader.measurement(values, attributes.CONFIDENCE_SCORE),
+        reader.measurement(values, attributes.INPUT_QUALITY_SCORE),
+        time,
+        time,
+        int.from_bytes(span.span_id, "little"),
+        inference,
+    )
+
+
+def kind_of(record: LogRecord) -> Kind | None:
+    """Return what an event is; None for events the kernel does not use."""
+    return _KINDS.get(record.event_name)
+
+
+def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> Row:
+    """Return the row of an outcome, review or deployment change.
+
+    Raises:
+        RefusedError: It cannot be used.
+    """
+    time = (record.time_unix_nano or record.observed_time_unix_nano) // 1000
+    event = identity(values, attributes.EVENT_ID)
+    inferred, inference, score = time, 0, ABSENT
+    if kind is not Kind.CHANGE:
+        inference = identity(values, attributes.INFERENCE_ID)
+        inferred = _inference_time(values)
+    check_time(reader, time, "time of the event", age_of=inferred)
+    if inferred > time + _SKEW:
+        raise RefusedError(
+            ProcessorRejection.FUTURE_TIME, f"{attributes.INFERENCE_TIME} is after the time of the event"
+        )
+    if kind is Kind.OUTCOME:
+        score = _score(values)
+    elif kind is Kind.REVIEW and text(values, attributes.REVIEW_ACTION) not in _REVIEWS:
+        raise bad(f"{attributes.REVIEW_ACTION} is not one of the declared words")
+    model, version, segments, activation = reader.subject(values)
+    confidence = reader.measurement(values, attributes.CONFIDENCE_SCORE)
+    return (
+        kind,
+        0,
+        model,
+        version,
+        segments,
+        activation,
+        score,
+        confidence,
+        ABSENT,
+        time,
+        inferred,
+        event,
+        inference,
+    )
+
+
+def _inference_time(values: Values) -> int:
+    seconds = number(values, attributes.INFERENCE_TIME)
+    if seconds is None:
+        raise bad(f"{attributes.INFERENCE_TIME} is missing")
+    if not 0 < seconds < _LATEST:
+        raise bad(f"{attributes.INFERENCE_TIME} is not seconds since 1970")
+    return round(seconds * 1e6)
+
+
+_LATEST: Final = 253_402_300_800.0  # year 10000
+
+
+def _score(values: Values) -> int:
+    """Return the outcome's score in millionths, `ABSENT` if it is indeterminate."""
+    result = text(values, attributes.OUTCOME_RESULT)
+    if result not in _SCORES:
+        raise bad(f"{attributes.OUTCOME_RESULT} is not one of the declared words")
+    given = share(values, attributes.OUTCOME_SCORE)
+    if result == OutcomeResult.INDETERMINATE or given == ABSENT:
+        return _SCORES[result]
+    return given

@@ -1,0 +1,88 @@
+"""Signals that need no labels: confidence and input quality of one stream of inferences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.detectors import GuardedADWIN
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.policy import Baseline, Spread
+
+CONFIDENCE: Final = "confidence"
+INPUT_QUALITY: Final = "input_quality"
+PERFORMANCE: Final = "performance"
+SEGMENT_MIX: Final = "segment_mix"
+COLUMNS: Final = {CONFIDENCE: "confidence", INPUT_QUALITY: "quality"}
+"""Column of a record that holds each signal."""
+
+_DELTA: Final = 1e-5  # inferences are many: River's default would alarm every few days
+_NOTICEABLE: Final = 0.25  # standard deviations from the baseline below which a change is no news
+_KIND, _VERSION = "signal", 1
+
+
+@dataclass
+class Signal:
+    """ADWIN on one signal of one (model, version, activation, segment, value).
+
+    Attributes:
+        name: `confidence` or `input_quality`.
+        detector: Guarded ADWIN, standardised by the baseline.
+        detections: Detections that were noticeable, and for the input quality downwards.
+        detected: Event time of the newest of them, microseconds; None before the first.
+    """
+
+    name: str
+    detector: GuardedADWIN
+    detections: int = 0
+    detected: int | None = None
+
+    @classmethod
+    def fresh(cls, name: str, baseline: Baseline) -> Signal:
+        """Return the signal before the first value."""
+        spread: Spread | None = baseline.confidence if name == CONFIDENCE else baseline.quality
+        if spread is None:
+            return cls(name, GuardedADWIN(0.5, 0.25, _DELTA))
+        return cls(name, GuardedADWIN(spread.mean, spread.sd, _DELTA))
+
+    def feed(self, values: NDArray[np.int32], time: int) -> bool:
+        """Take one slot's values (millionths, in order); say whether something noticeable changed.
+
+        `time` is the event time of the last one, microseconds.
+        """
+        detector, before = self.detector, self.detections
+        for z in ((values[values != ABSENT] / MICRO - detector.mean) / detector.sd).tolist():
+            detector.update_standardised(z)
+            if detector.drift_detected and self._matters(detector.recent):
+                self.detections += 1
+                self.detected = time
+        return self.detections > before
+
+    def _matters(self, shift: float) -> bool:
+        return shift <= -_NOTICEABLE or (shift >= _NOTICEABLE and self.name == CONFIDENCE)
+
+    def dumps(self) -> bytes:
+        """Return the state as bytes."""
+        meta = {"detections": self.detections, "detected": self.detected}
+        return pack(_KIND, _VERSION, meta, {"detector": np.frombuffer(self.detector.dumps(), np.uint8)})
+
+    def loads(self, data: bytes) -> bool:
+        """Take over a state; False, and unchanged, if it was standardised by another baseline.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        meta, arrays = unpack(data, _KIND, _VERSION)
+        detector = GuardedADWIN.loads(arrays["detector"].tobytes())
+        mine = self.detector
+        if (detector.mean, detector.sd, detector.delta) != (mine.mean, mine.sd, mine.delta):
+            return False
+        self.detector, self.detections, self.detected = detector, meta["detections"], meta["detected"]
+        return True

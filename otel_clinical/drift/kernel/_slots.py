@@ -1,0 +1,111 @@
+"""Records that wait for their slot to close: a set per slot, so order and repeats leave no trace."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.kernel._batch import RECORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from numpy.typing import NDArray
+
+PENDING: Final = np.dtype([("effective", "<i8"), *((name, RECORD[name]) for name in RECORD.names or ())])
+"""A record with the event time that decides its slot, microseconds."""
+
+_KIND, _VERSION = "pending", 1
+
+
+class Slots:
+    """Waiting records by slot number.
+
+    Args:
+        width: Of a slot, microseconds.
+    """
+
+    def __init__(self, width: int) -> None:
+        self.width = width
+        self._rows: dict[int, set[bytes]] = {}
+        self._fresh: dict[int, list[bytes]] = defaultdict(list)
+        self._chunks: dict[int, list[str]] = defaultdict(list)
+        self._gone: list[str] = []
+
+    def add(self, rows: NDArray[np.void]) -> list[bytes]:
+        """Keep `rows` of `PENDING` and return those that were not there yet."""
+        size = PENDING.itemsize
+        data = rows.tobytes()
+        new = []
+        for place, slot in enumerate((rows["effective"] // self.width).tolist()):
+            row = data[place * size : (place + 1) * size]
+            known = self._rows.setdefault(slot, set())
+            if row not in known:
+                known.add(row)
+                self._fresh[slot].append(row)
+                new.append(row)
+        return new
+
+    def before(self, bound: int) -> list[int]:
+        """Return the slots below `bound` that hold records, in order."""
+        return sorted(slot for slot in self._rows if slot < bound)
+
+    def take(self, slot: int) -> tuple[NDArray[np.void], int]:
+        """Remove a slot; return its records by (effective time, event) and how many repeated an event.
+
+        Of two different records with one event id the earlier wins, then the smaller bytes: the same one
+        whatever the order of arrival.
+        """
+        raw = self._rows.pop(slot)
+        self._fresh.pop(slot, None)
+        self._gone += self._chunks.pop(slot, [])
+        rows = np.frombuffer(b"".join(raw), PENDING)
+        distinct = len(np.unique(rows["event"]))
+        if distinct < len(rows):
+            rows = np.frombuffer(b"".join(sorted(raw)), PENDING)
+        rows = rows[np.lexsort((rows["event"], rows["effective"]))]
+        if distinct < len(rows):
+            _, first = np.unique(rows["event"], return_index=True)
+            rows = rows[np.sort(first)]
+        return rows, len(raw) - distinct
+
+    def dump_dirty(self) -> dict[str, bytes]:
+        """Return what changed: each slot grows by chunks, so that a dump costs what arrived since the last."""
+        found = dict.fromkeys(self._gone, b"")
+        for slot, rows in self._fresh.items():
+            key = f"{slot}/{len(self._chunks[slot])}"
+            self._chunks[slot].append(key)
+            found[key] = pack(_KIND, _VERSION, {}, {"rows": np.frombuffer(b"".join(sorted(rows)), np.uint8)})
+        self._fresh.clear()
+        self._gone.clear()
+        return found
+
+    def load(self, key: str, rows: NDArray[np.void], *, moved: bool) -> None:
+        """Take over the rows dumped under `key`; `moved` if words or slots mean something else now."""
+        if moved:
+            self._gone.append(key)
+            self.add(rows)
+            return
+        slot = int(key.partition("/")[0])
+        self._chunks[slot].append(key)
+        self._rows.setdefault(slot, set()).update(split(rows))
+
+
+def split(rows: NDArray[np.void]) -> Iterable[bytes]:
+    """Return the bytes of each row."""
+    size, data = PENDING.itemsize, rows.tobytes()
+    return (data[start : start + size] for start in range(0, len(data), size))
+
+
+def unpack_rows(data: bytes) -> NDArray[np.void]:
+    """Return the rows that `Slots.dump_dirty` wrote.
+
+    Raises:
+        CodecError: `data` is damaged.
+    """
+    _, arrays = unpack(data, _KIND, _VERSION)
+    raw: NDArray[Any] = arrays["rows"]
+    return raw.view(PENDING)

@@ -1,0 +1,123 @@
+"""What a record is about: model, version, activation and segment values, checked against the declared words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.drift.kernel._batch import SEGMENTS
+from otel_clinical.drift.kernel._values import RefusedError, bad, ordinal, share, text
+from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
+from otel_clinical.semconv.enums import ProcessorRejection
+
+if TYPE_CHECKING:
+    from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
+    from otel_clinical.drift.kernel._values import Values
+
+SEGMENT_KEYS: Final = tuple(SEGMENT_ATTRIBUTES[name] for name in SEGMENTS)
+SUBJECT_KEYS: Final = frozenset(
+    {
+        attributes.MODEL_NAME,
+        attributes.MODEL_VERSION,
+        attributes.DEPLOYMENT_ACTIVATION,
+        attributes.CONFIDENCE_SCORE,
+        *SEGMENT_KEYS,
+    }
+)
+"""Keys that may also stand on the resource, where a Collector's grouping processor moves them."""
+
+
+@dataclass
+class Reader:
+    """Reads records of one request and remembers which optional values it set aside.
+
+    Attributes:
+        scope: The declared words.
+        received: When the request arrived, in microseconds.
+        words: Position of every word used so far.
+        aside: (reason, detail) of each optional value set aside, of all records.
+    """
+
+    scope: PolicyIndex
+    received: int
+    words: dict[str, int] = field(default_factory=lambda: {"": 0})
+    aside: list[tuple[ProcessorRejection, str]] = field(default_factory=list)
+
+    def subject(self, values: Values) -> tuple[int, int, tuple[int, ...], int]:
+        """Return the positions of (model, version, segment values) and the activation.
+
+        An undeclared version or segment value becomes `_OTHER` and is counted: the record still tells how well
+        the model does as a whole.
+
+        Raises:
+            RefusedError: The model is not declared, or a required value is missing or mistyped.
+        """
+        model = text(values, attributes.MODEL_NAME)
+        declared = self.scope.models.get(model)
+        if declared is None:
+            raise RefusedError(
+                ProcessorRejection.UNKNOWN_MODEL, f"{attributes.MODEL_NAME} is not declared in the policy"
+            )
+        return (
+            self._word(model),
+            self._word(self._version(values, declared)),
+            tuple(self._segment(values, key, name, declared) for key, name in _SEGMENTS),
+            ordinal(values, attributes.DEPLOYMENT_ACTIVATION),
+        )
+
+    def measurement(self, values: Values, key: str) -> int:
+        """Return an optional share in millionths; a broken one is set aside and counts as absent."""
+        try:
+            return share(values, key)
+        except RefusedError as refused:
+            self.aside.append((refused.reason, refused.detail))
+            return -1
+
+    def _version(self, values: Values, declared: ModelIndex) -> str:
+        version = text(values, attributes.MODEL_VERSION)
+        if version in declared.versions:
+            return version
+        if version != OTHER:
+            self.aside.append(
+                (ProcessorRejection.UNKNOWN_VERSION, f"{attributes.MODEL_VERSION} is not declared in the policy")
+            )
+        return OTHER
+
+    def _segment(self, values: Values, key: str, name: str, declared: ModelIndex) -> int:
+        allowed = declared.segments.get(name)
+        if allowed is None or key not in values:
+            return 0
+        value = values[key]
+        if value.WhichOneof("value") != "string_value":
+            self.aside.append((ProcessorRejection.BAD_ATTRIBUTE, f"{key} is not text"))
+            return self._word(OTHER)
+        word = value.string_value
+        if word in allowed:
+            return self._word(word)
+        if word != OTHER:
+            self.aside.append((ProcessorRejection.UNKNOWN_SEGMENT, f"{key} is not declared in the policy"))
+        return self._word(OTHER)
+
+    def _word(self, word: str) -> int:
+        return self.words.setdefault(word, len(self.words))
+
+
+_SEGMENTS: Final = tuple(zip(SEGMENT_KEYS, (str(name) for name in SEGMENTS), strict=True))
+_SKEW: Final = 300_000_000  # microseconds a sender's clock may be ahead
+
+
+def check_time(reader: Reader, time: int, what: str, *, age_of: int | None = None) -> None:
+    """Refuse times that cannot be: 0, ahead of the receiver by 5 minutes, or older than the retention.
+
+    Args:
+        reader: Knows when the request arrived, and the retention.
+        time: Microseconds since the epoch.
+        what: Name of the time, for the rejection.
+        age_of: The time whose age matters, if it is another one.
+    """
+    if time <= 0:
+        raise bad(f"{what} is missing or not after 1970")
+    if time > reader.received + _SKEW:
+        raise RefusedError(ProcessorRejection.FUTURE_TIME, f"{what} is more than 5 minutes in the future")
+    if reader.received - (time if age_of is None else age_of) > reader.scope.retention * 1e6:
+        raise RefusedError(ProcessorRejection.EXPIRED, f"{what} is older than the retention")
