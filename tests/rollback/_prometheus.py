@@ -13,7 +13,9 @@ from urllib.parse import parse_qs
 from otel_clinical.rollback.confirm import BASELINE, LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION
 from otel_clinical.semconv import metrics
 
-_QUERY = re.compile(r"(?:(?P<function>timestamp|sum)\()?(?:increase\()?(?P<name>\w+)(?:\{(?P<labels>.*?)\})?(?:\[\d+s\])?\)*$")
+_QUERY = re.compile(
+    r"(?:(?P<function>timestamp|sum)\()?(?:increase\()?(?P<name>\w+)(?:\{(?P<labels>.*?)\})?(?:\[\d+s\])?\)*$"
+)
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import alert, notification
-from tests.rollback._prometheus import degraded, low_input, recovered, serving
+from tests.rollback._controller import Controller, alert, notification, write_policy
+from tests.rollback._prometheus import degraded, low_input, recovered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
-    from tests.rollback._controller import Controller
     from tests.rollback._prometheus import FakePrometheus
 
 
@@ -40,9 +38,7 @@ def test_a_change_of_the_environment_contains_one_payer_and_keeps_the_version(
     controller: Controller, prometheus: FakePrometheus, terms: Terms
 ) -> None:
     change = time.time() + 15 * 86_400  # outside the attribution window
-    labels = degraded(
-        prometheus, baseline=terms.baseline_hash, change_point=change, segment=("payer", "medicaid")
-    )
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=change, segment=("payer", "medicaid"))
     assert controller.post(notification(alert(labels))).status_code == 202
     incident = controller.wait_state("safe_mode")
     pointer = controller.pointer()
@@ -64,8 +60,6 @@ def test_low_input_of_one_source_holds_that_source(controller: Controller, prome
 def test_a_rollback_that_does_not_help_routes_to_people(
     prometheus: FakePrometheus, tmp_path: Path, terms: Terms
 ) -> None:
-    from tests.rollback._controller import Controller, write_policy
-
     write_policy(tmp_path, **{"within: 60m": "within: 1s"})
     controller = Controller(tmp_path, prometheus.url)
     controller.start()

@@ -1,0 +1,196 @@
+"""Turn what the controller recorded about one incident into what a person needs to read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_LOUD: Final = frozenset({"manual_route", "stuck", "inconclusive", "overridden"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of evidence: what, how much, and what it means."""
+
+    name: str
+    value: str
+    meaning: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """One guard: what it asks, its result (pass, fail, unknown), and the fact that decided it."""
+
+    question: str
+    result: str
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One line of the timeline; `after` is seconds since the alert was first heard."""
+
+    at: str
+    after: str
+    what: str
+    detail: str
+    by: str
+    page: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentReport:
+    """Everything on the page. Times are text in UTC."""
+
+    id: str
+    model: str
+    version: str
+    where: str
+    state: str
+    headline: str
+    calm: bool
+    since: str
+    opened: str
+    closed: str
+    reason: str
+    facts: tuple[Fact, ...]
+    guards: tuple[Guard, ...]
+    actions: tuple[Action, ...]
+    next_steps: tuple[str, ...]
+    audit_seq: int
+    audit_hash: str
+    written: str
+
+
+def incident_report(
+    incident: Mapping[str, Any], *, measures: Sequence[Fact] = (), written_at: float | None = None
+) -> IncidentReport:
+    """Return the report of one incident as the controller's API and database describe it.
+
+    Args:
+        incident: As from `GET /v1/incidents/ID`: the incident with its intents, events and audit head.
+        measures: Further facts to show first, such as times measured by a drill.
+        written_at: Unix seconds; by default the time of the last audit event.
+    """
+    key, last = incident["key"], incident.get("last") or {}
+    events = incident.get("events") or []
+    end = events[-1]["time"] if events else incident["opened_at"]
+    head = incident.get("audit_head") or {"seq": 0, "hash": ""}
+    state = incident["state"]
+    return IncidentReport(
+        id=incident["id"],
+        model=key["model"],
+        version=incident["version"],
+        where=_where(key["segment"]),
+        state=state,
+        headline=_headline(incident, last),
+        calm=state not in _LOUD,
+        since=_moment(last.get("change_point")),
+        opened=_moment(incident["opened_at"]),
+        closed=_moment(incident.get("closed_at")),
+        reason=incident.get("reason") or "",
+        facts=(*measures, *_durations(incident, events), *_evidence(last)),
+        guards=tuple(_guards(incident.get("guards") or ())),
+        actions=tuple(_actions(events, incident["opened_at"])),
+        next_steps=NEXT_STEPS.get(state, ()),
+        audit_seq=int(head["seq"]),
+        audit_hash=str(head["hash"]),
+        written=_moment(written_at if written_at is not None else end),
+    )
+
+
+def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+    """Say in one sentence what changed, where, and what the machine did."""
+    key = incident["key"]
+    where = _where(key["segment"])
+    subject = f"{key['model']} {incident['version']}"
+    if key["cause"] == "input":
+        changed = f"Input of {where} for {subject} fell below its minimum quality."
+    else:
+        drop = last.get("drop")
+        size = f" by {drop:.0%}" if isinstance(drop, int | float) else ""
+        changed = f"Performance of {subject} dropped{size} in {where}."
+    return f"{changed} {STATES.get(incident['state'], incident['state'])}"
+
+
+def _durations(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
+    acted = incident.get("acted_at")
+    if acted is not None:
+        yield Fact("Alert heard to change made", _span(acted - incident["opened_at"]))
+    verified = next((e["time"] for e in events if e["action"] == "rollback.verified"), None)
+    if acted is not None and verified is not None:
+        yield Fact("Change made to recovery verified", _span(verified - acted))
+
+
+def _evidence(last: Mapping[str, Any]) -> Iterable[Fact]:
+    """Yield the evidence the decision was taken on."""
+    shown = (
+        (
+            "evidence",
+            "Evidence of the rollback tier",
+            "{:.3g}",
+            "1 or more is proof at the policy's false-alarm budget",
+        ),
+        ("samples", "Labels or records it rests on", "{:,.0f}", ""),
+        ("drop", "Estimated drop", "{:.1%}", "since the estimated change point, mix-standardised for the aggregate"),
+        ("aggregate_evidence", "Evidence of the governance tier, aggregate", "{:.3g}", "1 or more is proof"),
+        ("activation", "Activation the evidence belongs to", "{:.0f}", ""),
+    )
+    for key, name, form, meaning in shown:
+        value = last.get(key)
+        if isinstance(value, int | float):
+            yield Fact(name, form.format(value), meaning)
+
+
+def _guards(reports: Iterable[Mapping[str, Any]]) -> Iterable[Guard]:
+    for report in reports:
+        question = GUARDS.get(report["guard"], report["guard"])
+        yield Guard(question, report["result"], report["because"])
+
+
+def _actions(events: Sequence[Mapping[str, Any]], opened: float) -> Iterable[Action]:
+    for event in events:
+        data = event["data"]
+        yield Action(
+            at=_moment(event["time"]),
+            after=f"+{max(event['time'] - opened, 0):.1f} s",
+            what=ACTIONS.get(event["action"], event["action"]),
+            detail=_detail(data),
+            by=event["actor"],
+            page=bool(data.get("page")),
+            seq=event["seq"],
+        )
+
+
+def _detail(data: Mapping[str, Any]) -> str:
+    """Say what matters of an event in a few words."""
+    change = data.get("change")
+    if isinstance(change, dict):
+        target = f"version {change['version']}" if change.get("version") else f"route {change.get('route')}"
+        where = _where(change["segment"]) if change.get("segment") else "the whole model"
+        return f"{target} for {where}"
+    if data.get("reason"):
+        return str(data["reason"])
+    parts = [f"{name} {data[name]}" for name in ("version", "route", "activation", "epoch") if name in data]
+    return ", ".join(parts)
+
+
+def _where(segment: Mapping[str, str]) -> str:
+    return "every segment" if segment["name"] == "all" else f"{segment['name']} = {segment['value']}"
+
+
+def _moment(at: object) -> str:
+    if not isinstance(at, int | float):
+        return ""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _span(seconds: float) -> str:
+    return f"{max(seconds, 0):.1f} s"
