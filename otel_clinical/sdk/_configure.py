@@ -1,0 +1,134 @@
+"""Set OpenTelemetry up for a service that uses clinical AI."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry
+
+from otel_clinical.instrument._receipt_keys import configure_receipts
+from otel_clinical.instrument._telemetry import default_telemetry
+from otel_clinical.sdk._audience import Audience
+from otel_clinical.sdk._exporters import Exporters, otlp_exporters
+from otel_clinical.sdk._handle import Handle
+from otel_clinical.sdk._page import Page
+from otel_clinical.sdk._policy import apply_policy
+from otel_clinical.sdk._providers import Providers, refuse_second_setup
+from otel_clinical.sdk._self_test import self_test
+from otel_clinical.sdk._settings import Settings, parse_metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from otel_clinical.policy import Policy
+
+_log = logging.getLogger(__name__)
+
+
+def configure(
+    service: str,
+    *,
+    policy: Policy | Path | str | None = None,
+    endpoint: str | None = None,
+    metrics: str | None = "otlp",
+    token: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    receipt_keys: Mapping[str, bytes] | None = None,
+    active_receipt_key: str | None = None,
+    version: str = "",
+    environment: str = "",
+    schedule_delay: float = 1.0,
+    metric_interval: float = 15.0,
+    timeout: float = 10.0,
+    queue_size: int = 8192,
+    exporters: Exporters | None = None,
+    set_global: bool = True,
+) -> Handle:
+    """Set up providers that export only what the registry admits, whatever library recorded it.
+
+    Everything is exported over OTLP/HTTP, unless `exporters` says otherwise. Before the first export a marker is sent
+    through the redaction; if it comes out again, nothing is exported and the handle's `problem` says so.
+
+    Args:
+        service: Name of the service.
+        policy: The policy, or its file: its segment values become the declared ones and its versions start at zero.
+        endpoint: Base URL of the receiver, such as ``https://collector:4318``; None leaves it to the environment
+            variable ``OTEL_EXPORTER_OTLP_ENDPOINT`` and else to port 4318 of this host.
+        metrics: ``"otlp"`` exports metrics, ``"prometheus:PORT"`` exposes them to a scraper on the loopback address,
+            ``"prometheus:HOST:PORT"`` on another; None records none.
+        token: Bearer token for the receiver; refused with an ``http://`` endpoint on another host.
+        headers: Further headers of every export.
+        receipt_keys: Keys that sign and verify receipts, by name; see `configure_receipts`.
+        active_receipt_key: Name of the key that signs; the first one by default.
+        version: Version of the service.
+        environment: Deployment environment, such as ``production``.
+        schedule_delay: Longest wait of a span or event before export, in seconds.
+        metric_interval: Time between exports of metrics, in seconds.
+        timeout: Time that one export may take, retries included, in seconds.
+        queue_size: Spans, and events, that may wait for export; more are dropped.
+        exporters: Exporters to use instead of OTLP/HTTP; they receive reduced signals only.
+        set_global: Make the providers the global ones, which decorators and other libraries use.
+
+    Returns:
+        A handle that flushes and shuts down; it is also a context manager, and shuts down at exit by itself.
+
+    Raises:
+        ConfigurationError: an argument makes no sense, or the global providers are already set.
+        PolicyErrors: the policy file has mistakes.
+        OSError: the port for Prometheus is taken.
+    """
+    page, push = parse_metrics(metrics)
+    settings = Settings(
+        service=service,
+        version=version,
+        environment=environment,
+        endpoint=endpoint,
+        headers=_headers(headers, token),
+        page=page,
+        push_metrics=push,
+        schedule_delay=schedule_delay,
+        metric_interval=metric_interval,
+        timeout=timeout,
+        queue_size=queue_size,
+    )
+    found = _read_policy(policy)
+    if set_global:
+        refuse_second_setup()
+    if receipt_keys is not None:
+        configure_receipts(receipt_keys, active_receipt_key)
+    return _start(settings, found, exporters, set_global=set_global)
+
+
+def _start(settings: Settings, policy: Policy | None, exporters: Exporters | None, *, set_global: bool) -> Handle:
+    audience = Audience()
+    problem = self_test(audience)
+    if problem is not None:
+        _log.error("%s: nothing is exported; update otel-clinical or pin the OpenTelemetry SDK", problem)
+    out = Exporters() if problem is not None else (exporters or otlp_exporters(settings))
+    registry = CollectorRegistry(auto_describe=False)
+    page = Page(settings.page, registry) if settings.page is not None and problem is None else None
+    providers = Providers(settings, out, audience, registry if page is not None else None)
+    telemetry = default_telemetry() if set_global else providers.telemetry()
+    audience.listen(telemetry)
+    if policy is not None:
+        apply_policy(policy, telemetry)
+    if set_global:
+        providers.make_global()
+    return Handle(providers=providers, telemetry=telemetry, exporters=out, page=page, problem=problem)
+
+
+def _headers(headers: Mapping[str, str] | None, token: str | None) -> dict[str, str]:
+    found = dict(headers or {})
+    if token is not None:
+        found["authorization"] = f"Bearer {token}"
+    return found
+
+
+def _read_policy(policy: Policy | Path | str | None) -> Policy | None:
+    if not isinstance(policy, str | Path):
+        return policy
+    from otel_clinical.policy import load_policy  # noqa: PLC0415 -- pydantic is only needed to read a file
+
+    return load_policy(Path(policy))

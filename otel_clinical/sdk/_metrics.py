@@ -1,0 +1,182 @@
+"""Redact metric points on their way to an exporter or to a Prometheus page."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.exporter.prometheus import PrometheusMetricReader
+from opentelemetry.sdk.metrics import (
+    Counter,
+    Histogram,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    Gauge,
+    Metric,
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    ResourceMetrics,
+    ScopeMetrics,
+)
+
+from otel_clinical.sdk._merge import merge_points
+from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
+from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.semconv import SCHEMA_URL, MetricDef, allowlist, metrics
+from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import CollectorRegistry
+
+    from otel_clinical.sdk._rules import Declared, Ledger
+
+CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
+    (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter, ObservableGauge),
+    AggregationTemporality.CUMULATIVE,
+)
+"""Prometheus drops delta points, so ours are cumulative whatever the environment prefers."""
+
+SERIES_LIMIT: Final = 20_000
+"""Points per metric. Segments times versions exceed the SDK's 2,000, past which all points become one series."""
+
+CARDINALITY: Final[dict[Any, int]] = dict.fromkeys((Counter, UpDownCounter, Histogram), SERIES_LIMIT)
+_DEFINITIONS = {metric.name: metric for metric in metrics.ALL}
+_FOREIGN_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,7}")
+_FOREIGN_UNIT = re.compile(r"[A-Za-z0-9%/.]{0,16}|\{[a-z_]{1,32}\}")
+_MAX_NAME = 100
+
+
+class Redactor:
+    """Reduce metric data; remember what was counted, because cumulative points come again at every export."""
+
+    def __init__(self, ledger: Ledger, declared: Declared | None = None) -> None:
+        self._ledger = ledger
+        self._declared = declared
+        self._counted: set[tuple[str, str]] = set()
+
+    def __call__(self, data: MetricsData) -> MetricsData:
+        """Return new metric data with only what the allow-list admits."""
+        return MetricsData([self._resource(found) for found in data.resource_metrics])
+
+    def _resource(self, found: ResourceMetrics) -> ResourceMetrics:
+        scopes = [self._scope(scope) for scope in found.scope_metrics]
+        return ResourceMetrics(redact_resource(found.resource), scopes, "")
+
+    def _scope(self, found: ScopeMetrics) -> ScopeMetrics:
+        own = is_own(found.scope)
+        reduced = [metric for metric in self._metrics(found, own=own) if metric.data.data_points]
+        return ScopeMetrics(redact_scope(found.scope), reduced, SCHEMA_URL if own else "")
+
+    def _metrics(self, found: ScopeMetrics, *, own: bool) -> Iterator[Metric]:
+        for metric in found.metrics:
+            try:
+                reduced = self._own(metric) if own else _foreign(metric)
+            except Exception as error:  # noqa: BLE001 -- fail closed: what cannot be redacted does not leave
+                self._ledger.failed(TelemetryComponent.REDACTOR, error)
+            else:
+                if reduced is not None:
+                    yield reduced
+
+    def _own(self, metric: Metric) -> Metric | None:
+        definition = _DEFINITIONS.get(metric.name)
+        if definition is None:
+            self._withheld_once(metric.name, TelemetryRedactionReason.NOT_ALLOWED)
+            return None
+        points = [self._point(point, definition) for point in metric.data.data_points]
+        return Metric(definition.name, definition.description, definition.unit, _data(metric, points))
+
+    def _point(self, point: Any, definition: MetricDef) -> Any:
+        rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes}
+        ledger = _Once(self, definition.name)
+        return _with(point, admit(point.attributes, rules, ledger, self._declared))
+
+    def _withheld_once(self, metric: str, reason: TelemetryRedactionReason) -> None:
+        if (metric, reason.value) not in self._counted:
+            self._counted.add((metric, reason.value))
+            self._ledger.withheld(reason)
+
+
+class _Once:
+    """Counts each reason once per metric, because cumulative points come again at every export."""
+
+    def __init__(self, redactor: Redactor, metric: str) -> None:
+        self._redactor = redactor
+        self._metric = metric
+
+    def withheld(self, reason: TelemetryRedactionReason) -> None:
+        self._redactor._withheld_once(self._metric, reason)  # noqa: SLF001 -- two halves of one class
+
+    def failed(self, component: TelemetryComponent, error: BaseException | str) -> None:
+        raise NotImplementedError
+
+
+def _foreign(metric: Metric) -> Metric | None:
+    if len(metric.name) > _MAX_NAME or not _FOREIGN_NAME.fullmatch(metric.name):
+        return None
+    unit = metric.unit or ""
+    points = [_with(point, admit(point.attributes, FOREIGN)) for point in metric.data.data_points]
+    return Metric(metric.name, "", unit if _FOREIGN_UNIT.fullmatch(unit) else "", _data(metric, points))
+
+
+def _data(metric: Metric, points: list[Any]) -> Any:
+    data: Any = metric.data
+    return replace(data, data_points=merge_points(points, additive=not isinstance(data, Gauge)))
+
+
+def _with(point: Any, attributes: dict[str, Any]) -> Any:
+    """Return the point with new attributes, and exemplars without the attributes that views filtered out."""
+    exemplars = [replace(exemplar, filtered_attributes={}) for exemplar in point.exemplars]
+    return replace(point, attributes=attributes, exemplars=exemplars)
+
+
+class RedactingMetricExporter(MetricExporter):
+    """Pass on metric points reduced to the allow-list, cumulative.
+
+    Fail closed: a metric that cannot be redacted is dropped and counted.
+
+    Args:
+        exporter: Receives the reduced points.
+        ledger: Counts what is withheld and what fails.
+        declared: Values that segments may have; None admits any short value without unusual characters.
+    """
+
+    def __init__(self, exporter: MetricExporter, ledger: Ledger, declared: Declared | None = None) -> None:
+        super().__init__(preferred_temporality=CUMULATIVE)
+        self._exporter = exporter
+        self._redact = Redactor(ledger, declared)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        """Reduce and pass on a batch."""
+        return self._exporter.export(self._redact(metrics_data), timeout_millis, **kwargs)
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Flush the exporter."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Shut the exporter down."""
+        self._exporter.shutdown(timeout_millis, **kwargs)
+
+
+class RedactingPrometheusReader(PrometheusMetricReader):
+    """Expose metric points reduced to the allow-list, without scope labels, in a registry of their own.
+
+    Scope labels hold the version of this package: every release would end every series.
+    """
+
+    def __init__(self, registry: CollectorRegistry, ledger: Ledger, declared: Declared | None = None) -> None:
+        self._redact = Redactor(ledger, declared)
+        super().__init__(scope_info_enabled=False, registry=registry, cardinality_limits=CARDINALITY)
+
+    def _receive_metrics(self, metrics_data: MetricsData | None, timeout_millis: float = 10_000, **kwargs: Any) -> None:
+        if metrics_data is not None:
+            super()._receive_metrics(self._redact(metrics_data), timeout_millis, **kwargs)
