@@ -1,0 +1,74 @@
+"""Observe clinical AI: decorators for inferences and what becomes of them, each with a `record_*` twin."""
+
+from otel_clinical.quality import QualityProfile, QualityResult
+
+from ._arguments import Arguments
+from ._business import business, record_cost, record_encounter, record_revenue, record_risk_event, record_task
+from ._current import Inference, current_inference
+from ._deployment import declare_segments, declare_values, record_deployment_change, register_version
+from ._inference import SupportsConfidence, inference, record_inference
+from ._input_quality import input_quality
+from ._outcome import outcome, record_outcome
+from ._receipt import Receipt
+from ._receipt_errors import (
+    BadSignatureError,
+    ExpiredReceiptError,
+    FutureReceiptError,
+    MalformedReceiptError,
+    ReceiptError,
+    TruncatedReceiptError,
+    UnknownKeyError,
+)
+from ._receipt_keys import ReceiptKeys, configure_receipts
+from ._recorded import Recorded, Rejection
+from ._refusals import InputRefused, RoutedToManual
+from ._review import record_review, review
+from ._router import ModelRouter
+from ._telemetry import Telemetry, default_telemetry, flush, set_telemetry, shutdown, use_telemetry
+
+__all__ = [
+    "Arguments",
+    "BadSignatureError",
+    "ExpiredReceiptError",
+    "FutureReceiptError",
+    "Inference",
+    "InputRefused",
+    "MalformedReceiptError",
+    "ModelRouter",
+    "QualityProfile",
+    "QualityResult",
+    "Receipt",
+    "ReceiptError",
+    "ReceiptKeys",
+    "Recorded",
+    "Rejection",
+    "RoutedToManual",
+    "SupportsConfidence",
+    "Telemetry",
+    "TruncatedReceiptError",
+    "UnknownKeyError",
+    "business",
+    "configure_receipts",
+    "current_inference",
+    "declare_segments",
+    "declare_values",
+    "default_telemetry",
+    "flush",
+    "inference",
+    "input_quality",
+    "outcome",
+    "record_cost",
+    "record_deployment_change",
+    "record_encounter",
+    "record_inference",
+    "record_outcome",
+    "record_revenue",
+    "record_review",
+    "record_risk_event",
+    "record_task",
+    "register_version",
+    "review",
+    "set_telemetry",
+    "shutdown",
+    "use_telemetry",
+]

@@ -1,0 +1,333 @@
+"""The inference under way: what the code inside a decorated function may say about it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from asyncio import CancelledError
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+
+from opentelemetry import context as otel_context
+from opentelemetry.trace import SpanContext, StatusCode, set_span_in_context
+
+from otel_clinical.quality import MISSING, QualityResult
+from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
+from otel_clinical.semconv.enums import (
+    AbstentionReason,
+    ConfidenceMethod,
+    DeploymentRole,
+    InferenceStatus,
+    InputQualityAction,
+    OperationName,
+    RoutingLevel,
+    RoutingReason,
+    TelemetryComponent,
+    TelemetryRedactionReason,
+    UseCase,
+)
+
+from ._admit import admit
+from ._context import detach
+from ._declared import segment_key
+from ._errors import error_type
+from ._inference_points import derive_inference
+from ._numbers import Withheld, optional_ratio, ratio
+from ._receipt import NO_INFERENCE, Receipt
+from ._refusals import InputRefused, RoutedToManual
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from opentelemetry.context import Context
+    from opentelemetry.trace import Span
+
+    from otel_clinical.release import Resolution
+
+    from ._sink import Sink
+    from ._telemetry import Telemetry
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KEY: Final = otel_context.create_key("otel_clinical.inference")
+_LEVELS: Final = tuple(RoutingLevel)
+_SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.items()}
+_NANOSECONDS: Final = 1e9
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceSpec:
+    """What is the same for every call of a decorated function."""
+
+    model: str
+    use_case: UseCase = UseCase.OTHER
+    operation: OperationName = OperationName.PREDICT
+    role: DeploymentRole = DeploymentRole.ACTIVE
+
+
+class Inference:
+    """One inference, from start to end. Setters never raise; bad values are counted and withheld."""
+
+    __slots__ = (
+        "_id", "_level", "_perf", "abstention", "activation", "confidence", "confidence_method", "context",
+        "duration", "ended", "epoch", "error", "quality", "reason", "resolution", "segments", "span", "spec",
+        "started_ns", "status", "telemetry", "version",
+    )  # fmt: skip
+
+    def __init__(self, telemetry: Telemetry, spec: InferenceSpec, version: str, *, activation: int = 1) -> None:
+        self.telemetry = telemetry
+        self.spec = spec
+        self.version = version
+        self.activation = activation
+        self.epoch: int | None = None
+        self.resolution: Resolution | None = None
+        self.segments: dict[str, str] = {}
+        self.confidence: float | None = None
+        self.confidence_method: ConfidenceMethod | None = None
+        self.quality: QualityResult | None = None
+        self.status: InferenceStatus | None = None
+        self.abstention: AbstentionReason | None = None
+        self.reason: RoutingReason | None = None
+        self.error: str | None = None
+        self.duration: float | None = None
+        self.span: Span | None = None
+        self.context: Context | None = None
+        self.ended = False
+        self.started_ns = time.time_ns()
+        self._perf = time.perf_counter_ns()
+        self._level = RoutingLevel.STANDARD
+        self._id = ""
+
+    @property
+    def model(self) -> str:
+        """Name of the model."""
+        return self.spec.model
+
+    @property
+    def id(self) -> str:
+        """Random identifier, 32 hexadecimal digits."""
+        if not self._id:
+            # Not the `random` module: a program that seeds it would repeat its ids in every process.
+            self._id = os.urandom(16).hex()
+        return self._id
+
+    @property
+    def route(self) -> RoutingLevel:
+        """Reach granted to the answer so far."""
+        return self._level
+
+    @property
+    def receipt(self) -> Receipt:
+        """What to store beside the answer and hand back with the review or outcome."""
+        return Receipt(
+            inference_id=self.id,
+            traceparent=_traceparent(self.span),
+            model=self.model,
+            version=self.version,
+            activation=self.activation,
+            use_case=self.spec.use_case.value,
+            route=self._level.value,
+            time=self.started_ns / _NANOSECONDS,
+            confidence=None if self.confidence is None else round(self.confidence, 2),
+            segments=MappingProxyType(dict(self.segments)),
+        )
+
+    def set_confidence(self, value: object, method: ConfidenceMethod | str | None = None) -> None:
+        """Say how sure the model is, 0 to 1, and how that was obtained."""
+        self._safely(self._set_confidence, value, method)
+
+    def abstain(self, reason: AbstentionReason | str = AbstentionReason.LOW_CONFIDENCE) -> None:
+        """Say that the model gives no answer."""
+        self._safely(self._abstain, reason)
+
+    def restrict(self, level: RoutingLevel | str, reason: RoutingReason | str = RoutingReason.OTHER) -> None:
+        """Propose a route; of all proposals the most restrictive wins."""
+        self._safely(self._restrict, level, reason)
+
+    def set_segment(self, name: str, value: object) -> None:
+        """Say which value of a segment this case belongs to; undeclared values become `_OTHER`."""
+        self._safely(self._set_segment, name, value)
+
+    def set_quality(self, result: QualityResult) -> None:
+        """Attach what the input-quality gate found, and restrict the route accordingly."""
+        self._safely(self._set_quality, result)
+
+    def bind(self, function: Callable[P, R]) -> Callable[P, R]:
+        """Return `function` so that it belongs to this inference in whatever thread it runs."""
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            token = otel_context.attach(self.context or otel_context.get_current())
+            try:
+                return function(*args, **kwargs)
+            finally:
+                detach(token)
+
+        return call
+
+    def _safely(self, step: Callable[..., None], *values: object) -> None:
+        if self.ended:
+            return
+        try:
+            step(*values)
+        except Exception as error:  # noqa: BLE001 -- telemetry never breaks an inference
+            self.telemetry.failed(TelemetryComponent.DECORATOR, error)
+
+    def _set_confidence(self, value: object, method: object) -> None:
+        try:
+            self.confidence = ratio(value)
+        except Withheld as refusal:
+            self.telemetry.withheld(refusal.reason)
+        if method is not None:
+            self.confidence_method = admit(self.telemetry, ConfidenceMethod, method)
+
+    def _abstain(self, reason: object) -> None:
+        self.status = InferenceStatus.ABSTAINED
+        self.abstention = admit(self.telemetry, AbstentionReason, reason)
+
+    def _restrict(self, level: object, reason: object) -> None:
+        wanted = admit(self.telemetry, RoutingLevel, level)
+        if wanted is not None and _LEVELS.index(wanted) > _LEVELS.index(self._level):
+            self._level = wanted
+            self.reason = admit(self.telemetry, RoutingReason, reason)
+
+    def _set_segment(self, name: str, value: object) -> None:
+        segment, key = segment_key(name)
+        admitted = self.telemetry.declared.admit(key, value)
+        if admitted is OTHER and value is not None and value is not MISSING and value != OTHER:
+            self.telemetry.withheld(TelemetryRedactionReason.NOT_DECLARED)
+        self.segments[segment.value] = admitted
+
+    def _set_quality(self, result: QualityResult) -> None:
+        score = optional_ratio(self.telemetry, result.score)
+        self.quality = QualityResult(score, result.action, result.issues)
+        if result.action is not InputQualityAction.PASS:
+            level = RoutingLevel.ASSISTED if result.action is InputQualityAction.FLAG else RoutingLevel.MANUAL
+            self._restrict(level, RoutingReason.INPUT_QUALITY)
+
+    def begin_span(self, parent: Context | None = None, started_ns: int | None = None) -> None:
+        """Start the span, with what samplers may read, and make the context that carries it."""
+        if started_ns is not None:
+            self.started_ns = started_ns
+        spec = self.spec
+        self.span = self.telemetry.tracer.start_span(
+            f"{spec.operation.value} {spec.model}",
+            context=parent,
+            start_time=self.started_ns,
+            attributes={
+                attributes.MODEL_NAME: spec.model,
+                attributes.MODEL_VERSION: self.version,
+                attributes.USE_CASE: spec.use_case.value,
+                attributes.DEPLOYMENT_ROLE: spec.role.value,
+            },
+        )
+        self.context = otel_context.set_value(_KEY, self, set_span_in_context(self.span, parent))
+
+    def end(self, error: BaseException | None = None, *, duration: float | None = None) -> None:
+        """End the span and queue the record; the first call counts. Never raises."""
+        if self.ended:
+            return
+        self.ended = True
+        try:
+            elapsed = (time.perf_counter_ns() - self._perf) if duration is None else round(duration * _NANOSECONDS)
+            self.duration = elapsed / _NANOSECONDS
+            self._settle(error)
+            self._end_span(self.started_ns + elapsed)
+            self.telemetry.put(self)
+        except Exception as fault:  # noqa: BLE001 -- telemetry never breaks an inference
+            self.telemetry.failed(TelemetryComponent.DECORATOR, fault)
+
+    def derive(self, sink: Sink) -> None:
+        """Write the points and events that follow from this inference."""
+        derive_inference(self, sink)
+
+    def _settle(self, error: BaseException | None) -> None:
+        """Work out the final status."""
+        if error is None:
+            self.status = self.status or InferenceStatus.COMPLETED
+        elif isinstance(error, CancelledError | GeneratorExit):
+            self.status = InferenceStatus.CANCELLED
+        elif isinstance(error, InputRefused):
+            self.status, self.abstention = InferenceStatus.ABSTAINED, AbstentionReason.LOW_INPUT_QUALITY
+        elif isinstance(error, RoutedToManual):
+            self.status, self.abstention = InferenceStatus.ABSTAINED, AbstentionReason.POLICY
+        else:
+            self.status = InferenceStatus.FAILED
+            self.error = error_type(error)
+
+    def _end_span(self, ended_ns: int) -> None:
+        span = self.span
+        if span is None:
+            return
+        if span.is_recording():
+            span.set_attributes(self._final_attributes())
+            if self.error is not None:
+                span.set_status(StatusCode.ERROR)
+        span.end(ended_ns)
+
+    def _final_attributes(self) -> dict[str, str | int | float]:
+        found: dict[str, str | int | float | None] = {
+            attributes.INFERENCE_ID: self.id,
+            attributes.OPERATION_NAME: self.spec.operation.value,
+            attributes.DEPLOYMENT_ACTIVATION: self.activation,
+            attributes.ROUTER_EPOCH: self.epoch,
+            attributes.INFERENCE_STATUS: _value(self.status),
+            attributes.ABSTENTION_REASON: _value(self.abstention),
+            attributes.CONFIDENCE_SCORE: self.confidence,
+            attributes.CONFIDENCE_METHOD: _value(self.confidence_method),
+            attributes.ROUTING_LEVEL: self._level.value,
+            attributes.ROUTING_REASON: _value(self.reason),
+            attributes.ERROR_TYPE: self.error,
+        }
+        if self.quality is not None:
+            found[attributes.INPUT_QUALITY_SCORE] = self.quality.score
+            found[attributes.INPUT_QUALITY_ACTION] = self.quality.action.value
+        for name, value in self.segments.items():
+            found[_SEGMENT_KEYS[name]] = value
+        return {key: value for key, value in found.items() if value is not None}
+
+
+class _NoInference(Inference):
+    """Stands in outside of an inference: takes everything, keeps nothing."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self.ended = True
+        self.segments = {}
+        self.spec = InferenceSpec(OTHER)
+        self.version = OTHER
+        self.activation = 0
+        self.started_ns = 0
+        self.span = self.context = self.confidence = self.resolution = self.quality = None
+        self.status = self.abstention = self.reason = self.error = self.epoch = self.confidence_method = None
+        self._id = NO_INFERENCE
+        self._level = RoutingLevel.MANUAL
+
+
+_NONE: Final = _NoInference()
+
+
+def current_inference() -> Inference:
+    """Return the inference under way; outside of one, an object that accepts and ignores everything."""
+    return find_inference() or _NONE
+
+
+def find_inference() -> Inference | None:
+    """Return the inference under way, or None."""
+    found = otel_context.get_value(_KEY)
+    return found if isinstance(found, Inference) else None
+
+
+def _value(member: Any) -> str | None:
+    return None if member is None else member.value
+
+
+def _traceparent(span: Span | None) -> str:
+    found: SpanContext | None = span.get_span_context() if span is not None else None
+    if found is None:
+        return f"00-{0:032x}-{0:016x}-00"
+    return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"

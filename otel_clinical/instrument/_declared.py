@@ -1,0 +1,103 @@
+"""Values that may appear in telemetry: only what somebody declared, everything else becomes `_OTHER`."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
+from otel_clinical.semconv.enums import SegmentName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MAX_VALUE_LENGTH: Final = 64
+MAX_VALUES: Final = 200
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+-]{0,63}\Z")
+
+
+class DeclaredValues:
+    """Allowed values per attribute key; declaring again adds."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, dict[str, str]] = {}
+
+    def declare(self, key: str, values: Iterable[str]) -> None:
+        """Allow `values` for the attribute `key`.
+
+        Raises:
+            ValueError: a value is no short string, or there are more than 200 of one key.
+        """
+        if isinstance(values, str):
+            raise ValueError(f"{key}: {values!r} is one string, expected a list of values")  # noqa: TRY004
+        allowed = dict(self._values.get(key, {}))
+        for value in values:
+            allowed[_checked(key, value)] = value
+        if len(allowed) > MAX_VALUES:
+            raise ValueError(f"{key}: {len(allowed)} values, expected at most {MAX_VALUES}; group them")
+        self._values[key] = allowed
+
+    def allowed(self, key: str) -> tuple[str, ...]:
+        """Return the declared values of a key."""
+        return tuple(self._values.get(key, ()))
+
+    def admit(self, key: str, value: object) -> str:
+        """Return the declared value, or `_OTHER`."""
+        text = plain_text(value)
+        if text is None:
+            return OTHER
+        return self._values.get(key, {}).get(text, OTHER)
+
+
+def segment_key(name: str) -> tuple[SegmentName, str]:
+    """Return a segment's name and attribute key; raise `ValueError` for a name outside the closed set."""
+    try:
+        found = SegmentName(name)
+    except ValueError:
+        raise ValueError(f"segment {name!r}: expected one of {', '.join(SegmentName)}") from None
+    return found, SEGMENT_ATTRIBUTES[found]
+
+
+def declare_segment_values(declared: DeclaredValues, values: Mapping[str, Iterable[str]]) -> None:
+    """Allow the values of several segments, all or none."""
+    trial = DeclaredValues()
+    for name, allowed in values.items():
+        trial.declare(segment_key(name)[1], list(allowed))
+    for name, allowed in values.items():
+        declared.declare(segment_key(name)[1], list(allowed))
+
+
+def plain_text(value: object) -> str | None:
+    """Return a string or whole number as exact `str`, None for everything else; run no code of the value."""
+    if type(value) is str:
+        return value
+    if isinstance(value, str):
+        return str.__str__(value)
+    if type(value) is int:
+        return str(value)
+    return None
+
+
+def identifier(value: object) -> str | None:
+    """Return a model name, version or task name if it looks like one, else None."""
+    text = plain_text(value)
+    return text if text is not None and _NAME.match(text) else None
+
+
+def checked_identifier(what: str, value: object) -> str:
+    """Return `value` as an identifier; raise `ValueError` for a developer's mistake."""
+    text = identifier(value)
+    if text is None:
+        shown = value if isinstance(value, str) else type(value).__qualname__
+        raise ValueError(
+            f"{what} is {shown!r}, expected 1 to 64 characters: a letter, digit or _ first, then also any of . : / + -"
+        )
+    return text
+
+
+def _checked(key: str, value: object) -> str:
+    text = plain_text(value)
+    if not text or len(text) > MAX_VALUE_LENGTH or not text.isprintable():
+        shown = text if text is not None else type(value).__qualname__
+        raise ValueError(f"{key}: value {shown!r}, expected a printable string of 1 to {MAX_VALUE_LENGTH} characters")
+    return text

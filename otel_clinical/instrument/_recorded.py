@@ -1,0 +1,105 @@
+"""What became of a report about an inference."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from otel_clinical.semconv.enums import TelemetryComponent
+
+from ._numbers import Withheld, unix_seconds
+from ._receipt import NO_INFERENCE, Receipt
+from ._receipt_errors import (
+    BadSignatureError,
+    ExpiredReceiptError,
+    FutureReceiptError,
+    MalformedReceiptError,
+    ReceiptError,
+    TruncatedReceiptError,
+    UnknownKeyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._telemetry import Telemetry
+
+
+class Rejection(StrEnum):
+    """Why a report was not taken."""
+
+    MALFORMED = "malformed"
+    TRUNCATED = "truncated"
+    BAD_SIGNATURE = "bad_signature"
+    UNKNOWN_KEY = "unknown_key"
+    FROM_FUTURE = "from_future"
+    EXPIRED = "expired"
+    NO_INFERENCE = "no_inference"
+    BAD_VALUE = "bad_value"
+    DUPLICATE = "duplicate"
+    INTERNAL = "internal"
+
+
+_REJECTIONS: dict[type[ReceiptError], Rejection] = {
+    MalformedReceiptError: Rejection.MALFORMED,
+    TruncatedReceiptError: Rejection.TRUNCATED,
+    BadSignatureError: Rejection.BAD_SIGNATURE,
+    UnknownKeyError: Rejection.UNKNOWN_KEY,
+    FutureReceiptError: Rejection.FROM_FUTURE,
+    ExpiredReceiptError: Rejection.EXPIRED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Whether a report was taken, under which event id, or why not. True when it was."""
+
+    event_id: str | None = None
+    rejection: Rejection | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Whether the report was taken."""
+        return self.rejection is None
+
+    def __bool__(self) -> bool:
+        return self.ok
+
+
+class Rejected(Exception):  # noqa: N818 -- a decision on a report
+    """Ends the recording of one report; never leaves this package."""
+
+    def __init__(self, rejection: Rejection) -> None:
+        super().__init__(rejection.value)
+        self.rejection = rejection
+
+
+def attempt(telemetry: Telemetry, record: Callable[[], str]) -> Recorded:
+    """Run `record`, which returns the event id; turn everything that goes wrong into a counted rejection."""
+    try:
+        return Recorded(event_id=record())
+    except ReceiptError as error:
+        telemetry.failed(TelemetryComponent.RECEIPT, type(error).__qualname__)
+        return Recorded(rejection=_REJECTIONS.get(type(error), Rejection.MALFORMED))
+    except Withheld as refusal:
+        telemetry.withheld(refusal.reason)
+        return Recorded(rejection=Rejection.BAD_VALUE)
+    except Rejected as decision:
+        return Recorded(rejection=decision.rejection)
+    except Exception as error:  # noqa: BLE001 -- reporting must not break the workflow it is called from
+        telemetry.failed(TelemetryComponent.DECORATOR, error)
+        return Recorded(rejection=Rejection.INTERNAL)
+
+
+def open_receipt(telemetry: Telemetry, receipt: Receipt | str, at: object) -> Receipt:
+    """Return a checked receipt; a `Receipt` object comes from this process and is taken as it is."""
+    opened = (
+        receipt
+        if isinstance(receipt, Receipt)
+        else Receipt.loads(receipt, now=None if at is None else unix_seconds(at))
+    )
+    if opened.inference_id == NO_INFERENCE:
+        telemetry.failed(TelemetryComponent.RECEIPT, "NoInference")
+        raise Rejected(Rejection.NO_INFERENCE)
+    return opened

@@ -1,0 +1,63 @@
+"""Show which version serves and whether the router runs on an old pointer, at each collection."""
+
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING
+
+from opentelemetry.metrics import Observation
+
+from otel_clinical.semconv import attributes, metrics
+from otel_clinical.semconv.enums import DeploymentState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from opentelemetry.metrics import CallbackOptions
+
+    from otel_clinical.semconv import MetricDef
+
+    from ._router import ModelRouter
+    from ._telemetry import Telemetry
+
+_routers: weakref.WeakKeyDictionary[Telemetry, weakref.WeakSet[ModelRouter]] = weakref.WeakKeyDictionary()
+
+
+def observe_router(telemetry: Telemetry, router: ModelRouter) -> None:
+    """Add a router to those that the telemetry reports on."""
+    known = _routers.get(telemetry)
+    if known is None:
+        known = _routers[telemetry] = weakref.WeakSet()
+        _create(telemetry, metrics.DEPLOYMENT_STATUS, known, _status)
+        _create(telemetry, metrics.ROUTER_DEGRADED, known, _degraded)
+    known.add(router)
+
+
+def _create(
+    telemetry: Telemetry,
+    metric: MetricDef,
+    routers: Iterable[ModelRouter],
+    observe: Callable[[ModelRouter], Iterator[Observation]],
+) -> None:
+    def callback(_: CallbackOptions) -> list[Observation]:
+        # One model may be routed in several places of a process; they read the same file.
+        latest = {router.model: router for router in routers}
+        return [observation for router in latest.values() for observation in observe(router)]
+
+    telemetry.meter.create_observable_up_down_counter(metric.name, [callback], metric.unit, metric.description)
+
+
+def _status(router: ModelRouter) -> Iterator[Observation]:
+    router.route()  # looks at the pointer even while no inference comes in
+    active = router.pointer.version if router.pointer is not None else None
+    for version in router.versions:
+        labels = {
+            attributes.MODEL_NAME: router.model,
+            attributes.MODEL_VERSION: version,
+            attributes.DEPLOYMENT_STATE: DeploymentState.ACTIVE.value,
+        }
+        yield Observation(int(version == active), labels)
+
+
+def _degraded(router: ModelRouter) -> Iterator[Observation]:
+    yield Observation(int(router.degraded), {attributes.MODEL_NAME: router.model})
