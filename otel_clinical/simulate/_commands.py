@@ -1,4 +1,4 @@
-"""Use the command line as a person would: activate a version, write an incident report, generate the rules."""
+"""Use the command line as a person would: activate a version, write an incident report."""
 
 from __future__ import annotations
 
@@ -27,13 +27,6 @@ def activate(layout: Layout, version: str) -> None:
     """Let ``version`` serve, as a release pipeline does."""
     state = ["--state", str(layout.controller)]
     _run("rollback", "activate", MODEL, version, "--policy", str(layout.policy), *state, "--by", "release-pipeline")
-
-
-def generate_rules(layout: Layout, interval: float) -> None:
-    """Write the alert rules of the policy for a Prometheus that looks every ``interval`` seconds."""
-    _run(
-        "generate", "rules", "--policy", str(layout.policy), "--out", str(layout.folder), "--interval", f"{interval:g}"
-    )
 
 
 def write_report(layout: Layout, observer: Observer, out: Path) -> Path | None:

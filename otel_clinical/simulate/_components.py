@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 
 import otel_clinical
 from otel_clinical.simulate._process import ManagedProcess
+from otel_clinical.simulate.population import SITES
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from otel_clinical.simulate._layout import Layout
     from otel_clinical.simulate._policy import Load
 
@@ -63,11 +62,25 @@ def controller(layout: Layout, ports: Ports) -> ManagedProcess:
     return _ours("controller", command_line(*arguments), layout, f"{url}/readyz", url)
 
 
-def service(layout: Layout, ports: Ports, number: int, sites: Sequence[str], load: Load, seed: int) -> ManagedProcess:
+@dataclass(frozen=True, slots=True)
+class Practices:
+    """The services of a stack: how much they do, what seeds them, and how many share the hospitals."""
+
+    load: Load
+    seed: int
+    count: int
+
+    def sites(self, number: int) -> tuple[str, ...]:
+        """Return the hospitals of one service."""
+        return tuple(SITES)[number :: self.count]
+
+
+def service(layout: Layout, ports: Ports, practices: Practices, number: int) -> ManagedProcess:
     """Return the coding service of some hospitals; ``number`` counts the services from 0."""
+    load = practices.load
     arguments = [
         "--name", f"coding-{number + 1}",
-        "--sites", ",".join(sites),
+        "--sites", ",".join(practices.sites(number)),
         "--policy", str(layout.policy),
         "--world", str(layout.world),
         "--pointer", str(layout.pointer),
@@ -75,10 +88,10 @@ def service(layout: Layout, ports: Ports, number: int, sites: Sequence[str], loa
         "--token-file", str(layout.processor_token),
         "--receipt-keys", str(layout.receipt_keys),
         "--port", str(ports.services[number]),
-        "--rate", f"{load.rate / len(ports.services):g}",
+        "--rate", f"{load.rate / practices.count:g}",
         "--maturity", f"{load.maturity:g}",
         "--labelled", f"{load.labelled:g}",
-        "--seed", f"{seed}-{number}",
+        "--seed", f"{practices.seed}-{number}",
     ]  # fmt: skip
     url = f"http://127.0.0.1:{ports.services[number]}"
     command = [sys.executable, "-m", "otel_clinical.simulate.service", *arguments]

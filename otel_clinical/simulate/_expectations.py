@@ -168,7 +168,6 @@ def tiers_in_order(place: Place, version: str) -> Callable[[Story], Seen]:
 
     def seen(story: Story) -> Seen:
         found = story.tiers(version, _PERFORMANCE)
-        times = [found.get((name, place)) for name in TIERS]
         first, second, third = (found.get((name, place), inf) for name in TIERS)
         if not first < second < third < inf:
             return None

@@ -28,11 +28,6 @@ class Layout:
         return self.policy.parent / "coding.json"
 
     @property
-    def rules(self) -> Path:
-        """Return the folder of the generated alert rules."""
-        return self.folder / "alert_rules"
-
-    @property
     def controller(self) -> Path:
         """Return the state directory of the rollback controller."""
         return self.folder / "controller"

@@ -18,10 +18,11 @@ from otel_clinical.semconv.enums import (
 if TYPE_CHECKING:
     import random
     import threading
+    from collections.abc import Callable
 
-    from otel_clinical.simulate._coder import Coder
+    from otel_clinical.simulate._coder import Answer
     from otel_clinical.simulate._labels import Due, LateTruth
-    from otel_clinical.simulate.population import Arrivals
+    from otel_clinical.simulate.population import Arrivals, Encounter
     from otel_clinical.simulate.truth import TruthFile
 
 # Reviews on the standard route are a sample; on the assisted route a coder sees every proposal.
@@ -35,8 +36,15 @@ _CATCH_UP: Final = 1.0
 class Practice:
     """Hospitals that send their encounters through the model."""
 
-    def __init__(self, coder: Coder, arrivals: Arrivals, truth: TruthFile, late: LateTruth, rng: random.Random) -> None:
-        self._coder = coder
+    def __init__(
+        self,
+        code: Callable[[Encounter], Answer],
+        arrivals: Arrivals,
+        truth: TruthFile,
+        late: LateTruth,
+        rng: random.Random,
+    ) -> None:
+        self._code = code
         self._arrivals = arrivals
         self._truth = truth
         self._late = late
@@ -60,7 +68,7 @@ class Practice:
         """Code one encounter, and let nature decide whether the code is right."""
         truth = self._truth.current()
         encounter = self._arrivals.draw(truth.mix, truth.lost_fields)
-        receipt = self._coder(encounter)
+        receipt = self._code(encounter).receipt
         if receipt is None:
             return
         right = self._rng.random() < truth.accuracy(encounter, receipt.version)

@@ -20,6 +20,8 @@ def prometheus_server(folder: Path, config: Path, port: int) -> ManagedProcess:
         f"--storage.tsdb.path={folder / 'prometheus'}",
         f"--web.listen-address=127.0.0.1:{port}",
         "--web.enable-lifecycle",
+        # An alert that fires before the Alertmanager is discovered is dropped, and by default sent again after 1 min.
+        "--rules.alert.resend-delay=2s",
         "--log.level=warn",
     ]
     return ManagedProcess("prometheus", command, folder / "logs" / "prometheus.log", f"{url}/-/ready", url)

@@ -8,15 +8,14 @@ import threading
 from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 from otel_clinical.simulate import _components as component
-from otel_clinical.simulate._components import Ports
-from otel_clinical.simulate._configs import prometheus_config, write_yaml
+from otel_clinical.simulate._components import Ports, Practices
+from otel_clinical.simulate._configs import write_alertmanager, write_prometheus
 from otel_clinical.simulate._layout import Layout
 from otel_clinical.simulate._observer import Observer
 from otel_clinical.simulate._policy import Load
 from otel_clinical.simulate._ports import free_ports
 from otel_clinical.simulate._process import ManagedProcess, ProcessError, stop_all
 from otel_clinical.simulate._servers import alertmanager_server, prometheus_server
-from otel_clinical.simulate.population import SITES
 from otel_clinical.simulate.truth import QUIET, write_truth
 
 if TYPE_CHECKING:
@@ -51,9 +50,7 @@ class Stack:
         self, folder: Path, policy: Path, *, load: Load | None = None, seed: int = 0, services: int = SERVICES
     ) -> None:
         self.layout = Layout(folder.resolve(), policy.resolve())
-        self._load = load or Load()
-        self._seed = seed
-        self._service_count = services
+        self._practices = Practices(load or Load(), seed, services)
         self._previous_handler: Any = None
 
     processor: ManagedProcess
@@ -102,7 +99,7 @@ class Stack:
     def _start(self) -> None:
         """Start all processes; with other ports where another program took one in between."""
         for attempt in range(1, _ATTEMPTS + 1):
-            self._describe(_draw_ports(self._service_count))
+            self._describe(_draw_ports(self._practices.count))
             try:
                 for process in self.processes:
                     process.start()
@@ -119,16 +116,10 @@ class Stack:
         layout, folder = self.layout, self.layout.folder
         self.processor = component.processor(layout, ports)
         self.controller = component.controller(layout, ports)
-        prometheus = write_yaml(folder / "prometheus.yml", prometheus_config(layout, ports))
-        self.prometheus = prometheus_server(folder, prometheus, ports.prometheus)
-        alertmanager = write_yaml(folder / "alertmanager.yml", alertmanager_config(layout, ports))
-        self.alertmanager = alertmanager_server(folder, alertmanager, ports.alertmanager)
-        sites = tuple(SITES)
-        count = max(self._service_count, 1)
-        self.services = tuple(
-            component.service(layout, ports, number, sites[number::count], self._load, self._seed)
-            for number in range(self._service_count)
-        )
+        self.prometheus = prometheus_server(folder, write_prometheus(layout, ports), ports.prometheus)
+        self.alertmanager = alertmanager_server(folder, write_alertmanager(layout, ports), ports.alertmanager)
+        services = range(self._practices.count)
+        self.services = tuple(component.service(layout, ports, self._practices, number) for number in services)
 
 
 def _draw_ports(services: int) -> Ports:

@@ -10,11 +10,10 @@ import random
 import signal
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from otel_clinical.policy import load_policy
 from otel_clinical.sdk import configure
-from otel_clinical.simulate._coder import Coder
+from otel_clinical.simulate._coder import decorated_coder
 from otel_clinical.simulate._labels import LateTruth
 from otel_clinical.simulate._practice import Practice
 from otel_clinical.simulate.population import Arrivals
@@ -23,6 +22,8 @@ from otel_clinical.simulate.truth import TruthFile
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+_EXPORT_EVERY: Final = 0.25
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM or SIGINT, then send what is left and end."""
@@ -30,14 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    token = options.token_file.read_text().strip()
     handle = configure(
         service=options.name,
-        policy=load_policy(options.policy),
+        policy=options.policy,
         endpoint=options.processor,
+        token=options.token_file.read_text().strip(),
         metrics=f"prometheus:{options.port}",
         receipt_keys={"demo": bytes.fromhex(options.receipt_keys.read_text().strip())},
-        headers={"authorization": f"Bearer {token}"},
+        schedule_delay=_EXPORT_EVERY,
     )
     try:
         _practice(options).work(options.rate, stop)
@@ -48,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _practice(options: argparse.Namespace) -> Practice:
     nature, reviewers = random.Random(f"nature-{options.seed}"), random.Random(f"reviewers-{options.seed}")
     return Practice(
-        Coder(options.pointer),
+        decorated_coder(options.pointer),
         Arrivals(nature, tuple(options.sites.split(","))),
         TruthFile(options.world),
         LateTruth(nature, options.maturity, options.labelled),

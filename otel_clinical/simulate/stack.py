@@ -6,6 +6,7 @@ from otel_clinical.simulate._binaries import BinaryNotFoundError, binary
 from otel_clinical.simulate._ports import free_ports
 from otel_clinical.simulate._process import ManagedProcess, ProcessError, stop_all
 from otel_clinical.simulate._servers import alertmanager_server, prometheus_server
+from otel_clinical.simulate._stack import Stack
 from otel_clinical.simulate._waiting import DeadlineError, wait_until
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "DeadlineError",
     "ManagedProcess",
     "ProcessError",
+    "Stack",
     "alertmanager_server",
     "binary",
     "free_ports",
