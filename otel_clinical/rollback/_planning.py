@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback._records import Record, Setting, Step, close, put
 from otel_clinical.rollback.state import Incident, Intent, IntentStatus, ModelState
@@ -12,6 +13,8 @@ from otel_clinical.semconv.enums import RollbackMode, RollbackState
 if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.targets import Change
+
+_MARKER: Final = re.compile(r"rb-([0-9a-f]{12})-\d+")
 
 
 def plan(setting: Setting, state: ModelState, incident: Incident, change: Change, pointer: ReleasePointer) -> Step:
@@ -38,6 +41,16 @@ def _marker(state: ModelState, incident: Incident) -> str:
     """Name the intent; it follows from stored state, so that a repeated step cannot invent a second one."""
     earlier = sum(intent.incident == incident.id for intent in state.intents.values())
     return f"rb-{incident.id.removeprefix('INC-')}-{earlier + 1}"
+
+
+def incident_of(marker: str) -> str:
+    """Return the incident that a marker names, or an empty string for a marker that is not ours.
+
+    >>> incident_of("rb-0123456789ab-1")
+    'INC-0123456789ab'
+    """
+    found = _MARKER.fullmatch(marker)
+    return f"INC-{found[1]}" if found else ""
 
 
 def _record(action: str, intent: Intent, *, page: bool = False) -> Record:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from otel_clinical.release import most_restrictive
 from otel_clinical.rollback import guards
 from otel_clinical.rollback._intents import made, refused, unreachable
-from otel_clinical.rollback._planning import plan
+from otel_clinical.rollback._planning import incident_of, plan
 from otel_clinical.rollback._records import Record, Setting, Step, Timing, close, put
 from otel_clinical.rollback._verification import watch
 from otel_clinical.rollback.alerts import Cause
@@ -162,16 +162,27 @@ def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> 
 
 
 def _covering(terms: Terms, state: ModelState, event: AlertSeen) -> str:
-    """Return the incident whose whole-model change already covers this alert, or an empty string."""
+    """Return whose change already covers this alert, or an empty string.
+
+    A change of the whole model covers its segments; a rule that people have not lifted covers its segment, under
+    whatever version.
+    """
     needed = terms.on_breach if event.alert.cause is Cause.INPUT else terms.on_environment
+    for rule in event.pointer.rules:
+        if rule.segment == event.alert.segment and _as_strict(rule.route, needed):
+            return incident_of(rule.marker) or event.alert.model
     for intent in state.intents.values():
         whole = intent.change.segment is None and intent.status is not IntentStatus.SUPERSEDED
         if not whole or intent.activation != event.pointer.activation:
             continue
         route = intent.change.route
-        if intent.change.activates or (route and most_restrictive((route, needed)) == route):
+        if intent.change.activates or (route and _as_strict(route, needed)):
             return intent.incident
     return ""
+
+
+def _as_strict(route: str, needed: str) -> bool:
+    return most_restrictive((route, needed)) == route
 
 
 def _sampled(setting: Setting, state: ModelState, event: Sampled) -> Step:

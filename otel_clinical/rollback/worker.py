@@ -14,15 +14,15 @@ from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
 from otel_clinical.rollback.events import (
     AlertSeen,
     ChangeMade,
-    ChangeRefused,
     Event,
     RecoverySeen,
     Sampled,
     TargetUnreachable,
 )
+from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
-from otel_clinical.rollback.targets import Applied, Unreachable
-from otel_clinical.rollback.targets.file import ACTOR, carries
+from otel_clinical.rollback.targets import Unreachable
+from otel_clinical.rollback.targets.file import ACTOR
 from otel_clinical.rollback.telemetry import Counters, Snapshot
 from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
@@ -157,27 +157,13 @@ class Worker:
             self._apply(model, RecoverySeen(incident.id, seen, pointer))
 
     def _make(self, model: str, key: str) -> None:
-        """Make a planned change exactly once: not if the target carries it, not if anybody changed it since."""
-        intent = self._states[model].intents[key]
-        certain = key not in self._tried
+        event = carry_out(self._targets[model], self._states[model].intents[key], first=key not in self._tried)
         self._tried.add(key)
-        target = self._targets[model]
-        try:
-            pointer = target.read()
-            if carries(pointer, key):
-                self._apply(model, ChangeMade(key, pointer))
-                return
-            outcome = target.swap(intent.epoch, intent.change, key)
-        except Unreachable as error:
-            _log.error("release pointer of %s cannot be changed: %s", model, type(error.__cause__).__name__)
-            self._apply(model, TargetUnreachable(intent.incident, "release pointer cannot be read or written"))
-            return
-        faults.reach("after_swap")
-        if isinstance(outcome, Applied):
-            self._pointers[model] = outcome.pointer
-            self._apply(model, ChangeMade(key, outcome.pointer))
+        if isinstance(event, TargetUnreachable):
+            _log.error("release pointer of %s cannot be read or written", model)
         else:
-            self._apply(model, ChangeRefused(key, outcome.pointer, certain=certain))
+            self._pointers[model] = event.pointer
+        self._apply(model, event)
 
     def _apply(self, model: str, event: Event, *, alert: int | None = None) -> None:
         """Step the engine and commit what it says before anything else happens."""
