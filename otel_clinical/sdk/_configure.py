@@ -112,11 +112,16 @@ def _start(settings: Settings, policy: Policy | None, exporters: Exporters | Non
     providers = Providers(settings, out, audience, registry if page is not None else None)
     telemetry = default_telemetry() if set_global else providers.telemetry()
     audience.listen(telemetry)
-    if policy is not None:
-        apply_policy(policy, telemetry)
+    handle = Handle(providers=providers, telemetry=telemetry, exporters=out, page=page, problem=problem)
+    try:
+        if policy is not None:
+            apply_policy(policy, telemetry)
+    except BaseException:
+        handle.shutdown()
+        raise
     if set_global:
         providers.make_global()
-    return Handle(providers=providers, telemetry=telemetry, exporters=out, page=page, problem=problem)
+    return handle
 
 
 def _headers(headers: Mapping[str, str] | None, token: str | None) -> dict[str, str]:

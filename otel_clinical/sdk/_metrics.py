@@ -89,34 +89,34 @@ class Redactor:
     def _own(self, metric: Metric) -> Metric | None:
         definition = _DEFINITIONS.get(metric.name)
         if definition is None:
-            self._withheld_once(metric.name, TelemetryRedactionReason.NOT_ALLOWED)
+            _Once(self._ledger, self._counted, metric.name).withheld(TelemetryRedactionReason.NOT_ALLOWED)
             return None
         points = [self._point(point, definition) for point in metric.data.data_points]
         return Metric(definition.name, definition.description, definition.unit, _data(metric, points))
 
     def _point(self, point: Any, definition: MetricDef) -> Any:
         rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes}
-        ledger = _Once(self, definition.name)
+        ledger = _Once(self._ledger, self._counted, definition.name)
         return _with(point, admit(point.attributes, rules, ledger, self._declared))
-
-    def _withheld_once(self, metric: str, reason: TelemetryRedactionReason) -> None:
-        if (metric, reason.value) not in self._counted:
-            self._counted.add((metric, reason.value))
-            self._ledger.withheld(reason)
 
 
 class _Once:
     """Counts each reason once per metric, because cumulative points come again at every export."""
 
-    def __init__(self, redactor: Redactor, metric: str) -> None:
-        self._redactor = redactor
+    def __init__(self, ledger: Ledger, counted: set[tuple[str, str]], metric: str) -> None:
+        self._ledger = ledger
+        self._counted = counted
         self._metric = metric
 
     def withheld(self, reason: TelemetryRedactionReason) -> None:
-        self._redactor._withheld_once(self._metric, reason)  # noqa: SLF001 -- two halves of one class
+        """Count a reason, the first time."""
+        if (self._metric, reason.value) not in self._counted:
+            self._counted.add((self._metric, reason.value))
+            self._ledger.withheld(reason)
 
     def failed(self, component: TelemetryComponent, error: BaseException | str) -> None:
-        raise NotImplementedError
+        """Count a fault."""
+        self._ledger.failed(component, error)
 
 
 def _foreign(metric: Metric) -> Metric | None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.sdk._rules import Declared
 
-_KEPT: Final = "self-test"
+_KEPT: Final = "kept-model"
 _SCOPES = (SCOPE_NAME, "some.library")
 
 

@@ -1,0 +1,280 @@
+"""One call sets a service up; what leaves it is redacted, bounded and on time."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_clinical.policy import PolicyErrors
+from otel_clinical.sdk import ConfigurationError, Exporters, configure
+from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
+
+ROOT = Path(__file__).parents[2]
+POLICY = ROOT / "examples" / "policy.yaml"
+CANARY = "canary-7f3a"
+
+
+@pytest.fixture
+def memory():
+    return Exporters(spans=InMemorySpanExporter(), events=InMemoryLogRecordExporter())
+
+
+@pytest.fixture
+def setup(memory):
+    """Configure with exporters in memory and shut down afterwards."""
+    handles = []
+
+    def start(**arguments):
+        wanted = {"exporters": memory, "metrics": None, "set_global": False, **arguments}
+        handles.append(configure("coding-service", **wanted))
+        return handles[-1]
+
+    yield start
+    for handle in handles:
+        handle.shutdown()
+
+
+def record_span(handle, name="classify coding", **found):
+    with handle.tracer_provider.get_tracer(SCOPE_NAME).start_as_current_span(name) as span:
+        for key, value in found.items():
+            span.set_attribute(key.replace("__", "."), value)
+
+
+def page(handle):
+    host, port = handle.metrics_address
+    with urllib.request.urlopen(f"http://{host}:{port}/metrics", timeout=5) as answer:
+        return answer.read().decode()
+
+
+def samples(text):
+    return [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+
+
+def test_spans_leave_redacted(setup, memory):
+    handle = setup()
+    record_span(handle, patient__name=CANARY, clinical_ai__model__name="coding")
+    assert handle.flush()
+    (span,) = memory.spans.get_finished_spans()
+    assert span.attributes == {attributes.MODEL_NAME: "coding"}
+
+
+def test_the_resource_names_the_service_and_not_the_host(setup, memory, monkeypatch):
+    monkeypatch.setenv("OTEL_RESOURCE_ATTRIBUTES", f"host.name={CANARY},patient={CANARY},service.namespace=ward")
+    handle = setup(version="1.2", environment="test")
+    record_span(handle)
+    handle.flush()
+    found = memory.spans.get_finished_spans()[0].resource.attributes
+    assert CANARY not in found.values()
+    assert found["service.name"] == "coding-service"
+    assert found["service.version"] == "1.2"
+    assert found["deployment.environment.name"] == "test"
+    assert found["service.namespace"] == "ward"
+
+
+def test_values_are_cut_in_the_recorder_already(setup):
+    handle = setup()
+    span = handle.tracer_provider.get_tracer("library").start_span("x", attributes={"k": "v" * 1000})
+    assert len(span.attributes["k"]) == 256
+    span.end()
+
+
+def test_the_policy_declares_segment_values(setup, memory):
+    handle = setup(policy=POLICY)
+    record_span(handle, clinical_ai__segment__payer="medicaid", clinical_ai__segment__site="Jane")
+    handle.flush()
+    found = memory.spans.get_finished_spans()[0].attributes
+    assert found == {attributes.SEGMENT_PAYER: "medicaid", attributes.SEGMENT_SITE: "_OTHER"}
+
+
+def test_the_policys_versions_start_at_zero_on_the_page(setup):
+    handle = setup(policy=str(POLICY), metrics="prometheus:0")
+    handle.flush()
+    found = [s for s in samples(page(handle)) if s.name == metrics.OUTCOMES.prometheus]
+    assert {sample.labels["clinical_ai_model_version"] for sample in found} == {"7", "8"}
+    assert {sample.value for sample in found} == {0.0}
+
+
+def test_the_page_is_on_the_loopback_and_has_no_scope_labels(setup):
+    handle = setup(metrics="prometheus:0")
+    handle.meter_provider.get_meter(SCOPE_NAME, "9.9").create_counter(metrics.OUTCOMES.name).add(1)
+    assert handle.metrics_address[0] == "127.0.0.1"
+    (sample,) = [s for s in samples(page(handle)) if s.name == metrics.OUTCOMES.prometheus]
+    assert sample.labels == {}
+
+
+def test_the_page_is_redacted_whatever_library_recorded(setup):
+    handle = setup(metrics="prometheus:0")
+    for scope in (SCOPE_NAME, "library"):
+        meter = handle.meter_provider.get_meter(scope)
+        meter.create_counter(f"{CANARY}.calls", description=CANARY).add(1, {"patient": CANARY})
+        meter.create_counter("library.calls", description=CANARY).add(1, {"patient": CANARY, "url.scheme": "http"})
+        meter.create_counter("library.calls", description=CANARY).add(2, {"patient": "Jane", "url.scheme": "http"})
+    text = page(handle)
+    assert CANARY not in text
+    assert "Jane" not in text
+    found = [s for s in samples(text) if s.name == "library_calls_total"]
+    assert [(sample.labels, sample.value) for sample in found] == [({"url_scheme": "http"}, 3.0)]
+
+
+def test_more_series_than_the_sdks_default_limit_stay_apart(setup):
+    handle = setup(metrics="prometheus:0")
+    handle.telemetry.declared.declare(attributes.SEGMENT_SITE, [f"s{n}" for n in range(100)])
+    counter = handle.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.SEGMENT_OUTCOMES.name)
+    for version in range(30):
+        for site in range(100):
+            counter.add(1, {attributes.MODEL_VERSION: str(version), attributes.SEGMENT_VALUE: f"s{site}"})
+    text = page(handle)
+    assert "otel_metric_overflow" not in text
+    assert len([s for s in samples(text) if s.name == metrics.SEGMENT_OUTCOMES.prometheus]) == 3000
+
+
+def test_what_is_withheld_is_counted_on_the_page(setup):
+    handle = setup(metrics="prometheus:0")
+    record_span(handle, patient__name=CANARY)
+    handle.tracer_provider.force_flush()
+    handle.flush()
+    found = {
+        s.labels["clinical_ai_telemetry_redaction_reason"]: s.value
+        for s in samples(page(handle))
+        if s.name == metrics.TELEMETRY_REDACTIONS.prometheus
+    }
+    assert found == {"not_allowed": 1.0}
+
+
+def test_spans_leave_within_the_schedule_delay(setup, memory, eventually):
+    handle = setup(schedule_delay=0.05)
+    record_span(handle)
+    eventually(memory.spans.get_finished_spans, seconds=5)
+
+
+def test_a_failed_self_test_keeps_everything_inside(setup, memory, monkeypatch, caplog):
+    monkeypatch.setattr(
+        "otel_clinical.sdk._configure.self_test", lambda _: "the redaction of spans let a marker through"
+    )
+    with caplog.at_level(logging.ERROR):
+        handle = setup(metrics="prometheus:0")
+    record_span(handle)
+    assert handle.shutdown()
+    assert memory.spans.get_finished_spans() == ()
+    assert handle.metrics_address is None
+    assert handle.problem == "the redaction of spans let a marker through"
+    assert "nothing is exported" in caplog.text
+
+
+def test_shutting_down_exports_what_is_left_and_frees_the_port(setup, memory):
+    handle = setup(metrics="prometheus:0", schedule_delay=60.0)
+    record_span(handle)
+    assert handle.shutdown()
+    assert handle.shutdown()
+    assert len(memory.spans.get_finished_spans()) == 1
+    with pytest.raises(OSError, match="refused"):
+        page(handle)
+
+
+def test_a_handle_is_a_context_manager(memory):
+    with configure("coding-service", metrics=None, exporters=memory, schedule_delay=60.0, set_global=False) as handle:
+        record_span(handle)
+    assert len(memory.spans.get_finished_spans()) == 1
+
+
+def test_a_taken_port_is_an_error_before_anything_starts(setup):
+    first = setup(metrics="prometheus:0")
+    with pytest.raises(OSError, match="in use"):
+        setup(metrics=f"prometheus:{first.metrics_address[1]}")
+
+
+def test_a_bad_policy_is_an_error(setup, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("nonsense: 1\n", encoding="utf-8")
+    with pytest.raises(PolicyErrors):
+        setup(policy=policy)
+
+
+GLOBAL = """
+import sys, time
+from opentelemetry import trace
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from otel_clinical.sdk import ConfigurationError, Exporters, configure
+tracer = trace.get_tracer("library")
+memory = InMemorySpanExporter()
+handle = configure("coding-service", metrics=None, exporters=Exporters(spans=memory), schedule_delay=60.0)
+tracer.start_span("GET /patients/123").end()
+try:
+    configure("coding-service", metrics=None)
+except ConfigurationError as error:
+    print(error)
+handle.shutdown()
+print([span.name for span in memory.get_finished_spans()])
+"""
+
+
+def test_the_global_providers_are_set_once():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", GLOBAL], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert first.startswith("the global tracer, meter, logger provider is already set: call configure once")
+    assert second == "['GET']"
+
+
+FORK = """
+import os, sys
+from otel_clinical.sdk import Exporters, configure
+from opentelemetry.sdk.trace.export import ConsoleSpanExporter
+out = Exporters(spans=ConsoleSpanExporter(formatter=lambda span: f"{os.getpid()} {span.name}\\n"))
+handle = configure("coding-service", metrics=None, exporters=out, schedule_delay=60.0)
+pid = os.fork()
+handle.tracer_provider.get_tracer("library").start_span("GET").end()
+ok = handle.shutdown(5.0)
+sys.stdout.flush()
+if pid:
+    os.waitpid(pid, 0)
+    print("children", pid)
+os._exit(0 if ok else 1)
+"""
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_a_forked_worker_exports_and_shuts_down_by_itself():
+    done = subprocess.run(
+        [sys.executable, "-c", FORK], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert len({line for line in done.stdout.splitlines() if line.endswith(" GET")}) == 2
+
+
+def test_configuring_after_another_setup_is_refused(monkeypatch, setup):
+    handle = setup()
+    monkeypatch.setattr("opentelemetry.trace.get_tracer_provider", lambda: handle.tracer_provider)
+    with pytest.raises(ConfigurationError, match="the global tracer provider is already set"):
+        configure("coding-service", metrics=None)
+
+
+EXIT = """
+import sys, time
+from otel_clinical.sdk import configure
+handle = configure("coding-service", metrics="otlp", endpoint=sys.argv[1])
+handle.tracer_provider.get_tracer("library").start_span("GET").end()
+"""
+
+
+def test_a_dead_receiver_does_not_hold_the_exit_up(receiver):
+    """The SDK alone takes more than ten seconds here."""
+    receiver.hold.clear()
+    started = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", EXIT, receiver.url], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert time.monotonic() - started < 9
+    assert "given up" in done.stderr

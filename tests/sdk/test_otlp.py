@@ -1,0 +1,113 @@
+"""Over the wire: a real receiver gets what was recorded, redacted, with the token, and again when it was busy."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from opentelemetry._logs import LogRecord
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from otel_clinical.sdk import configure
+from otel_clinical.semconv import SCHEMA_URL, SCOPE_NAME, attributes, events, metrics
+
+CANARY = "canary-7f3a"
+LEAKY = {attributes.MODEL_NAME: "coding", attributes.MODEL_VERSION: f"{CANARY} Jane", "patient": CANARY}
+
+
+@pytest.fixture
+def start(receiver):
+    handles = []
+
+    def configured(**arguments):
+        wanted = {"endpoint": receiver.url, "set_global": False, "schedule_delay": 0.05, **arguments}
+        handles.append(configure("coding-service", **wanted))
+        return handles[-1]
+
+    yield configured
+    receiver.hold.set()
+    for handle in handles:
+        handle.shutdown()
+
+
+def record_everything(handle):
+    tracer = handle.tracer_provider.get_tracer(SCOPE_NAME)
+    with pytest.raises(ValueError, match=CANARY), tracer.start_as_current_span("classify coding", attributes=LEAKY):
+        raise ValueError(CANARY)
+    record = LogRecord(event_name=events.OUTCOME, body=CANARY, attributes=LEAKY)
+    handle.logger_provider.get_logger(SCOPE_NAME).emit(record)
+    meter = handle.meter_provider.get_meter(SCOPE_NAME)
+    meter.create_counter(metrics.OUTCOMES.name).add(1, LEAKY)
+    meter.create_histogram(metrics.CONFIDENCE.name).record(0.5, LEAKY)
+
+
+def test_every_signal_arrives_redacted(receiver, start):
+    handle = start()
+    record_everything(handle)
+    assert handle.shutdown()
+    bodies = [body for _, _, body, _ in receiver.requests]
+    assert bodies
+    assert all(CANARY.encode() not in body for body in bodies)
+    (span,) = [
+        span
+        for body in receiver.accepted("/v1/traces")
+        for resource in ExportTraceServiceRequest.FromString(body).resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
+    assert (span.name, len(span.events), span.status.message) == ("classify coding", 0, "")
+    logs = [ExportLogsServiceRequest.FromString(body) for body in receiver.accepted("/v1/logs")]
+    (record,) = [r for log in logs for found in log.resource_logs for s in found.scope_logs for r in s.log_records]
+    assert record.event_name == events.OUTCOME
+    assert [pair.key for pair in record.attributes] == [attributes.MODEL_NAME]
+
+
+def test_metrics_are_cumulative_whatever_the_environment_prefers(receiver, start, monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta")
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION", "base2_exponential_bucket_histogram")
+    handle = start()
+    record_everything(handle)
+    assert handle.shutdown()
+    found = ExportMetricsServiceRequest.FromString(receiver.accepted("/v1/metrics")[-1])
+    scope = found.resource_metrics[0].scope_metrics[0]
+    data = {metric.name: metric for metric in scope.metrics}
+    assert scope.schema_url == SCHEMA_URL
+    assert data[metrics.OUTCOMES.name].sum.aggregation_temporality == 2
+    assert data[metrics.CONFIDENCE.name].histogram.aggregation_temporality == 2
+
+
+def test_without_metrics_none_are_sent(receiver, start):
+    handle = start(metrics=None)
+    record_everything(handle)
+    assert handle.shutdown()
+    assert receiver.accepted("/v1/traces")
+    assert not receiver.accepted("/v1/metrics")
+
+
+def test_the_token_and_headers_travel_with_every_export(receiver, start):
+    handle = start(token="secret-token", headers={"x-hospital": "north"})  # noqa: S106 -- a token of this test
+    record_everything(handle)
+    assert handle.shutdown()
+    assert {path for path, *_ in receiver.requests} == {"/v1/traces", "/v1/logs", "/v1/metrics"}
+    for _, headers, _, _ in receiver.requests:
+        assert headers["authorization"] == "Bearer secret-token"
+        assert headers["x-hospital"] == "north"
+
+
+def test_a_busy_receiver_is_asked_again(receiver, start, eventually):
+    receiver.answers = [503]
+    handle = start(metrics=None)
+    handle.tracer_provider.get_tracer(SCOPE_NAME).start_span("classify coding").end()
+    eventually(lambda: receiver.accepted("/v1/traces"))
+    assert [status for path, _, _, status in receiver.requests if path == "/v1/traces"] == [503, 200]
+
+
+def test_shutting_down_is_bounded_when_the_receiver_hangs(receiver, start):
+    receiver.hold.clear()
+    handle = start()
+    record_everything(handle)
+    started = time.monotonic()
+    assert handle.shutdown(0.5) is False
+    assert time.monotonic() - started < 3

@@ -1,0 +1,137 @@
+"""Single values: what the allow-list admits."""
+
+from __future__ import annotations
+
+import math
+from enum import StrEnum
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.semconv import AGGREGATE, OTHER, allowlist, attributes, enums
+
+RULES = allowlist.ATTRIBUTES
+
+
+class Declared:
+    def __init__(self, **values):
+        self.values = {getattr(attributes, f"SEGMENT_{name.upper()}"): allowed for name, allowed in values.items()}
+
+    def allowed(self, key):
+        return self.values.get(key, ())
+
+
+ADMITTED = [
+    (attributes.MODEL_NAME, "coding", "coding"),
+    (attributes.MODEL_VERSION, "2026.04.1+b", "2026.04.1+b"),
+    (attributes.ERROR_TYPE, "pkg.Outer.<locals>.Inner", "pkg.Outer.<locals>.Inner"),
+    (attributes.OUTCOME_RESULT, enums.OutcomeResult.CORRECT, "correct"),
+    (attributes.CONFIDENCE_SCORE, 0.5, 0.5),
+    (attributes.CONFIDENCE_SCORE, 1, 1.0),
+    (attributes.DEPLOYMENT_ACTIVATION, 3, 3),
+    (attributes.SEGMENT_NAME, AGGREGATE, AGGREGATE),
+]
+
+WITHHELD = [
+    ("patient.name", "Jane", "not_allowed"),
+    ("exception.message", "boom", "not_allowed"),
+    (attributes.MODEL_NAME, "Jane Roe, 52", "pattern"),
+    (attributes.MODEL_NAME, "jane@example.org", "pattern"),
+    (attributes.MODEL_NAME, "x" * 65, "too_long"),
+    (attributes.MODEL_NAME, 7, "bad_type"),
+    (attributes.MODEL_NAME, b"coding", "bad_type"),
+    (attributes.MODEL_NAME, ["coding"], "bad_type"),
+    (attributes.MODEL_NAME, "", "pattern"),
+    (attributes.OUTCOME_RESULT, "Jane", "not_declared"),
+    (attributes.CONFIDENCE_SCORE, math.nan, "non_finite"),
+    (attributes.CONFIDENCE_SCORE, -math.inf, "non_finite"),
+    (attributes.CONFIDENCE_SCORE, "0.5", "bad_type"),
+    (attributes.CONFIDENCE_SCORE, True, "bad_type"),
+    (attributes.DEPLOYMENT_ACTIVATION, 3.5, "bad_type"),
+    (attributes.DEPLOYMENT_ACTIVATION, 2**70, "bad_type"),
+]
+
+
+@pytest.mark.parametrize(("key", "value", "expected"), ADMITTED)
+def test_registered_values_are_admitted(ledger, key, value, expected):
+    kept = admit({key: value}, RULES, ledger)
+    assert kept == {key: expected}
+    assert type(kept[key]) is type(expected)
+    assert not ledger.reasons
+
+
+@pytest.mark.parametrize(("key", "value", "reason"), WITHHELD)
+def test_everything_else_is_withheld_and_counted(ledger, key, value, reason):
+    assert admit({key: value}, RULES, ledger) == {}
+    assert ledger.reasons == {reason: 1}
+
+
+def test_an_unknown_value_of_an_open_enumeration_becomes_other(ledger):
+    assert admit({attributes.USE_CASE: "Jane"}, RULES, ledger) == {attributes.USE_CASE: OTHER}
+    assert ledger.reasons == {"not_declared": 1}
+
+
+def test_undeclared_segment_values_become_other(ledger):
+    declared = Declared(payer=("Blue Cross", "medicaid"))
+    found = {attributes.SEGMENT_PAYER: "Jane", attributes.SEGMENT_SITE: "h01"}
+    assert admit(found, RULES, ledger, declared) == dict.fromkeys(found, OTHER)
+
+
+def test_declared_segment_values_may_look_unusual(ledger):
+    declared = Declared(payer=("Blue Cross", "medicaid"))
+    found = {attributes.SEGMENT_PAYER: "Blue Cross", attributes.SEGMENT_VALUE: "Blue Cross"}
+    assert admit(found, RULES, ledger, declared) == found
+    assert admit({attributes.SEGMENT_VALUE: "Jane"}, RULES, ledger, declared) == {attributes.SEGMENT_VALUE: OTHER}
+    assert admit({attributes.SEGMENT_VALUE: AGGREGATE}, RULES, None, declared) == {attributes.SEGMENT_VALUE: AGGREGATE}
+
+
+def test_no_code_of_a_value_runs():
+    class Hostile(StrEnum):
+        MEMBER = "coding"
+
+        def __str__(self):
+            raise AssertionError
+
+        def __len__(self):
+            raise AssertionError
+
+        def __eq__(self, other):
+            raise AssertionError
+
+        __hash__ = None
+
+    kept = admit({attributes.MODEL_NAME: Hostile.MEMBER}, RULES)
+    assert type(kept[attributes.MODEL_NAME]) is str
+
+
+def test_foreign_attributes_are_closed_sets_and_small_numbers():
+    found = {
+        "http.request.method": "GET",
+        "http.response.status_code": 200,
+        "url.full": "https://ehr/patients/123",
+        "http.route": "/patients/123",
+        "db.query.text": "SELECT * FROM patients WHERE mrn = 123",
+        "server.address": "ehr.example.org",
+        "gen_ai.input.messages": "Jane",
+    }
+    assert admit(found, FOREIGN) == {"http.request.method": "GET", "http.response.status_code": 200}
+    assert admit({"http.request.method": "JANE"}, FOREIGN) == {"http.request.method": OTHER}
+
+
+values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.text())
+
+
+@given(st.dictionaries(st.sampled_from([*RULES, "patient.name", "x"]), values))
+def test_whatever_comes_in_only_registered_values_come_out(found):
+    for key, value in admit(found, RULES).items():
+        rule = RULES[key]
+        assert type(value).__name__ in {"str", "int", "float", "bool"}
+        if rule.enum is not None:
+            assert value in rule.enum
+        elif isinstance(value, str):
+            assert 0 < len(value) <= rule.max_length
+            assert " " not in value
+        elif isinstance(value, float):
+            assert math.isfinite(value)
