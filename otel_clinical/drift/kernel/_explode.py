@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_clinical.drift.kernel._batch import RECORD, Batch
 from otel_clinical.drift.kernel._exploded import Exploded, Rejection
@@ -21,17 +23,19 @@ from otel_clinical.drift.kernel._records import (
     is_inference,
     kind_of,
 )
+from otel_clinical.drift.kernel._salvage import salvage
 from otel_clinical.drift.kernel._subject import SUBJECT_KEYS, Reader
 from otel_clinical.drift.kernel._values import RefusedError, pick
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
-    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
-    from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
     from otel_clinical.drift.kernel._index import PolicyIndex
 
+_Record = TypeVar("_Record", Span, LogRecord)
 _DIGESTS: Final = 100  # rejected records of one request that get a digest: a hostile one shall not cost more
 
 
@@ -43,12 +47,12 @@ def explode_traces(body: bytes, received: float, scope: PolicyIndex) -> Exploded
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
     """
+    work = _Work(scope, received)
     request = ExportTraceServiceRequest()
     try:
         request.ParseFromString(body)
     except DecodeError:
-        return _undecodable(body, "trace")
-    work = _Work(scope, received)
+        return work.salvage(body, Span, work.span)
     for resource_spans in request.resource_spans:
         shared = pick(resource_spans.resource.attributes, SUBJECT_KEYS)
         for scope_spans in resource_spans.scope_spans:
@@ -65,12 +69,12 @@ def explode_logs(body: bytes, received: float, scope: PolicyIndex) -> Exploded:
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
     """
+    work = _Work(scope, received)
     request = ExportLogsServiceRequest()
     try:
         request.ParseFromString(body)
     except DecodeError:
-        return _undecodable(body, "logs")
-    work = _Work(scope, received)
+        return work.salvage(body, LogRecord, work.log)
     for resource_logs in request.resource_logs:
         shared = pick(resource_logs.resource.attributes, SUBJECT_KEYS)
         for scope_logs in resource_logs.scope_logs:
@@ -110,6 +114,26 @@ class _Work:
         except RefusedError as refused:
             self._refuse(refused, record)
 
+    def salvage(
+        self, body: bytes, kind: type[_Record], take: Callable[[_Record, dict[str, AnyValue]], None]
+    ) -> Exploded:
+        """Take the records that can be decoded one by one out of a `body` that cannot be decoded as a whole."""
+        try:
+            found = list(salvage(body))
+        except DecodeError:
+            found = []
+        if not found:
+            return _undecodable(body)
+        for resource, data in found:
+            record = kind()
+            try:
+                record.ParseFromString(data)
+            except DecodeError:
+                self._rejections.append(_unreadable(data))
+            else:
+                take(record, pick(resource.attributes, SUBJECT_KEYS))
+        return self.done()
+
     def done(self) -> Exploded:
         """Return the result."""
         rows = np.array(self._rows, RECORD)
@@ -130,8 +154,14 @@ class _Work:
         self._rejections.append(Rejection(refused.reason, refused.detail, size=record.ByteSize(), digest=digest))
 
 
-def _undecodable(body: bytes, signal: str) -> Exploded:
-    reason = ProcessorRejection.UNDECODABLE
-    detail = f"body is not a protobuf export request for {signal}"
-    rejection = Rejection(reason, detail, size=len(body), digest=hashlib.sha256(body).hexdigest())
+def _unreadable(record: bytes) -> Rejection:
+    detail = "record is no protobuf, or a text in it is no UTF-8"
+    digest = hashlib.sha256(record).hexdigest()
+    return Rejection(ProcessorRejection.UNDECODABLE, detail, size=len(record), digest=digest)
+
+
+def _undecodable(body: bytes) -> Exploded:
+    detail = "body is not a protobuf export request of this signal"
+    digest = hashlib.sha256(body).hexdigest()
+    rejection = Rejection(ProcessorRejection.UNDECODABLE, detail, size=len(body), digest=digest)
     return Exploded(Batch.empty(), (rejection,), undecodable=True)

@@ -108,7 +108,7 @@ class OutcomeStream:
         for place, (level, cells) in enumerate(self.design.cells.items()):
             highest = float(np.logaddexp.reduce(path[:, cells], axis=1).max())
             self.peaks[place] = max(self.peaks[place], highest)
-            self.latched[place] |= self.peaks[place] >= self.design.log_thresholds[level]
+            self.latched[place] |= bool(self.peaks[place] >= self.design.log_thresholds[level])
         self.change.feed(self.design, outcomes)
         self.labels += len(outcomes)
         self.updated = int(outcomes.effective[-1])
