@@ -60,7 +60,9 @@ def semconv(out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own fla
 @_check
 def rules(policy: Path, out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own flag
     """Write Prometheus rules, their unit tests and the Alertmanager configuration."""
-    deliver(_renderer("rules")(read_policy(policy)), out, check=check)
+    read = read_policy(policy)
+    parts = (_renderer(name)(read) for name in ("rules", "alertmanager", "promtool_tests"))
+    deliver({path: content for files in parts for path, content in files.items()}, out, check=check)
 
 
 @command.command("dashboards")

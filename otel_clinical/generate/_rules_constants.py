@@ -31,8 +31,14 @@ _VALUE = prometheus_label(attributes.SEGMENT_VALUE)
 _MODEL = prometheus_label(attributes.MODEL_NAME)
 
 
+def expected(policy: Policy) -> Group:
+    """Return the group that lists the models which must be seen."""
+    rules = tuple(_constant(EXPECTED, 1, {_MODEL: name}) for name in policy.models)
+    return Group("clinical-ai-expected", rules)
+
+
 def constants(policy: Policy) -> Group:
-    """Return the group of constants of every model."""
+    """Return the group of thresholds and baselines of every model."""
     rules = tuple(rule for name, model in policy.models.items() for rule in _model(name, model))
     return Group("clinical-ai-constants", rules)
 
@@ -45,7 +51,6 @@ def segments(model: ModelPolicy) -> Iterator[tuple[str, str]]:
 
 
 def _model(name: str, model: ModelPolicy) -> Iterator[Rule]:
-    yield _constant(EXPECTED, 1, {_MODEL: name})
     level = prometheus_label(attributes.ESCALATION_LEVEL)
     for tier, values in model.tiers.items():
         yield _constant(THRESHOLD, values.drop, {_MODEL: name, level: tier.value})

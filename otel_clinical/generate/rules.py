@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.generate._rules_blind import blind
-from otel_clinical.generate._rules_constants import constants
+from otel_clinical.generate._rules_constants import constants, expected
 from otel_clinical.generate._rules_counters import counters
 from otel_clinical.generate._rules_machine import machine
 from otel_clinical.generate._rules_model import Alert, Group, Pace, rule_file
@@ -38,7 +38,7 @@ def build(policy: Policy, evaluation_interval: float = 15.0) -> dict[str, tuple[
     return {
         TIERS: (constants(policy), *tiers(policy), *counters(policy, pace)),
         QUALITY: tuple(signals(policy, pace)),
-        MONITOR: (*blind(policy, pace), *machine(policy, pace), *plumbing(policy, pace)),
+        MONITOR: (expected(policy), *blind(policy, pace), *machine(policy, pace), *plumbing(policy, pace)),
     }
 
 

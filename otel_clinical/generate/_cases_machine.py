@@ -1,0 +1,250 @@
+"""Situations of the machine that acts, and of the programs around it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otel_clinical.generate._cases_model import (
+    LOOKS,
+    Labels,
+    Scenario,
+    Series,
+    Subject,
+    born,
+    foreign,
+    gone,
+    growing,
+    in_segment,
+    late,
+    level,
+)
+from otel_clinical.generate._rules_machine import CONTROLLER_DOWN, WATCHDOG
+from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
+from otel_clinical.semconv import AGGREGATE, attributes, metrics
+from otel_clinical.semconv.enums import (
+    DeploymentChangeReason,
+    DeploymentChangeTrigger,
+    DeploymentChangeType,
+    RollbackMode,
+    RollbackState,
+    TelemetryComponent,
+    TelemetryRedactionReason,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.semconv import MetricDef
+
+
+def machine_cases(subject: Subject) -> Iterator[Scenario]:
+    """Yield the scenarios of one model's release and rollback."""
+    yield _switch("ClinicalAIRouterDegraded", metrics.ROUTER_DEGRADED, subject.model, model=subject.name)
+    yield Scenario(
+        "ClinicalAITwoActiveVersions",
+        fires={"two versions say that they are active": (subject.active(), subject.active("another"))},
+        quiet={"one does": (subject.active(),)},
+        about=(subject.model,),
+        model=subject.name,
+    )
+    yield _executed(subject)
+    yield _not_executed(subject)
+    yield _in_state(subject, "ClinicalAIRollbackStuck", RollbackState.CONVERGING, RollbackState.VERIFYING)
+    yield _in_state(subject, "ClinicalAIRollbackInconclusive", RollbackState.INCONCLUSIVE, RollbackState.DECIDING)
+    yield _in_state(subject, "ClinicalAIReachRestricted", RollbackState.SAFE_MODE, RollbackState.HEALTHY)
+
+
+def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None = None) -> Scenario:
+    return Scenario(
+        alert,
+        fires={"the state is on": (level(metric, labels, 1),)},
+        quiet={"the state is off": (level(metric, labels, 0),)},
+        about=(labels,),
+        model=model,
+    )
+
+
+def _executed(subject: Subject) -> Scenario:
+    change = {
+        attributes.DEPLOYMENT_CHANGE_TRIGGER: DeploymentChangeTrigger.AUTOMATIC.value,
+        attributes.DEPLOYMENT_CHANGE_REASON: DeploymentChangeReason.ACCURACY.value,
+    }
+    back = {**subject.model, **change, attributes.DEPLOYMENT_CHANGE_TYPE: DeploymentChangeType.ROLLBACK.value}
+    ahead = {**back, attributes.DEPLOYMENT_CHANGE_TYPE: DeploymentChangeType.PROMOTE.value}
+    changes = metrics.DEPLOYMENT_CHANGES
+    return Scenario(
+        "ClinicalAIRollbackExecuted",
+        fires={"one was counted": (late(changes, back),), "the first was counted": (born(changes, back),)},
+        quiet={"it is long past": (level(changes, back, 2),), "a version was promoted": (late(changes, ahead),)},
+        about=({**subject.model, **change},),
+        model=subject.name,
+    )
+
+
+def _not_executed(subject: Subject) -> Scenario:
+    place = {**subject.model, **in_segment(subject.segment)}
+    firing: Labels = {"alertname": ROLLBACK_ALERT, "alertstate": "firing", **subject.stream}
+    alert = foreign("ALERTS", firing, f"1x{LOOKS}")
+    serving = subject.active()
+
+    def answered(labels: Labels, state: RollbackState) -> Series:
+        return level(metrics.ROLLBACK_STATE, {**labels, attributes.ROLLBACK_STATE: state.value}, 1)
+
+    def mode(value: RollbackMode) -> Series:
+        return level(metrics.ROLLBACK_MODE, {**subject.model, attributes.ROLLBACK_MODE: value.value}, 1)
+
+    everywhere = {**subject.model, **in_segment((AGGREGATE, AGGREGATE))}
+    return Scenario(
+        "ClinicalAIRollbackNotExecuted",
+        fires={
+            "the controller is gone": (serving, alert),
+            "the controller may act and does not": (
+                serving,
+                alert,
+                mode(RollbackMode.ENFORCE),
+                answered(place, RollbackState.HEALTHY),
+            ),
+        },
+        quiet={
+            "the version no longer serves": (subject.active("another"), alert),
+            "the controller only observes": (serving, alert, mode(RollbackMode.OBSERVE)),
+            "the segment is in safe mode": (serving, alert, answered(place, RollbackState.SAFE_MODE)),
+            "the whole model is being rolled back": (
+                serving,
+                alert,
+                answered(everywhere, RollbackState.ROLLING_BACK),
+            ),
+        },
+        about=(subject.stream,),
+        model=subject.name,
+    )
+
+
+def _in_state(subject: Subject, alert: str, bad: RollbackState, good: RollbackState) -> Scenario:
+    place = {**subject.model, **in_segment(subject.segment)}
+    labels = {**place, attributes.ROLLBACK_STATE: bad.value}
+    return Scenario(
+        alert,
+        fires={f"the state is {bad.value}": (level(metrics.ROLLBACK_STATE, labels, 1),)},
+        quiet={
+            f"the state is {good.value}": (
+                level(metrics.ROLLBACK_STATE, {**place, attributes.ROLLBACK_STATE: good.value}, 1),
+            ),
+            "the state was left": (level(metrics.ROLLBACK_STATE, labels, 0),),
+        },
+        about=(labels,),
+        model=subject.name,
+    )
+
+
+def controller_cases(model: str, interval: float) -> Iterator[Scenario]:
+    """Yield the scenarios of the controller and of the watchdog; `model` is any model of the policy."""
+    mode = {attributes.MODEL_NAME: model, attributes.ROLLBACK_MODE: RollbackMode.ENFORCE.value}
+    running = level(metrics.ROLLBACK_MODE, mode, 1)
+    beat, sequence = metrics.ROLLBACK_HEARTBEAT_TIME, metrics.ROLLBACK_AUDIT_SEQUENCE
+    yield Scenario(
+        CONTROLLER_DOWN,
+        fires={"its target fails": (gone(metrics.ROLLBACK_MODE, mode, 1),)},
+        quiet={"it runs": (running,)},
+        without_data=({},),
+    )
+    yield Scenario(
+        "ClinicalAIHeartbeatStale",
+        fires={
+            "the heartbeat stopped": (running, level(beat, {}, 0)),
+            "there never was one": (running,),
+        },
+        quiet={"it beats": (running, growing(beat, {}, interval))},
+    )
+    yield Scenario(
+        "ClinicalAIAuditBroken",
+        fires={"the newest number went back": (Series(sequence.prometheus, f"90x{LOOKS - 10} 40x9"),)},
+        quiet={"the audit grows": (growing(sequence, {}, 1),)},
+    )
+    refused = {attributes.HTTP_RESPONSE_STATUS_CODE: "401"}
+    accepted = {attributes.HTTP_RESPONSE_STATUS_CODE: "202"}
+    yield Scenario(
+        "ClinicalAIWebhookRefused",
+        fires={
+            "a request is refused": (late(metrics.ROLLBACK_WEBHOOKS, refused),),
+            "the first request is refused": (born(metrics.ROLLBACK_WEBHOOKS, refused),),
+        },
+        quiet={"requests are accepted": (growing(metrics.ROLLBACK_WEBHOOKS, accepted, 1),)},
+        about=(refused,),
+    )
+    yield Scenario(WATCHDOG, fires={"always": ()}, quiet={}, without_data=({},))
+
+
+def telemetry_cases() -> Iterator[Scenario]:
+    """Yield the scenarios of what instrumentation says of itself."""
+    component = {attributes.TELEMETRY_COMPONENT: TelemetryComponent.QUEUE.value}
+    failed = {attributes.TELEMETRY_COMPONENT: TelemetryComponent.RECEIPT.value, attributes.ERROR_TYPE: "Expired"}
+    reason = {attributes.TELEMETRY_REDACTION_REASON: TelemetryRedactionReason.PATTERN.value}
+    for alert, metric, labels in (
+        ("ClinicalAITelemetryDropped", metrics.TELEMETRY_DROPPED, component),
+        ("ClinicalAITelemetryErrors", metrics.TELEMETRY_ERRORS, failed),
+        ("ClinicalAITelemetryRedacted", metrics.TELEMETRY_REDACTIONS, reason),
+    ):
+        yield Scenario(
+            alert,
+            fires={"it happens": (late(metric, labels),), "it happens first": (born(metric, labels),)},
+            quiet={"it is long past": (level(metric, labels, 9),), "it never happened": (level(metric, labels, 0),)},
+            about=(labels,),
+        )
+
+
+def plumbing_cases() -> Iterator[Scenario]:
+    """Yield the scenarios of Collector, Prometheus and Alertmanager, under both names of a counter."""
+    exporter, receiver = {"exporter": "otlp_http/processor"}, {"receiver": "otlp"}
+    for alert, stem, labels in (
+        ("ClinicalAICollectorSendFailing", "otelcol_exporter_send_failed", exporter),
+        ("ClinicalAICollectorDropping", "otelcol_exporter_enqueue_failed", exporter),
+        ("ClinicalAICollectorRefusing", "otelcol_receiver_refused", receiver),
+    ):
+        yield _counted_by_collector(alert, stem, labels)
+    size, capacity = "otelcol_exporter_queue_size", "otelcol_exporter_queue_capacity"
+    room = foreign(capacity, exporter, f"1000x{LOOKS}")
+    yield Scenario(
+        "ClinicalAICollectorQueueFilling",
+        fires={"it is nearly full": (foreign(size, exporter, f"900x{LOOKS}"), room)},
+        quiet={"it is nearly empty": (foreign(size, exporter, f"10x{LOOKS}"), room)},
+        about=(exporter,),
+    )
+    webhook, mail = {"integration": "webhook"}, {"integration": "email"}
+    failed = "alertmanager_notifications_failed_total"
+    yield Scenario(
+        "ClinicalAIWebhookFailing",
+        fires={"webhooks fail": (foreign(failed, webhook, f"0+1x{LOOKS}"),)},
+        quiet={
+            "webhooks work": (foreign(failed, webhook, f"3x{LOOKS}"),),
+            "mail fails": (foreign(failed, mail, f"0+1x{LOOKS}"),),
+        },
+        about=(webhook,),
+    )
+    ours = {"rule_group": "/etc/prometheus/clinical-ai-tiers.yaml;clinical-ai-constants"}
+    theirs = {"rule_group": "/etc/prometheus/node.yaml;node"}
+    evaluations = "prometheus_rule_evaluation_failures_total"
+    yield Scenario(
+        "ClinicalAIRulesFailing",
+        fires={"one of our groups fails": (foreign(evaluations, ours, f"0+1x{LOOKS}"),)},
+        quiet={
+            "our groups work": (foreign(evaluations, ours, f"0x{LOOKS}"),),
+            "another group fails": (foreign(evaluations, theirs, f"0+1x{LOOKS}"),),
+        },
+        about=(ours,),
+    )
+
+
+def _counted_by_collector(alert: str, stem: str, labels: Labels) -> Scenario:
+    def counts(suffix: str, values: str) -> tuple[Series, ...]:
+        return (foreign(f"{stem}_spans{suffix}", labels, values),)
+
+    return Scenario(
+        alert,
+        fires={
+            "a counter without suffix grows": counts("", f"0+1x{LOOKS}"),
+            "a counter with suffix grows": counts("_total", f"0+1x{LOOKS}"),
+        },
+        quiet={"the counter stands still": counts("", f"5x{LOOKS}")},
+        about=({**labels, "signal": "spans"},),
+    )

@@ -1,0 +1,148 @@
+"""Situations of input quality, overrides, drift flags and safety events."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from otel_clinical.generate._cases_model import (
+    Scenario,
+    Series,
+    Subject,
+    born,
+    growing,
+    in_segment,
+    late,
+    level,
+)
+from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics
+from otel_clinical.semconv.enums import (
+    DriftDetector,
+    InputQualityAction,
+    ReviewAction,
+    SafetyEventSeverity,
+    SafetyEventType,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def signal_cases(subject: Subject) -> Iterator[Scenario]:
+    """Yield one scenario per alert of the quality file."""
+    yield _input_quality(subject)
+    yield _overrides(subject)
+    yield _drift(subject)
+    yield _safety(subject)
+
+
+def _input_quality(subject: Subject) -> Scenario:
+    limits, source = subject.policy.input_quality, subject.source
+    many = 20 * limits.minimum_records
+    above, below = min(limits.maximum_low_share * 1.5, 1.0), limits.maximum_low_share * 0.5
+
+    def judged(total: float, low: float, value: tuple[str, str] = source) -> tuple[Series, ...]:
+        per_look = total / subject.looks
+        place = {**subject.model, **in_segment(value)}
+        shares = {
+            InputQualityAction.PASS: (1 - low) / 2,
+            InputQualityAction.FLAG: (1 - low) / 2,
+            InputQualityAction.FALLBACK: low / 2,
+            InputQualityAction.REFUSE: low / 2,
+        }
+        return tuple(
+            growing(
+                metrics.SEGMENT_RECORDS,
+                {**place, attributes.INPUT_QUALITY_ACTION: action.value},
+                per_look * share,
+                subject.looks,
+            )
+            for action, share in shares.items()
+        )
+
+    return Scenario(
+        "ClinicalAIInputQualityLow",
+        fires={"too many records of one source are poor": judged(many, above)},
+        quiet={
+            "few records are poor": judged(many, below),
+            "there are too few records": judged(limits.minimum_records / 2, 1),
+            "nobody declared the source": judged(many, above, (source[0], OTHER)),
+            "the segment is no source": judged(many, above, ("encounter_type", "inpatient")),
+        },
+        about=({**subject.model, **in_segment(source)},),
+        model=subject.name,
+        looks=subject.looks,
+    )
+
+
+def _overrides(subject: Subject) -> Scenario:
+    limits = subject.policy.overrides
+    many = 20 * limits.minimum_reviews
+    above, below = min(limits.maximum_ratio * 1.5, 1.0), limits.maximum_ratio * 0.5
+
+    def reviewed(total: float, changed: float) -> tuple[Series, ...]:
+        per_look = total / subject.looks
+        shares = {
+            ReviewAction.ACCEPTED: 1 - changed,
+            ReviewAction.EDITED: changed / 2,
+            ReviewAction.REJECTED: changed / 2,
+        }
+        return tuple(
+            growing(metric, {**labels, attributes.REVIEW_ACTION: action.value}, per_look * share, subject.looks)
+            for metric, labels in ((metrics.REVIEWS, subject.served), (metrics.SEGMENT_REVIEWS, subject.stream))
+            for action, share in shares.items()
+        )
+
+    everywhere = {**subject.served, **in_segment((AGGREGATE, AGGREGATE))}
+    return Scenario(
+        "ClinicalAIOverrideRatioHigh",
+        fires={"reviewers change too much": (subject.active(), *reviewed(many, above))},
+        quiet={
+            "reviewers change little": (subject.active(), *reviewed(many, below)),
+            "there are too few reviews": (subject.active(), *reviewed(limits.minimum_reviews / 2, 1)),
+            "another version serves": (subject.active("another"), *reviewed(many, above)),
+        },
+        about=(everywhere, subject.stream),
+        model=subject.name,
+        looks=subject.looks,
+    )
+
+
+def _drift(subject: Subject) -> Scenario:
+    flag = {
+        **subject.stream,
+        attributes.DRIFT_SIGNAL: "confidence",
+        attributes.DRIFT_DETECTOR: DriftDetector.ADWIN.value,
+    }
+    raised = level(metrics.DRIFT_STATUS, flag, 1, subject.looks)
+    return Scenario(
+        "ClinicalAIDriftDetected",
+        fires={"a detection is recent": (subject.active(), raised)},
+        quiet={
+            "the detection is past": (subject.active(), level(metrics.DRIFT_STATUS, flag, 0, subject.looks)),
+            "another version serves": (subject.active("another"), raised),
+        },
+        about=(flag,),
+        model=subject.name,
+        looks=subject.looks,
+    )
+
+
+def _safety(subject: Subject) -> Scenario:
+    event = {
+        **subject.served,
+        attributes.SAFETY_EVENT_SEVERITY: SafetyEventSeverity.NEAR_MISS.value,
+        attributes.SAFETY_EVENT_TYPE: SafetyEventType.MEDICATION.value,
+    }
+    # To a test every counter is born at its start, so what that raised must have been held to its end.
+    looks = subject.looks + round(subject.policy.hold.keep_firing / subject.interval)
+    return Scenario(
+        "ClinicalAISafetyEvent",
+        fires={
+            "a counter grows from 0": (late(metrics.SAFETY_EVENTS, event, looks),),
+            "a counter is born at 1": (born(metrics.SAFETY_EVENTS, event, looks),),
+        },
+        quiet={"the last event is long past": (level(metrics.SAFETY_EVENTS, event, 3, looks),)},
+        about=(event,),
+        model=subject.name,
+        looks=looks,
+    )
