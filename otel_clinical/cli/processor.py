@@ -79,8 +79,9 @@ def _serve(service: ProcessorService, state: Path) -> int:
     if service.wait_ready():
         where = service.addresses
         _say("ready", http=str(where.http), grpc=str(where.grpc), metrics=str(where.metrics), state=str(state))
-    error = service.wait()
+    service.wait()
     saved = service.stop()
+    error = service.error
     if error is not None:
         _say("failed", error=type(error).__name__, state=str(state))
         if os.environ.get(DEBUG):

@@ -52,7 +52,7 @@ class Pipeline:
         self._faults = faults or Faults({})
         self.kernel = build()
         self.tally = Tally({}, _ZEROS)
-        self._applied = self._through = 0
+        self._committed = self._applied = self._through = 0
         self._states: dict[str, bytes] = {}
         self._outbox: dict[str, str] = {}
         self._quarantined: list[Quarantined] = []
@@ -61,7 +61,7 @@ class Pipeline:
     @property
     def pending(self) -> int:
         """Journal entries that no checkpoint covers yet."""
-        return self._applied - self._through
+        return self._committed - self._through
 
     @property
     def dirty(self) -> bool:
@@ -84,6 +84,7 @@ class Pipeline:
             StoreUnavailableError: None of them may be.
         """
         numbers = self._store.append([work.entry for work in works])
+        self._committed = numbers[-1]
         self._faults.passing(FaultPoint.BEFORE_ACK)
         return numbers
 
@@ -144,13 +145,15 @@ class Pipeline:
             self.tally.add(_REJECTIONS, reason, count=count)
         self._states, self._outbox = {}, {}
         entries = list(self._store.journal())
-        self._applied = self._through = entries[0][0] - 1 if entries else self._store.last_sequence()
+        self._committed = self._store.last_sequence()
+        self._applied = self._through = entries[0][0] - 1 if entries else self._committed
         for number, entry in entries:
             try:
                 self._replay(number, entry)
             except Exception as error:  # noqa: BLE001  # the same as in `apply`
                 self._set_aside(number, error)
                 return False
+        self._applied = self._committed  # what is not applied is set aside
         return True
 
     def _replay(self, number: int, entry: Entry | ValueError) -> None:

@@ -120,10 +120,14 @@ class ProcessorService:
         self._writer.started.wait(timeout)
         return self.phase is Phase.READY
 
-    def wait(self, timeout: float | None = None) -> BaseException | None:
-        """Wait until `stop` is called or the writer fails; return its error."""
-        self._ended.wait(timeout)
+    @property
+    def error(self) -> BaseException | None:
+        """Why the writer ended, if it did not end because it was asked to."""
         return self._error
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait until a stop is asked for or the writer fails."""
+        self._ended.wait(timeout)
 
     def request_stop(self) -> None:
         """End `wait`; safe in a signal handler."""

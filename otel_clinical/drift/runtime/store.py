@@ -201,6 +201,7 @@ def read_counters(connection: sqlite3.Connection) -> dict[tuple[str, tuple[str, 
 
 def _connect(path: Path) -> sqlite3.Connection:
     """Open, verify and migrate the database."""
+    path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -216,5 +217,4 @@ def _connect(path: Path) -> sqlite3.Connection:
             f"{path}: cannot be used ({error}); move it aside with its -wal and -shm files and start again, "
             "or restore it from a backup"
         ) from error
-    path.chmod(0o600)
     return connection

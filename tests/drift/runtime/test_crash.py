@@ -1,0 +1,212 @@
+"""A kill at any moment loses nothing that was acknowledged and counts nothing twice."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_clinical.drift.runtime import FaultPoint
+from otel_clinical.simulate._waiting import wait_until
+from tests.drift import _wire
+from tests.drift.runtime._harness import LOGS, TRACES, Processor, running, send, send_rpc
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.drift.runtime._harness import Answer  # noqa: F401
+
+REQUESTS = 30
+PER_REQUEST = 20
+EVENTS = "clinical_ai_processor_events_total"
+REJECTIONS = "clinical_ai_processor_rejections_total"
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """The requests of one test, the same for the interrupted and the uninterrupted run."""
+
+    requests: tuple[tuple[str, bytes], ...]
+    inferences: int
+    outcomes: int
+
+
+def make_traffic(start: float, requests: int = REQUESTS) -> Traffic:
+    """Return alternating span and outcome requests over a few minutes of event time; the model gets worse halfway."""
+    made: list[tuple[str, bytes]] = []
+    for part, numbers in enumerate(_wire.chunks(range(requests * PER_REQUEST), PER_REQUEST)):
+        right = 19 if part < requests // 2 else 11
+        spans = [_wire.span(n, start + n * 0.2, quality=0.9 + 0.001 * (n % 50)) for n in numbers]
+        spans.append(_wire.span(10**6 + part, start, model="nobody"))
+        made.append((TRACES, _wire.traces(spans)))
+        made.append(
+            (
+                LOGS,
+                _wire.logs(
+                    _wire.outcome(n, start + n * 0.2 + 1, inferred=start + n * 0.2, result=_result(n, right))
+                    for n in numbers
+                ),
+            )
+        )
+    return Traffic(tuple(made), requests * PER_REQUEST, requests * PER_REQUEST)
+
+
+def _result(number: int, right_of_twenty: int) -> str:
+    return "correct" if number * 7 % 20 < right_of_twenty else "incorrect"
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a processor knows after a clean stop, apart from how often senders had to repeat themselves."""
+
+    evidence: dict[object, float]
+    states: dict[str, bytes]
+    events: dict[str, int]
+
+
+def knowledge(processor: Processor) -> Knowledge:
+    processor.settle()
+    evidence, events = processor.evidence(), processor.counter(EVENTS)
+    assert processor.stop() == 0
+    assert processor.rows("SELECT count(*) FROM journal") == [(0,)]
+    return Knowledge(evidence, processor.states(), events)
+
+
+@pytest.fixture(scope="module")
+def traffic() -> Traffic:
+    return make_traffic(time.time() - 600)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(traffic: Traffic, policy_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Knowledge:
+    with running(tmp_path_factory.mktemp("uninterrupted"), policy_path) as processor:
+        for path, body in traffic.requests:
+            send(processor, path, body)
+        processor.settle()
+        assert processor.counter(REJECTIONS) == {"unknown_model": REQUESTS}
+        found = knowledge(processor)
+    assert found.events == {"inference": traffic.inferences, "outcome": traffic.outcomes}
+    return found
+
+
+@pytest.fixture
+def mortal(tmp_path: Path, policy_path: Path) -> Iterator[Processor]:
+    processor = Processor(tmp_path, policy_path)
+    yield processor
+    processor.close()
+
+
+def revive(processor: Processor, done: threading.Event) -> Callable[[], None]:
+    """Return what a supervisor does: start the process again whenever it is gone, until `done`."""
+
+    def supervise() -> None:
+        while not done.is_set():
+            if not processor.alive:
+                processor.start()
+            done.wait(0.02)
+
+    return supervise
+
+
+@pytest.mark.parametrize("passage", [1, 5])
+@pytest.mark.parametrize("point", list(FaultPoint))
+def test_a_kill_at_a_fault_point_changes_nothing(
+    mortal: Processor, traffic: Traffic, uninterrupted: Knowledge, point: FaultPoint, passage: int
+):
+    checkpoints = point in {FaultPoint.MID_CHECKPOINT, FaultPoint.AFTER_CHECKPOINT}
+    mortal.start(f"{point}:{1 if checkpoints else passage}")
+    cut = len(traffic.requests) // (3 if passage == 1 else 2)
+    deaths = 0
+    for number, (path, body) in enumerate(traffic.requests):
+        if number == cut and checkpoints:
+            wait_until(lambda: not mortal.alive, within=30, what="the checkpoint that kills the processor")
+        if not mortal.alive:
+            deaths += 1
+            mortal.start()
+        deaths += _deliver(mortal, path, body)
+    assert deaths == 1
+    assert knowledge(mortal) == uninterrupted
+
+
+def _deliver(processor: Processor, path: str, body: bytes) -> int:
+    """Send until acknowledged, starting the processor again when it died; return how often it had."""
+    deaths = 0
+    while True:
+        try:
+            answer = processor.post(path, body)
+        except OSError:
+            assert processor.process is not None
+            assert processor.process.wait(30) == -9
+            processor.start()
+            deaths += 1
+        else:
+            assert answer.status == 200
+            return deaths
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_kills_at_random_moments_change_nothing(
+    mortal: Processor, traffic: Traffic, uninterrupted: Knowledge, seed: int
+):
+    mortal.start()
+    chance = random.Random(seed)  # a reproducible choice, not a secret
+    done = threading.Event()
+    supervisor = threading.Thread(target=revive(mortal, done))
+    supervisor.start()
+    kills = sorted(chance.sample(range(2, len(traffic.requests) - 2), 3))
+    try:
+        for number, (path, body) in enumerate(traffic.requests):
+            if number in kills:
+                threading.Timer(chance.uniform(0, 0.01), mortal.kill).start()
+            (send if chance.random() < 0.5 else send_rpc)(mortal, path, body)
+    finally:
+        done.set()
+        supervisor.join()
+    wait_until(lambda: mortal.alive or mortal.start(), within=60, what="the last start")
+    assert knowledge(mortal) == uninterrupted
+
+
+def test_many_senders_at_once_over_both_protocols_change_nothing(
+    mortal: Processor, traffic: Traffic, uninterrupted: Knowledge
+):
+    """Requests of one moment may arrive in any order: senders take turns within the policy's lateness."""
+    mortal.start()
+    for group in _wire.chunks(traffic.requests, 2):
+        senders = [
+            threading.Thread(target=deliver, args=(mortal, path, body))
+            for path, body in group
+            for deliver in (send, send_rpc)  # and every request is sent twice
+        ]
+        for sender in senders:
+            sender.start()
+        for sender in senders:
+            sender.join()
+    mortal.settle()
+    assert mortal.counter(REJECTIONS)["duplicate"] > 0
+    assert knowledge(mortal) == uninterrupted
+
+
+def test_a_restart_continues_where_the_last_process_stopped(
+    mortal: Processor, traffic: Traffic, uninterrupted: Knowledge
+):
+    rejections = 0
+    for group in _wire.chunks(traffic.requests, len(traffic.requests) // 3):
+        mortal.start()
+        assert mortal.counter(REJECTIONS).get("unknown_model", 0) == rejections
+        for path, body in group:
+            send(mortal, path, body)
+        mortal.settle()
+        rejections = mortal.counter(REJECTIONS)["unknown_model"]
+        before = mortal.evidence()
+        assert mortal.stop() == 0
+        mortal.start()
+        assert mortal.evidence() == before
+        assert mortal.stop() == 0
+    mortal.start()
+    assert knowledge(mortal) == uninterrupted
+    assert rejections == REQUESTS
