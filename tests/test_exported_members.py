@@ -33,6 +33,10 @@ def test_every_public_name_loads(name):
     assert getattr(otel_clinical, name) is not None
 
 
+def test_everything_public_of_the_instrumentation_is_public():
+    assert set(importlib.import_module("otel_clinical.instrument").__all__) <= set(otel_clinical.__all__)
+
+
 def test_lazy_names_and_the_public_list_agree():
     assert {*otel_clinical._EXPORTS, "__version__"} == set(otel_clinical.__all__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otel_clinical.instrument._telemetry import Telemetry
+    from otel_clinical.instrument import Telemetry
     from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry
 
-from otel_clinical.instrument._receipt_keys import configure_receipts
-from otel_clinical.instrument._telemetry import default_telemetry
+from otel_clinical.instrument import configure_receipts, default_telemetry
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._exporters import Exporters, otlp_exporters
 from otel_clinical.sdk._handle import Handle
@@ -114,13 +113,13 @@ def _start(settings: Settings, policy: Policy | None, exporters: Exporters | Non
     audience.listen(telemetry)
     handle = Handle(providers=providers, telemetry=telemetry, exporters=out, page=page, problem=problem)
     try:
+        if set_global:
+            providers.make_global()
         if policy is not None:
             apply_policy(policy, telemetry)
     except BaseException:
         handle.shutdown()
         raise
-    if set_global:
-        providers.make_global()
     return handle
 
 

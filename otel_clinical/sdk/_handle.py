@@ -13,7 +13,7 @@ from otel_clinical.sdk._closing import Closer
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from otel_clinical.instrument._telemetry import Telemetry
+    from otel_clinical.instrument import Telemetry
     from otel_clinical.sdk._exporters import Exporters
     from otel_clinical.sdk._page import Page
     from otel_clinical.sdk._providers import Providers

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from otel_clinical.instrument._declared import declare_segment_values
+from otel_clinical.instrument import declare_segments, register_version
 
 if TYPE_CHECKING:
-    from otel_clinical.instrument._telemetry import Telemetry
+    from otel_clinical.instrument import Telemetry
     from otel_clinical.policy import Policy
 
 
@@ -18,7 +18,7 @@ def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
         for name, values in model.segments.items():
             known = segments.setdefault(str(name), [])
             known += [str(value) for value in values if value not in known]
-    declare_segment_values(telemetry.declared, segments)
+    declare_segments(segments, telemetry=telemetry)
     for model_name, model in policy.models.items():
         for version in model.versions:
-            telemetry.versions.add(model_name, version, str(model.use_case))
+            register_version(model_name, version, use_case=model.use_case, telemetry=telemetry)

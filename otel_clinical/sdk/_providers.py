@@ -13,7 +13,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-from otel_clinical.instrument._telemetry import Telemetry
+from otel_clinical.instrument import Telemetry
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
 from otel_clinical.sdk._origin import redact_resource
