@@ -18,6 +18,10 @@ Value = str | int | float | bool
 
 MAX_INT64: Final = 2**63 - 1
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9_.:+/<>-]+")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_.:+/@-]+")
+_IDENTIFIERS = frozenset({attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.MODEL_PREVIOUS_VERSION})
+"""Attributes that developers write into code and policy: they may hold the @ that an address would be known by."""
+
 _SEGMENTS = frozenset(SEGMENT_ATTRIBUTES.values())
 
 FOREIGN: Final[Mapping[str, AttributeRule]] = {
@@ -109,7 +113,10 @@ def _text(key: str, text: str, rule: AttributeRule, declared: Declared | None) -
         return None, Reason.TOO_LONG
     if declared is not None and (key in _SEGMENTS or key == attributes.SEGMENT_VALUE):
         return (text, None) if _is_declared(key, text, declared) else (OTHER, Reason.NOT_DECLARED)
-    return (text, None) if _SAFE_TEXT.fullmatch(text) else (None, Reason.PATTERN)
+    pattern = _IDENTIFIER if key in _IDENTIFIERS else _SAFE_TEXT
+    if pattern.fullmatch(text) or (declared is not None and text in declared.allowed(key)):
+        return text, None
+    return None, Reason.PATTERN
 
 
 def _is_declared(key: str, text: str, declared: Declared) -> bool:

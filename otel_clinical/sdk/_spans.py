@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 REDACTED_NAME: Final = "redacted"
 _OWN_NAME = re.compile(
-    rf"({'|'.join(re.escape(name) for name in (*OperationName, 'review', 'rollback'))}) [A-Za-z0-9_.:/+-]{{1,64}}"
+    rf"({'|'.join(re.escape(name) for name in (*OperationName, 'review', 'rollback'))}) [A-Za-z0-9_.:/+@-]{{1,64}}"
 )
 _FOREIGN_VERBS = frozenset({
     *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),

@@ -25,6 +25,7 @@ class Declared:
 
 ADMITTED = [
     (attributes.MODEL_NAME, "coding", "coding"),
+    (attributes.MODEL_NAME, "coding@north", "coding@north"),
     (attributes.MODEL_VERSION, "2026.04.1+b", "2026.04.1+b"),
     (attributes.ERROR_TYPE, "pkg.Outer.<locals>.Inner", "pkg.Outer.<locals>.Inner"),
     (attributes.OUTCOME_RESULT, enums.OutcomeResult.CORRECT, "correct"),
@@ -38,7 +39,7 @@ WITHHELD = [
     ("patient.name", "Jane", "not_allowed"),
     ("exception.message", "boom", "not_allowed"),
     (attributes.MODEL_NAME, "Jane Roe, 52", "pattern"),
-    (attributes.MODEL_NAME, "jane@example.org", "pattern"),
+    (attributes.ERROR_TYPE, "jane@example.org", "pattern"),
     (attributes.MODEL_NAME, "x" * 65, "too_long"),
     (attributes.MODEL_NAME, 7, "bad_type"),
     (attributes.MODEL_NAME, b"coding", "bad_type"),
@@ -85,6 +86,16 @@ def test_declared_segment_values_may_look_unusual(ledger):
     assert admit(found, RULES, ledger, declared) == found
     assert admit({attributes.SEGMENT_VALUE: "Jane"}, RULES, ledger, declared) == {attributes.SEGMENT_VALUE: OTHER}
     assert admit({attributes.SEGMENT_VALUE: AGGREGATE}, RULES, None, declared) == {attributes.SEGMENT_VALUE: AGGREGATE}
+
+
+def test_declared_values_of_other_attributes_may_look_unusual(ledger):
+    class Tasks:
+        def allowed(self, key):
+            return ("chart coding",) if key == attributes.TASK_NAME else ()
+
+    found = {attributes.TASK_NAME: "chart coding"}
+    assert admit(found, RULES, ledger, Tasks()) == found
+    assert admit({attributes.TASK_NAME: "Jane Roe"}, RULES, ledger, Tasks()) == {}
 
 
 def test_no_code_of_a_value_runs():
