@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from otel_clinical.quality import MISSING, read_field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
+_UNSEEN = object()
 _POSITIONAL = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
 
 
@@ -31,12 +32,13 @@ class Signature:
 class Arguments:
     """The arguments of one call: `arguments[0]`, `arguments["encounter"]`, `arguments.record`."""
 
-    __slots__ = ("_signature", "args", "kwargs")
+    __slots__ = ("_record", "_signature", "args", "kwargs")
 
     def __init__(self, signature: Signature, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self._signature = signature
         self.args = args
         self.kwargs = kwargs
+        self._record: object = _UNSEEN
 
     def __getitem__(self, key: int | str) -> Any:
         found = self.args[key] if isinstance(key, int) else self.named(key)
@@ -56,26 +58,31 @@ class Arguments:
     @property
     def record(self) -> object:
         """The first mapping among the arguments, else the first argument after `self` or `cls`."""
-        given = (*self.args[self._signature.skip :], *self.kwargs.values())
-        for value in given:
-            if isinstance(value, Mapping):
-                return value
-        return given[0] if given else MISSING
+        if self._record is _UNSEEN:
+            given = (*self.args[self._signature.skip :], *self.kwargs.values())
+            first = given[0] if given else MISSING
+            self._record = next((value for value in given if _is_mapping(value)), first)
+        return self._record
 
     def find(self, path: str) -> object:
         """Follow a dotted path that starts at a parameter, or at a field of the record."""
-        first, *rest = path.split(".")
+        return self.follow(path.split("."))
+
+    def follow(self, steps: Sequence[str]) -> object:
+        """Follow a path that is split already."""
+        first = steps[0]
         value = self.named(first) if first in self._signature.names else read_field(self.record, first)
-        for name in rest:
+        for name in steps[1:]:
             value = read_field(value, name)
         return value
 
 
 def argument_reader(source: str | Callable[[Arguments], object]) -> Callable[[Arguments], object]:
     """Return a reader for a dotted path or a function of the arguments."""
-    if isinstance(source, str):
-        return lambda arguments: arguments.find(source)
-    return source
+    if not isinstance(source, str):
+        return source
+    steps = tuple(source.split("."))
+    return lambda arguments: arguments.follow(steps)
 
 
 def result_reader(source: object) -> Callable[[Any], object]:
@@ -85,6 +92,10 @@ def result_reader(source: object) -> Callable[[Any], object]:
     if callable(source):
         return source
     return lambda _: source
+
+
+def _is_mapping(value: object) -> bool:
+    return type(value) is dict or isinstance(value, Mapping)
 
 
 def _parameters(target: Any) -> list[inspect.Parameter]:

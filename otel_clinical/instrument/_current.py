@@ -6,9 +6,9 @@ import functools
 import os
 import time
 from asyncio import CancelledError
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanContext, StatusCode, set_span_in_context
@@ -67,39 +67,52 @@ class InferenceSpec:
     operation: OperationName = OperationName.PREDICT
     role: DeploymentRole = DeploymentRole.ACTIVE
 
+    span_name: str = field(init=False)
+    shared: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "span_name", f"{self.operation.value} {self.model}")
+        object.__setattr__(
+            self,
+            "shared",
+            {
+                attributes.MODEL_NAME: self.model,
+                attributes.USE_CASE: self.use_case.value,
+                attributes.DEPLOYMENT_ROLE: self.role.value,
+                attributes.OPERATION_NAME: self.operation.value,
+            },
+        )
+
 
 class Inference:
     """One inference, from start to end. Setters never raise; bad values are counted and withheld."""
 
-    __slots__ = (
-        "_id", "_level", "_perf", "abstention", "activation", "confidence", "confidence_method", "context",
-        "duration", "ended", "epoch", "error", "quality", "reason", "resolution", "segments", "span", "spec",
-        "started_ns", "status", "telemetry", "version",
-    )  # fmt: skip
+    # Defaults on the class, not in `__init__`: most calls leave most of them alone.
+    epoch: int | None = None
+    resolution: Resolution | None = None
+    confidence: float | None = None
+    confidence_method: ConfidenceMethod | None = None
+    quality: QualityResult | None = None
+    status: InferenceStatus | None = None
+    abstention: AbstentionReason | None = None
+    reason: RoutingReason | None = None
+    error: str | None = None
+    duration: float | None = None
+    span: Span | None = None
+    context: Context | None = None
+    recording = False
+    ended = False
+    _level = RoutingLevel.STANDARD
+    _id = ""
 
     def __init__(self, telemetry: Telemetry, spec: InferenceSpec, version: str, *, activation: int = 1) -> None:
         self.telemetry = telemetry
         self.spec = spec
         self.version = version
         self.activation = activation
-        self.epoch: int | None = None
-        self.resolution: Resolution | None = None
         self.segments: dict[str, str] = {}
-        self.confidence: float | None = None
-        self.confidence_method: ConfidenceMethod | None = None
-        self.quality: QualityResult | None = None
-        self.status: InferenceStatus | None = None
-        self.abstention: AbstentionReason | None = None
-        self.reason: RoutingReason | None = None
-        self.error: str | None = None
-        self.duration: float | None = None
-        self.span: Span | None = None
-        self.context: Context | None = None
-        self.ended = False
         self.started_ns = time.time_ns()
         self._perf = time.perf_counter_ns()
-        self._level = RoutingLevel.STANDARD
-        self._id = ""
 
     @property
     def model(self) -> str:
@@ -196,10 +209,14 @@ class Inference:
 
     def _set_segment(self, name: str, value: object) -> None:
         segment, key = segment_key(name)
+        self.put_segment(segment.value, key, value)
+
+    def put_segment(self, name: str, key: str, value: object) -> None:
+        """Keep the value of a segment whose name and attribute key are known to be right."""
         admitted = self.telemetry.declared.admit(key, value)
-        if admitted is OTHER and value is not None and value is not MISSING and value != OTHER:
+        if admitted is OTHER and value is not None and value is not MISSING:
             self.telemetry.withheld(TelemetryRedactionReason.NOT_DECLARED)
-        self.segments[segment.value] = admitted
+        self.segments[name] = admitted
 
     def _set_quality(self, result: QualityResult) -> None:
         score = optional_ratio(self.telemetry, result.score)
@@ -214,16 +231,12 @@ class Inference:
             self.started_ns = started_ns
         spec = self.spec
         self.span = self.telemetry.tracer.start_span(
-            f"{spec.operation.value} {spec.model}",
+            spec.span_name,
             context=parent,
             start_time=self.started_ns,
-            attributes={
-                attributes.MODEL_NAME: spec.model,
-                attributes.MODEL_VERSION: self.version,
-                attributes.USE_CASE: spec.use_case.value,
-                attributes.DEPLOYMENT_ROLE: spec.role.value,
-            },
+            attributes={**spec.shared, attributes.MODEL_VERSION: self.version},
         )
+        self.recording = self.span.is_recording()
         self.context = otel_context.set_value(_KEY, self, set_span_in_context(self.span, parent))
 
     def end(self, error: BaseException | None = None, *, duration: float | None = None) -> None:
@@ -236,7 +249,7 @@ class Inference:
             self.duration = elapsed / _NANOSECONDS
             self._settle(error)
             self._end_span(self.started_ns + elapsed)
-            self.telemetry.put(self)
+            self.telemetry.put(self, traced=self.recording)
         except Exception as fault:  # noqa: BLE001 -- telemetry never breaks an inference
             self.telemetry.failed(TelemetryComponent.DECORATOR, fault)
 
@@ -262,50 +275,54 @@ class Inference:
         span = self.span
         if span is None:
             return
-        if span.is_recording():
+        if self.recording:
             span.set_attributes(self._final_attributes())
             if self.error is not None:
                 span.set_status(StatusCode.ERROR)
         span.end(ended_ns)
 
     def _final_attributes(self) -> dict[str, str | int | float]:
-        found: dict[str, str | int | float | None] = {
+        found: dict[str, str | int | float] = {
             attributes.INFERENCE_ID: self.id,
-            attributes.OPERATION_NAME: self.spec.operation.value,
             attributes.DEPLOYMENT_ACTIVATION: self.activation,
-            attributes.ROUTER_EPOCH: self.epoch,
-            attributes.INFERENCE_STATUS: _value(self.status),
-            attributes.ABSTENTION_REASON: _value(self.abstention),
-            attributes.CONFIDENCE_SCORE: self.confidence,
-            attributes.CONFIDENCE_METHOD: _value(self.confidence_method),
             attributes.ROUTING_LEVEL: self._level.value,
-            attributes.ROUTING_REASON: _value(self.reason),
-            attributes.ERROR_TYPE: self.error,
         }
+        if self.epoch is not None:
+            found[attributes.ROUTER_EPOCH] = self.epoch
+        if self.confidence is not None:
+            found[attributes.CONFIDENCE_SCORE] = self.confidence
+        for key, member in (
+            (attributes.INFERENCE_STATUS, self.status),
+            (attributes.ABSTENTION_REASON, self.abstention),
+            (attributes.CONFIDENCE_METHOD, self.confidence_method),
+            (attributes.ROUTING_REASON, self.reason),
+        ):
+            if member is not None:
+                found[key] = member.value
+        if self.error is not None:
+            found[attributes.ERROR_TYPE] = self.error
         if self.quality is not None:
-            found[attributes.INPUT_QUALITY_SCORE] = self.quality.score
             found[attributes.INPUT_QUALITY_ACTION] = self.quality.action.value
+            if self.quality.score is not None:
+                found[attributes.INPUT_QUALITY_SCORE] = self.quality.score
         for name, value in self.segments.items():
             found[_SEGMENT_KEYS[name]] = value
-        return {key: value for key, value in found.items() if value is not None}
+        return found
 
 
 class _NoInference(Inference):
     """Stands in outside of an inference: takes everything, keeps nothing."""
 
-    __slots__ = ()
+    ended = True
+    _id = NO_INFERENCE
+    _level = RoutingLevel.MANUAL
 
     def __init__(self) -> None:
-        self.ended = True
-        self.segments = {}
         self.spec = InferenceSpec(OTHER)
         self.version = OTHER
         self.activation = 0
+        self.segments = {}
         self.started_ns = 0
-        self.span = self.context = self.confidence = self.resolution = self.quality = None
-        self.status = self.abstention = self.reason = self.error = self.epoch = self.confidence_method = None
-        self._id = NO_INFERENCE
-        self._level = RoutingLevel.MANUAL
 
 
 _NONE: Final = _NoInference()
@@ -320,10 +337,6 @@ def find_inference() -> Inference | None:
     """Return the inference under way, or None."""
     found = otel_context.get_value(_KEY)
     return found if isinstance(found, Inference) else None
-
-
-def _value(member: Any) -> str | None:
-    return None if member is None else member.value
 
 
 def _traceparent(span: Span | None) -> str:

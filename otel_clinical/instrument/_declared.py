@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
+from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import SegmentName
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-MAX_VALUE_LENGTH: Final = 64
 MAX_VALUES: Final = 200
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+-]{0,63}\Z")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]{0,63}\Z")
+_ALLOWED = "letters, digits or any of _ . : / + @ -, with a letter, digit or _ first"
 
 
 class DeclaredValues:
@@ -32,7 +32,8 @@ class DeclaredValues:
             raise ValueError(f"{key}: {values!r} is one string, expected a list of values")  # noqa: TRY004
         allowed = dict(self._values.get(key, {}))
         for value in values:
-            allowed[_checked(key, value)] = value
+            text = _checked(key, value)
+            allowed[text] = text
         if len(allowed) > MAX_VALUES:
             raise ValueError(f"{key}: {len(allowed)} values, expected at most {MAX_VALUES}; group them")
         self._values[key] = allowed
@@ -89,15 +90,13 @@ def checked_identifier(what: str, value: object) -> str:
     text = identifier(value)
     if text is None:
         shown = value if isinstance(value, str) else type(value).__qualname__
-        raise ValueError(
-            f"{what} is {shown!r}, expected 1 to 64 characters: a letter, digit or _ first, then also any of . : / + -"
-        )
+        raise ValueError(f"{what} is {shown!r}, expected 1 to 64 {_ALLOWED}")
     return text
 
 
 def _checked(key: str, value: object) -> str:
-    text = plain_text(value)
-    if not text or len(text) > MAX_VALUE_LENGTH or not text.isprintable():
-        shown = text if text is not None else type(value).__qualname__
-        raise ValueError(f"{key}: value {shown!r}, expected a printable string of 1 to {MAX_VALUE_LENGTH} characters")
+    text = identifier(value)
+    if text is None or text == AGGREGATE:
+        shown = value if isinstance(value, str) else type(value).__qualname__
+        raise ValueError(f"{key}: value {shown!r}, expected 1 to 64 {_ALLOWED}; {AGGREGATE!r} stands for the aggregate")
     return text

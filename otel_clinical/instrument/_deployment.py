@@ -48,7 +48,7 @@ def declare_segments(values: Mapping[str, Iterable[str]], *, telemetry: Telemetr
     """Allow these values per segment name; all others leave the process as `_OTHER`. Declaring again adds.
 
     Raises:
-        ValueError: an unknown segment name, or a value that is no short printable string.
+        ValueError: an unknown segment name, or a value that is no word of at most 64 characters.
     """
     declare_segment_values((telemetry or default_telemetry()).declared, values)
 
@@ -57,7 +57,7 @@ def declare_values(attribute: str, values: Iterable[str], *, telemetry: Telemetr
     """Allow values of another declared attribute, such as `attributes.BUSINESS_CATEGORY` or `attributes.TASK_NAME`.
 
     Raises:
-        ValueError: an attribute whose values are not declared this way, or a value that is no short printable string.
+        ValueError: an attribute that is not declared this way, or a value that is no word of 1 to 64 characters.
     """
     allowed = (attributes.BUSINESS_CATEGORY, attributes.TASK_NAME)
     if attribute not in allowed:

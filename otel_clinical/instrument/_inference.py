@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from ._telemetry import Telemetry
 
 F = TypeVar("F")
+SegmentReaders = dict[str, tuple[str, "Callable[[Arguments], object]"]]
 KIND: Final = "inference"
 PENDING_QUALITY: Final = otel_context.create_key("otel_clinical.input_quality")
 
@@ -107,7 +108,7 @@ def inference(
         ),
         version=checked_identifier("version", version) if version is not None else OTHER,
         router=router,
-        segments={segment_key(name)[0].value: argument_reader(where) for name, where in (segments or {}).items()},
+        segments=_segment_readers(segments or {}),
         confidence=result_reader(confidence) if confidence is not None else None,
         method=ConfidenceMethod(confidence_method) if confidence_method is not None else None,
         gate=Gate(quality, fallback=fallback, on_refuse=on_refuse) if quality is not None else None,
@@ -131,6 +132,15 @@ def inference(
     return decorate
 
 
+def _segment_readers(sources: Mapping[str, str | Callable[[Arguments], object]]) -> SegmentReaders:
+    """Return attribute key and reader of each segment by its name."""
+    found: SegmentReaders = {}
+    for name, source in sources.items():
+        segment, key = segment_key(name)
+        found[segment.value] = (key, argument_reader(source))
+    return found
+
+
 class _Plan:
     """What a decoration declares, checked once."""
 
@@ -144,7 +154,7 @@ class _Plan:
         spec: InferenceSpec,
         version: str,
         router: ModelRouter | None,
-        segments: dict[str, Callable[[Arguments], object]],
+        segments: SegmentReaders,
         confidence: Callable[[Any], object] | None,
         method: ConfidenceMethod | None,
         gate: Gate | None,
@@ -181,8 +191,13 @@ class _InferenceObservation(Observation):
 
     def _prepare(self, arguments: Arguments) -> None:
         inference, plan = self._inference, self._plan
-        for name, read in plan.segments.items():
-            inference.set_segment(name, self._read(read, arguments))
+        for name, (key, read) in plan.segments.items():
+            try:
+                value = read(arguments)
+            except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
+                inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
+                value = MISSING
+            inference.put_segment(name, key, value)
         if plan.router is not None:
             self._route(plan.router)
         self._check_quality(arguments)

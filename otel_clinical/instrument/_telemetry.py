@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger("otel_clinical")
 
 REMEMBERED_EVENTS: Final = 10_000
+# Asking the API for its global providers costs more than the rest of a call that nobody listens to.
+LOOK_SECONDS: Final = 0.005
 
 
 class Record(Protocol):
@@ -68,6 +70,7 @@ class Telemetry:
     ) -> None:
         self._providers = (tracer_provider, meter_provider, logger_provider)
         self._listening = meter_provider is not None or logger_provider is not None
+        self._next_look = 0.0
         self.tracer = trace.get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL)
         self.meter = metrics.get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         self._instruments = Instruments(self.meter)
@@ -83,12 +86,15 @@ class Telemetry:
 
     def listens(self) -> bool:
         """Tell whether metrics or events go anywhere; until then records are not even queued."""
-        if not self._listening:
+        if not self._listening and time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + LOOK_SECONDS
             self._listening = _is_real(metrics.get_meter_provider()) or _is_real(_logs.get_logger_provider())
         return self._listening
 
-    def put(self, record: Record) -> None:
-        """Queue a record for the background thread."""
+    def put(self, record: Record, *, traced: bool = False) -> None:
+        """Queue a record for the background thread; `traced` says that a tracer provider takes its span."""
+        if traced and not self._listening:
+            self._next_look = 0.0  # an SDK appeared: look for the rest of it at once
         if self.listens():
             self.worker.put(record)
 
@@ -99,6 +105,7 @@ class Telemetry:
             self._errors[component.value, kind] += 1
             first = (component.value, kind) not in self._logged
             self._logged.add((component.value, kind))
+        self.worker.nudge()
         if first:
             _log.warning(
                 "telemetry of clinical AI: %s failed with %s; counted, the call goes on", component.value, kind
@@ -108,6 +115,7 @@ class Telemetry:
         """Count a value that was not exported."""
         with self._lock:
             self._withheld[reason.value] += 1
+        self.worker.nudge()
 
     def first_time(self, event_id: str) -> bool:
         """Remember an event id; False when it is among the last 10,000."""

@@ -78,6 +78,11 @@ class Worker:
             self._start()
         return True
 
+    def nudge(self) -> None:
+        """Let a running thread look at what there is to report besides records."""
+        if self._thread is not None and not self._wake.is_set():
+            self._wake.set()
+
     def take_dropped(self) -> int:
         """Return how many records were dropped since the last call."""
         if not self._dropped:
@@ -136,6 +141,8 @@ class Worker:
             if not self._closed:
                 self._hurry.wait(self._linger)
             self._hurry.clear()
+            if not self._items:
+                self._handle([])
             self._drain()
             if self._closed:
                 return

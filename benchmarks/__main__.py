@@ -1,0 +1,37 @@
+"""Run one benchmark: `python -m benchmarks NAME [--json FILE]`; exits 1 when a must is missed."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks._rows import table, write
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def names() -> list[str]:
+    """Return the benchmarks there are: every public module beside this one."""
+    found = Path(__file__).parent.glob("*.py")
+    return sorted(path.stem for path in found if not path.stem.startswith("_"))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the named benchmark; return the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description="Run one benchmark and print its ratios.")
+    parser.add_argument("name", choices=names(), help="which benchmark")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to FILE")
+    chosen = parser.parse_args(arguments)
+    rows = importlib.import_module(f"benchmarks.{chosen.name}").run()
+    print(table(rows))
+    if chosen.json is not None:
+        write(chosen.json, rows)
+    return 0 if all(one.ok for one in rows) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
