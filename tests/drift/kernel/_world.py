@@ -42,7 +42,7 @@ models:
     rollback: {{mode: observe, target: {{kind: file, path: pointer.json}}}}
 """
 _DEFAULTS = {
-    "slot": "30s",
+    "slot": "5m",
     "lateness": "2m",
     "drop": "relative",
     "maturity": "1h",

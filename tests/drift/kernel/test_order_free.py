@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from tests.drift.kernel._world import START, World, batch, make_baseline, make_k
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-POLICY, BASELINE = make_policy(maturity="5m"), make_baseline()
+POLICY, BASELINE = make_policy(maturity="5m", slot="30s"), make_baseline()
 LATENESS = 120.0
 NUMBER, GAP = 150, 7.0
 END = START + NUMBER * GAP + 900.0
@@ -56,7 +57,7 @@ def _run(records: Batch, cuts: list[int], restarts: set[int]) -> tuple[Kernel, d
     """Feed `records` cut at `cuts`; at the numbers in `restarts` go on from what was saved, in another process."""
     kernel, saved = make_kernel(POLICY, BASELINE), {}
     edges = [0, *sorted(cuts), len(records)]
-    for number, (start, end) in enumerate(zip(edges, edges[1:], strict=False)):
+    for number, (start, end) in enumerate(pairwise(edges)):
         kernel.apply(Batch.from_bytes(records.take(range(start, end)).to_bytes()))
         kernel.advance()
         if number in restarts:

@@ -1,0 +1,87 @@
+"""The journal form of a micro-batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otel_clinical.drift._codec import CodecError, pack, unpack
+from otel_clinical.drift.kernel import RECORD, Batch
+from tests.drift.kernel._world import World
+
+BATCH = World(1).records(20)
+
+
+def test_round_trip():
+    again = Batch.from_bytes(BATCH.to_bytes())
+    assert again.words == BATCH.words
+    assert again.rows.tobytes() == BATCH.rows.tobytes()
+
+
+def test_an_empty_batch_round_trips():
+    assert len(Batch.from_bytes(Batch.empty().to_bytes())) == 0
+
+
+def test_rows_are_small_and_the_layout_is_fixed():
+    """Journals of one release are read by the next: a change of layout needs a new version of the codec."""
+    assert RECORD.itemsize == 70
+    assert RECORD.names == (
+        "kind",
+        "eligible",
+        "model",
+        "version",
+        "segments",
+        "activation",
+        "score",
+        "confidence",
+        "quality",
+        "time",
+        "inferred",
+        "event",
+        "inference",
+    )
+
+
+@given(place=st.integers(0, len(BATCH.to_bytes()) - 1), bit=st.integers(0, 7))
+def test_any_flipped_bit_is_found(place, bit):
+    data = bytearray(BATCH.to_bytes())
+    data[place] ^= 1 << bit
+    with pytest.raises(CodecError):
+        Batch.from_bytes(bytes(data))
+
+
+@given(size=st.integers(0, len(BATCH.to_bytes()) - 1))
+def test_any_cut_is_found(size):
+    with pytest.raises(CodecError):
+        Batch.from_bytes(BATCH.to_bytes()[:size])
+
+
+def test_another_kind_or_version_is_refused():
+    data = pack("batch", 99, {"words": [""]}, {"rows": np.zeros(0, np.uint8)})
+    with pytest.raises(CodecError, match="expected batch version 1, found batch version 99"):
+        Batch.from_bytes(data)
+
+
+def test_rows_that_point_past_the_words_are_refused():
+    wrong = Batch(BATCH.rows, ("",))
+    with pytest.raises(ValueError, match="points past the 1 words"):
+        Batch.from_bytes(wrong.to_bytes())
+
+
+def test_concat_translates_words():
+    one = Batch(BATCH.rows[:1], BATCH.words)
+    other = Batch(np.zeros(1, RECORD), ("", "else"))
+    other.rows["model"] = 1
+    both = Batch.concat([one, other])
+    assert both.words[int(both.rows["model"][0])] == "coding"
+    assert both.words[int(both.rows["model"][1])] == "else"
+    assert len(Batch.concat([])) == 0
+
+
+def test_floats_keep_every_bit():
+    numbers = np.array([0.1, -0.0, np.inf, -np.inf, 5e-324, np.nan])
+    meta, arrays = unpack(pack("x", 1, {"third": 1 / 3}, {"a": numbers}), "x", 1)
+    assert meta["third"] == 1 / 3
+    assert arrays["a"].tobytes() == numbers.tobytes()
