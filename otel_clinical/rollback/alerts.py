@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 MAX_DEPTH: Final = 32
 MAX_ALERTS: Final = 2_000
+_FIRST_YEAR: Final = 2_000
 AGGREGATE: Final = Segment("all", "all")
 
 _MODEL = prometheus_label(attributes.MODEL_NAME)
 _VERSION = prometheus_label(attributes.MODEL_VERSION)
 _SEGMENT_NAME = prometheus_label(attributes.SEGMENT_NAME)
 _SEGMENT_VALUE = prometheus_label(attributes.SEGMENT_VALUE)
+_NAME = re.compile(r"[A-Za-z0-9_:.\- ]{1,128}")
 # A string that never ends is one token, so that no input is scanned twice.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
 
@@ -149,7 +151,7 @@ def _alert(item: object, terms: Mapping[str, Terms]) -> Alert | None:
     labels, status = item.get("labels"), item.get("status")
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise _RefusedAlertError("labels are not text")
-    if status not in {"firing", "resolved"}:
+    if not isinstance(status, str) or status not in {"firing", "resolved"}:
         raise _RefusedAlertError("status is neither firing nor resolved")
     starts_at = _time(item.get("startsAt"))
     return _from_labels(cast("Mapping[str, str]", labels), firing=status == "firing", starts_at=starts_at, terms=terms)
@@ -170,7 +172,9 @@ def _from_labels(
     version = labels.get(_VERSION) if cause is Cause.PERFORMANCE else None
     if cause is Cause.PERFORMANCE and version not in model.versions:
         raise _RefusedAlertError(f"label {_VERSION} names no version of the policy")
-    name = labels.get("alertname", "")[:128]
+    name = labels.get("alertname", "")
+    if not _NAME.fullmatch(name):
+        raise _RefusedAlertError("alertname is not a plain name")
     return Alert(name, cause, model.model, version, segment, firing, starts_at)
 
 
@@ -187,7 +191,6 @@ def _time(value: object) -> float:
         raise _RefusedAlertError("startsAt is not a time") from None
     if moment.tzinfo is None:
         raise _RefusedAlertError("startsAt has no zone")
-    try:
-        return moment.timestamp()
-    except (OverflowError, ValueError):
-        raise _RefusedAlertError("startsAt is not a time") from None
+    if moment.year < _FIRST_YEAR:
+        raise _RefusedAlertError("startsAt is not set")
+    return moment.timestamp()

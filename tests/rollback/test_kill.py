@@ -1,0 +1,102 @@
+"""A controller killed at any moment, under duplicate webhooks, acts exactly once and loses nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+
+from otel_clinical.rollback import activate_version
+from tests.rollback._controller import Controller, alert, notification
+from tests.rollback._prometheus import degraded, recovered
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_clinical.rollback import Terms
+    from tests.rollback._prometheus import FakePrometheus
+
+
+@pytest.mark.parametrize("point", ["after_webhook", "after_intent", "after_swap", "after_marker"])
+def test_killed_at_a_fault_point_the_rollback_happens_exactly_once(
+    point: str, prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url)
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    body = notification(alert(labels))
+    controller.start(OTEL_CLINICAL_FAULT=point)
+    try:
+        for _ in range(5):
+            with contextlib.suppress(httpx.TransportError):
+                controller.post(body)
+        controller.wait_dead()
+        before = controller.verify_audit()
+        controller.start()
+        # What was committed before the kill is enough: nothing is sent again until the change is made.
+        controller.wait_state("converging", "verifying")
+        for _ in range(5):
+            assert controller.post(body).status_code == 202
+        recovered(prometheus)
+        incident = controller.wait_state("rolled_back")
+        pointer = controller.pointer()
+        assert (pointer.version, pointer.activation, pointer.epoch) == ("7", 3, 3)
+        details = controller.get(f"/v1/incidents/{incident['id']}")
+        assert [intent["status"] for intent in details["intents"]] == ["applied"]
+        assert [event["action"] for event in details["events"]].count("change.made") == 1
+        assert len(controller.incidents()) == 1
+        assert controller.verify_audit() > before
+    finally:
+        controller.process.stop()
+
+
+def test_killed_at_random_moments_the_rollback_happens_exactly_once(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url)
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    body = notification(alert(labels))
+    try:
+        for requests in range(1, 7):
+            controller.start()
+            for _ in range(requests):
+                controller.post(body)
+            # The number of requests varies what the worker is doing when the kill comes.
+            controller.process.kill()
+            controller.verify_audit()
+        controller.start()
+        controller.wait_state("converging", "verifying")
+        recovered(prometheus)
+        controller.wait_state("rolled_back")
+        assert (controller.pointer().version, controller.pointer().epoch) == ("7", 3)
+        assert len(controller.incidents()) == 1
+    finally:
+        controller.process.stop()
+
+
+def test_a_human_who_activates_a_hotfix_while_the_controller_is_dead_is_not_overruled(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url)
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    controller.start(OTEL_CLINICAL_FAULT="after_intent")
+    try:
+        with contextlib.suppress(httpx.TransportError):
+            controller.post(notification(alert(labels)))
+        controller.wait_dead()
+        activate_version(terms, "7", by="dr-who", at=time.time())
+        activate_version(terms, "8", by="dr-who", at=time.time())
+        controller.start()
+        controller.wait_state("overridden")
+        assert (controller.pointer().version, controller.pointer().updated_by) == ("8", "dr-who")
+    finally:
+        controller.process.stop()
+
+
+def test_only_one_controller_works_on_a_state_directory(controller: Controller) -> None:
+    second = Controller(controller.folder, controller.prometheus)
+    second.process.start()
+    second.wait_dead()
+    assert "another controller works on this state directory" in second.process.log_tail()

@@ -1,0 +1,276 @@
+"""The running controller: storage that fails, lost webhooks, people's changes, tokens, modes, metrics."""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_clinical.release import Segment
+from otel_clinical.rollback import DATABASE, activate_version
+from otel_clinical.semconv import metrics
+from otel_clinical.simulate.stack import wait_until
+from tests.rollback._controller import TOKEN, Controller, alert, notification, terms_of
+from tests.rollback._prometheus import degraded, low_input, recovered, serving
+
+if TYPE_CHECKING:
+    from otel_clinical.rollback import Terms
+    from tests.rollback._prometheus import FakePrometheus
+
+
+def samples(controller: Controller) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = httpx.get(f"{controller.url}/metrics", trust_env=False).text
+    families = text_string_to_metric_families(text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def value(controller: Controller, name: str, **labels: str) -> float:
+    """Return the sum of a metric's series that carry these labels."""
+    wanted = {(f"clinical_ai_{key}", text) for key, text in labels.items()}
+    return sum(v for (found, have), v in samples(controller).items() if found == name and wanted <= have)
+
+
+def test_a_disk_that_is_full_is_answered_503_and_nothing_is_acknowledged_that_is_not_stored(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url)
+    controller.start()
+    try:
+        wal = tmp_path / "state" / f"{DATABASE}-wal"
+        # The kernel refuses to let any file of the process grow further, as a full disk does.
+        limit = wal.stat().st_size
+        resource.prlimit(_pid_of(controller), resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+        body = notification(alert(labels), padding="x" * 200_000)
+        answer = controller.post(body)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert controller.pointer().version == "8"
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        resource.prlimit(_pid_of(controller), resource.RLIMIT_FSIZE, unlimited)
+        assert controller.post(body).status_code == 202
+        controller.wait_state("converging", "verifying")
+        controller.verify_audit()
+    finally:
+        controller.process.stop()
+
+
+def _pid_of(controller: Controller) -> int:
+    """Return the controller's own process, below the tether that ends it with the tests."""
+    tether = controller.process.pid
+    children = (Path("/proc") / str(tether) / "task" / str(tether) / "children").read_text().split()
+    return int(children[0]) if children else tether
+
+
+def test_an_alert_whose_webhook_was_lost_is_found_in_prometheus(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    controller = Controller(tmp_path, prometheus.url)
+    controller.start()
+    try:
+        controller.wait_state("converging", "verifying")
+        assert controller.pointer().version == "7"
+    finally:
+        controller.process.stop()
+
+
+def test_truncated_notifications_make_the_controller_ask_prometheus(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    assert controller.post(notification(truncatedAlerts=1)).status_code == 202
+    controller.wait_state("converging", "verifying")
+
+
+def test_an_alert_that_prometheus_does_not_confirm_changes_nothing(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    prometheus.drop("ALERTS")
+    controller.post(notification(alert(labels)))
+    incident = controller.wait_state("inconclusive")
+    assert "confirmation" in incident["reason"]
+    assert controller.pointer().version == "8"
+    # It is asked again, and acts once Prometheus agrees.
+    prometheus.put("ALERTS", 1, alertstate="firing", **labels)
+    controller.wait_state("converging", "verifying")
+
+
+def test_one_evaluation_shown_twice_is_no_confirmation(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    prometheus.evaluating = False
+    controller.post(notification(alert(labels)))
+    wait_until(lambda: len([q for q in prometheus.queries if "timestamp" in q]) > 5, within=10, what="looks")
+    assert controller.wait_state("deciding")["guards"] == []
+    prometheus.evaluating = True
+    controller.wait_state("converging", "verifying")
+
+
+def test_prometheus_out_of_reach_is_unknown_and_asked_again(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    prometheus.up = False
+    controller.post(notification(alert(labels)))
+    incident = controller.wait_state("inconclusive")
+    assert {"guard": "confirmation", "result": "unknown", "because": "Prometheus does not answer"} in incident["guards"]
+    prometheus.up = True
+    controller.wait_state("converging", "verifying")
+
+
+def test_a_missing_pointer_keeps_the_alert_until_there_is_one(prometheus: FakePrometheus, tmp_path: Path) -> None:
+    terms = terms_of(tmp_path)
+    controller = Controller(tmp_path, prometheus.url, ("--pull=0.2", "--retry=0.2", "--watch=0.1"))
+    controller.start()
+    try:
+        labels = low_input(prometheus, "ehr-b")
+        prometheus.drop("ALERTS")  # only the webhook speaks of it
+        assert controller.post(notification(alert(labels))).status_code == 202
+        activate_version(terms, "7", by="tests", at=time.time())
+        low_input(prometheus, "ehr-b")
+        controller.wait_state("hold")
+    finally:
+        controller.process.stop()
+
+
+def test_after_a_rollback_alerts_for_the_old_version_are_stale(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    controller.post(notification(alert(labels)))
+    controller.wait_state("converging", "verifying")
+    recovered(prometheus)
+    controller.wait_state("rolled_back")
+    epoch = controller.pointer().epoch
+    controller.post(notification(alert(labels), alert(labels, status="resolved"), alert(labels)))
+    wait_until(
+        lambda: value(controller, "clinical_ai_rollback_decisions_total", rollback_decision="stale") == 3,
+        within=10,
+        what="stale alerts to be counted",
+    )
+    assert controller.pointer().epoch == epoch
+
+
+@pytest.mark.parametrize("mode", ["observe", "recommend"])
+def test_modes_decide_the_same_and_change_nothing(
+    mode: str, prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url, ("--pull=3600", "--retry=0.2", f"--mode={mode}"))
+    controller.start()
+    try:
+        labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+        controller.post(notification(alert(labels)))
+        incident = controller.wait_state("recommended")
+        assert incident["decision"] == "rollback"
+        assert (controller.pointer().version, controller.pointer().epoch) == ("8", 2)
+        assert value(controller, metrics.ROLLBACK_MODE.prometheus, rollback_mode=mode) == 1
+    finally:
+        controller.process.stop()
+
+
+def test_tokens_rotate_without_restart(controller: Controller) -> None:
+    new = "the-next-token-of-the-tests"
+    path = controller.folder / "tokens"
+
+    def code(token: str) -> int:
+        return controller.post(notification(), authorization=f"Bearer {token}").status_code
+
+    assert (code(TOKEN), code(new)) == (202, 401)
+    path.write_text(f"# both while Alertmanager is told\n{TOKEN}\n{new}\n")
+    assert (code(TOKEN), code(new)) == (202, 202)
+    path.write_text(f"{new}\n")
+    assert (code(TOKEN), code(new)) == (401, 202)
+    path.write_text("")  # half-way through a careless edit
+    assert (code(TOKEN), code(new)) == (401, 202)
+
+
+def test_the_watchdog_is_heard(controller: Controller) -> None:
+    name = metrics.ROLLBACK_HEARTBEAT_TIME.prometheus
+    assert name not in {found for found, _ in samples(controller)}
+    assert controller.post(notification(), path="/v1/heartbeat").status_code == 202
+    assert value(controller, name) == pytest.approx(time.time(), abs=30)
+    assert controller.post(b"{", path="/v1/heartbeat").status_code == 400
+    assert controller.post(notification(), path="/v1/heartbeat", authorization="").status_code == 401
+
+
+def test_metrics_carry_the_registrys_names_and_what_was_decided(
+    controller: Controller, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    first = {name.removesuffix("_created") for name, _ in samples(controller)}
+    expected = {m.prometheus for m in metrics.ALL if m.source == "controller"}
+    late = {metrics.DEPLOYMENT_CHANGES.prometheus, metrics.ROLLBACK_HEARTBEAT_TIME.prometheus}
+    bases = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in first}
+    assert expected - late <= bases
+    assert bases <= expected
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    controller.post(notification(alert(labels)))
+    controller.wait_state("converging", "verifying")
+    assert value(controller, metrics.DEPLOYMENT_CHANGES.prometheus, deployment_change_type="rollback") == 1
+    assert value(controller, metrics.ROLLBACK_DECISIONS.prometheus, rollback_decision="rollback") == 1
+    assert value(controller, metrics.ROLLBACK_GUARD_RESULTS.prometheus, rollback_guard_result="pass") == 7
+    assert value(controller, metrics.RELEASE_EPOCH.prometheus) == 3
+    assert value(controller, metrics.RELEASE_STATUS.prometheus, model_version="7") == 1
+    assert value(controller, metrics.ROLLBACK_STATE.prometheus, model_name="coding") == 1
+    assert value(controller, "clinical_ai_rollback_duration_seconds_count", model_name="coding") == 1
+
+
+def test_people_who_activate_a_version_are_seen_and_audited(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    controller = Controller(tmp_path, prometheus.url, ("--pull=0.1",))
+    controller.start()
+    try:
+        activate_version(terms, "7", by="dr-who", at=time.time())
+        found = wait_until(
+            lambda: next((a for a in controller.get("/v1/releases")["activations"] if a["by"] == "dr-who"), None),
+            within=10,
+            what="the activation in the ledger",
+        )
+        assert (found["version"], found["activation"]) == ("7", 3)
+        changes = metrics.DEPLOYMENT_CHANGES.prometheus
+        assert value(controller, changes, deployment_change_trigger="manual") >= 1
+    finally:
+        controller.process.stop()
+
+
+def test_sigterm_ends_the_controller_cleanly_and_it_starts_again(controller: Controller) -> None:
+    controller.process.stop()
+    assert not controller.process.running
+    controller.verify_audit()
+    controller.start()
+    assert controller.incidents() == []
+
+
+def test_several_held_sources_are_all_held(controller: Controller, prometheus: FakePrometheus) -> None:
+    labels = [low_input(prometheus, source, version="8") for source in ("ehr-a", "ehr-b", "ehr-c")]
+    controller.post(notification(*(alert(each) for each in labels)))
+    wait_until(lambda: len(controller.pointer().rules) == 3, within=20, what="three rules")
+    held = {rule.segment for rule in controller.pointer().rules}
+    assert held == {Segment("source_system", f"ehr-{letter}") for letter in "abc"}
+    serving(prometheus, "8")
+
+
+def test_the_database_refuses_a_second_rollback_of_one_activation(controller: Controller, terms: Terms) -> None:
+    """Belt and braces: even an engine gone wrong cannot plan two rollbacks of one activation."""
+    del terms
+    database = sqlite3.connect(controller.folder / "state" / DATABASE)
+    incident = "INSERT INTO incidents VALUES (?, 'coding', 'performance', 's', ?, 2, 0, '{}')"
+    intent = "INSERT INTO intents VALUES (?, 'coding', ?, 2, 1, 'applied', '{}')"
+    try:
+        database.execute(incident, ("a", "1"))
+        database.execute(incident, ("b", "2"))
+        database.execute(intent, ("rb-a", "a"))
+        with pytest.raises(sqlite3.IntegrityError):
+            database.execute(intent, ("rb-b", "b"))
+    finally:
+        database.rollback()
+        database.close()
