@@ -1,4 +1,4 @@
-"""Situations of the machine that acts, and of the programs around it."""
+"""Situations of controller, instrumentation, and the programs around them."""
 
 from __future__ import annotations
 
@@ -9,132 +9,23 @@ from otel_clinical.generate._cases_model import (
     Labels,
     Scenario,
     Series,
-    Subject,
     born,
     foreign,
     gone,
     growing,
-    in_segment,
     late,
     level,
 )
 from otel_clinical.generate._rules_machine import CONTROLLER_DOWN, WATCHDOG
-from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
-from otel_clinical.semconv import AGGREGATE, attributes, metrics
+from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import (
-    DeploymentChangeReason,
-    DeploymentChangeTrigger,
-    DeploymentChangeType,
     RollbackMode,
-    RollbackState,
     TelemetryComponent,
     TelemetryRedactionReason,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from otel_clinical.semconv import MetricDef
-
-
-def machine_cases(subject: Subject) -> Iterator[Scenario]:
-    """Yield the scenarios of one model's release and rollback."""
-    yield _switch("ClinicalAIRouterDegraded", metrics.ROUTER_DEGRADED, subject.model, model=subject.name)
-    yield Scenario(
-        "ClinicalAITwoActiveVersions",
-        fires={"two versions say that they are active": (subject.active(), subject.active("another"))},
-        quiet={"one does": (subject.active(),)},
-        about=(subject.model,),
-        model=subject.name,
-    )
-    yield _executed(subject)
-    yield _not_executed(subject)
-    yield _in_state(subject, "ClinicalAIRollbackStuck", RollbackState.CONVERGING, RollbackState.VERIFYING)
-    yield _in_state(subject, "ClinicalAIRollbackInconclusive", RollbackState.INCONCLUSIVE, RollbackState.DECIDING)
-    yield _in_state(subject, "ClinicalAIReachRestricted", RollbackState.SAFE_MODE, RollbackState.HEALTHY)
-
-
-def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None = None) -> Scenario:
-    return Scenario(
-        alert,
-        fires={"the state is on": (level(metric, labels, 1),)},
-        quiet={"the state is off": (level(metric, labels, 0),)},
-        about=(labels,),
-        model=model,
-    )
-
-
-def _executed(subject: Subject) -> Scenario:
-    change = {
-        attributes.DEPLOYMENT_CHANGE_TRIGGER: DeploymentChangeTrigger.AUTOMATIC.value,
-        attributes.DEPLOYMENT_CHANGE_REASON: DeploymentChangeReason.ACCURACY.value,
-    }
-    back = {**subject.model, **change, attributes.DEPLOYMENT_CHANGE_TYPE: DeploymentChangeType.ROLLBACK.value}
-    ahead = {**back, attributes.DEPLOYMENT_CHANGE_TYPE: DeploymentChangeType.PROMOTE.value}
-    changes = metrics.DEPLOYMENT_CHANGES
-    return Scenario(
-        "ClinicalAIRollbackExecuted",
-        fires={"one was counted": (late(changes, back),), "the first was counted": (born(changes, back),)},
-        quiet={"it is long past": (level(changes, back, 2),), "a version was promoted": (late(changes, ahead),)},
-        about=({**subject.model, **change},),
-        model=subject.name,
-    )
-
-
-def _not_executed(subject: Subject) -> Scenario:
-    place = {**subject.model, **in_segment(subject.segment)}
-    firing: Labels = {"alertname": ROLLBACK_ALERT, "alertstate": "firing", **subject.stream}
-    alert = foreign("ALERTS", firing, f"1x{LOOKS}")
-    serving = subject.active()
-
-    def answered(labels: Labels, state: RollbackState) -> Series:
-        return level(metrics.ROLLBACK_STATE, {**labels, attributes.ROLLBACK_STATE: state.value}, 1)
-
-    def mode(value: RollbackMode) -> Series:
-        return level(metrics.ROLLBACK_MODE, {**subject.model, attributes.ROLLBACK_MODE: value.value}, 1)
-
-    everywhere = {**subject.model, **in_segment((AGGREGATE, AGGREGATE))}
-    return Scenario(
-        "ClinicalAIRollbackNotExecuted",
-        fires={
-            "the controller is gone": (serving, alert),
-            "the controller may act and does not": (
-                serving,
-                alert,
-                mode(RollbackMode.ENFORCE),
-                answered(place, RollbackState.HEALTHY),
-            ),
-        },
-        quiet={
-            "the version no longer serves": (subject.active("another"), alert),
-            "the controller only observes": (serving, alert, mode(RollbackMode.OBSERVE)),
-            "the segment is in safe mode": (serving, alert, answered(place, RollbackState.SAFE_MODE)),
-            "the whole model is being rolled back": (
-                serving,
-                alert,
-                answered(everywhere, RollbackState.ROLLING_BACK),
-            ),
-        },
-        about=(subject.stream,),
-        model=subject.name,
-    )
-
-
-def _in_state(subject: Subject, alert: str, bad: RollbackState, good: RollbackState) -> Scenario:
-    place = {**subject.model, **in_segment(subject.segment)}
-    labels = {**place, attributes.ROLLBACK_STATE: bad.value}
-    return Scenario(
-        alert,
-        fires={f"the state is {bad.value}": (level(metrics.ROLLBACK_STATE, labels, 1),)},
-        quiet={
-            f"the state is {good.value}": (
-                level(metrics.ROLLBACK_STATE, {**place, attributes.ROLLBACK_STATE: good.value}, 1),
-            ),
-            "the state was left": (level(metrics.ROLLBACK_STATE, labels, 0),),
-        },
-        about=(labels,),
-        model=subject.name,
-    )
 
 
 def controller_cases(model: str, interval: float) -> Iterator[Scenario]:

@@ -21,7 +21,7 @@ from otel_clinical.generate._rules_promql import (
     over,
     select,
 )
-from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label
+from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label, stop_by_hand
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import InputQualityAction, ReviewAction
@@ -38,6 +38,8 @@ RECORDS: Final = "model_segment:clinical_ai_input_records:increase"
 LOW_SHARE: Final = "model_segment:clinical_ai_input_low:ratio"
 REVIEWS: Final = "model_segment:clinical_ai_reviews:increase"
 OVERRIDE_RATIO: Final = "model_segment:clinical_ai_override:ratio"
+
+INPUT_ALERT: Final = "ClinicalAIInputQualityLow"
 
 LOW: Final = any_of(InputQualityAction.FALLBACK, InputQualityAction.REFUSE)
 """What the gate does with a record below the policy's minimum; `flag` is a remark, not a low record."""
@@ -79,7 +81,7 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
     yield Record(LOW_SHARE, f"{poor} / ({judged} > 0)")
     here = matchers({attributes.MODEL_NAME: name})
     yield author.alert(
-        "ClinicalAIInputQualityLow",
+        INPUT_ALERT,
         all_of(
             f"{LOW_SHARE}{here} > {number(quality.maximum_low_share)}",
             f"{RECORDS}{here} >= {quality.minimum_records}",
@@ -90,8 +92,8 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
             f"below quality {number(quality.minimum)}, where {number(quality.maximum_low_share * 100)} % are "
             f"accepted. Since: within the last {duration_text(quality.window)}. How sure: a count of at least "
             f"{quality.minimum_records} records, no estimate.",
-            f"The controller routes this source to {quality.on_breach.value} (mode {model.rollback.mode}); no "
-            "version is rolled back. Find the interface or form that stopped filling the fields, and release "
+            f"In mode enforce the controller routes this source to {quality.on_breach.value} (this policy: mode "
+            f"{model.rollback.mode}); no version is rolled back. Find the interface or form that stopped filling the fields, and release "
             "the source when its records are whole again.",
         ),
         severity="warning",
@@ -178,8 +180,8 @@ def _safety(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Alert:
             f"{label(attributes.SAFETY_EVENT_SEVERITY)}, type {label(attributes.SAFETY_EVENT_TYPE)}. Since: "
             f"within the last {duration_text(pace.recent)}. How sure: one report is enough; it is never "
             "suppressed by another alert.",
-            "Is a patient at risk now? Then put the model on manual with FORCE_MANUAL (see the runbook) and "
-            "follow the hospital's incident procedure. The machine does nothing on safety events.",
+            f"Is a patient at risk now? Then {stop_by_hand(model)} Follow the hospital's incident procedure. The "
+            "machine does nothing on safety events.",
         ),
         severity="critical",
         category="safety",

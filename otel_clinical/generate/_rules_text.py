@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from otel_clinical.generate._rules_model import Alert
 from otel_clinical.generate._rules_promql import STREAM, Keys
+from otel_clinical.release import force_manual_path
 from otel_clinical.semconv import AGGREGATE, attributes, prometheus_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_clinical.policy import Policy
+    from otel_clinical.policy import ModelPolicy, Policy
     from otel_clinical.semconv import MetricDef
 
 Severity = Literal["critical", "warning", "info"]
@@ -77,6 +78,11 @@ def looked_up(metric: MetricDef, shown: str, keys: Keys = STREAM, extra: Mapping
     values = " ".join(f"$labels.{prometheus_label(key)}" for key in keys)
     query = f'printf "max({metric.prometheus}{{{conditions}}})" {values} | query'
     return f"{{{{ with {query} }}}}{{{{ . | first | value | {shown} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
+
+
+def stop_by_hand(model: ModelPolicy) -> str:
+    """Return the sentence that stops a model with the controller dead: the router looks for one file."""
+    return f"put the model on manual with `touch {force_manual_path(model.rollback.target.path)}`."
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from otel_clinical.generate import rules
 from otel_clinical.generate._cases_blind import blind_cases, processor_cases, silence_cases
 from otel_clinical.generate._cases_machine import (
     controller_cases,
-    machine_cases,
     plumbing_cases,
     telemetry_cases,
 )
 from otel_clinical.generate._cases_model import Labels, Scenario, Series, Subject
+from otel_clinical.generate._cases_rollback import rollback_cases
 from otel_clinical.generate._cases_signals import signal_cases
 from otel_clinical.generate._cases_tiers import tier_cases
 from otel_clinical.generate._rules_model import to_yaml
@@ -66,13 +66,14 @@ def suites(policy: Policy, interval: float) -> tuple[Suite, ...]:
     tiers = (scenario for subject in subjects for scenario in tier_cases(subject))
     signals = (scenario for subject in subjects for scenario in signal_cases(subject))
     blind = (scenario for subject in subjects for scenario in blind_cases(subject))
-    machine = (scenario for subject in subjects for scenario in machine_cases(subject))
+    rollback = (scenario for subject in subjects for scenario in rollback_cases(subject))
     return (
         Suite("tiers", rules.TIERS, interval, tuple(tiers)),
         Suite("quality", rules.QUALITY, interval, tuple(signals)),
         Suite("blind", rules.MONITOR, interval, (*blind, *processor_cases(policy, interval))),
-        Suite("machine", rules.MONITOR, interval, (*machine, *controller_cases(first, interval))),
-        Suite("plumbing", rules.MONITOR, interval, (*telemetry_cases(), *plumbing_cases())),
+        Suite("rollback", rules.MONITOR, interval, tuple(rollback)),
+        Suite("machine", rules.MONITOR, interval, (*controller_cases(first, interval), *telemetry_cases())),
+        Suite("plumbing", rules.MONITOR, interval, tuple(plumbing_cases())),
         *_silences(policy, interval),
     )
 

@@ -10,6 +10,7 @@ from otel_clinical.generate._rules_counters import counters
 from otel_clinical.generate._rules_machine import machine
 from otel_clinical.generate._rules_model import Alert, Group, Pace, rule_file
 from otel_clinical.generate._rules_plumbing import plumbing
+from otel_clinical.generate._rules_rollback import rollbacks
 from otel_clinical.generate._rules_signals import signals
 from otel_clinical.generate._rules_tiers import tiers
 
@@ -38,7 +39,13 @@ def build(policy: Policy, evaluation_interval: float = 15.0) -> dict[str, tuple[
     return {
         TIERS: (constants(policy), *tiers(policy), *counters(policy, pace)),
         QUALITY: tuple(signals(policy, pace)),
-        MONITOR: (expected(policy), *blind(policy, pace), *machine(policy, pace), *plumbing(policy, pace)),
+        MONITOR: (
+            expected(policy),
+            *blind(policy, pace),
+            *rollbacks(policy, pace),
+            *machine(policy, pace),
+            *plumbing(policy, pace),
+        ),
     }
 
 
