@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from importlib.metadata import version
 from typing import Any, Final
 
 import numpy as np
 from river import base, drift
 
-from otel_clinical.drift._codec import CodecError, pack, unpack
+from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors._betting import as_number
 
 _KIND, _VERSION = "adwin", 1
+_RIVER: Final = version("river")
 _SMALLEST_SD: Final = 1e-3
 _RECENT: Final = 1 / 32  # weight of the newest value in the recent mean
 _FIELDS: Final = ("mean", "sd", "delta", "clip", "rejected", "detections", "recent", "_drift_detected")
@@ -86,12 +88,14 @@ class GuardedADWIN(base.DriftDetector):
         # River's only public way to save a detector is pickle.
         helper = self._adwin._helper  # noqa: SLF001
         meta: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
-        meta["window"] = list(helper.__getnewargs__())
+        meta["river"] = _RIVER
         return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(helper.__getstate__(), np.uint8)})
 
     @classmethod
     def loads(cls, data: bytes) -> GuardedADWIN:
         """Return the detector that `dumps` saved.
+
+        A window that another version of River wrote is not read: the witness begins a new one.
 
         Raises:
             CodecError: `data` is damaged, or something else.
@@ -100,10 +104,7 @@ class GuardedADWIN(base.DriftDetector):
         detector = cls(meta["mean"], meta["sd"], meta["delta"], meta["clip"])
         for name in _FIELDS:
             setattr(detector, name, meta[name])
-        adwin = detector._adwin
-        adwin._drift_detected = detector._drift_detected  # noqa: SLF001
-        helper = adwin._helper  # noqa: SLF001
-        if list(helper.__getnewargs__()) != meta["window"]:
-            raise CodecError("saved adwin has a window of other parameters than this version of River makes")
-        helper.__setstate__(arrays["state"].tobytes())
+        if meta["river"] == _RIVER:
+            detector._adwin._drift_detected = detector._drift_detected  # noqa: SLF001
+            detector._adwin._helper.__setstate__(arrays["state"].tobytes())  # noqa: SLF001
         return detector
