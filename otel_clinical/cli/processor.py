@@ -160,9 +160,10 @@ def _when(seconds: float | None) -> str:
 def _explained() -> Iterator[None]:
     """Turn what a person can do something about into one sentence."""
     from otel_clinical.drift.runtime import AccessError, ListenError, StateDirectoryError
+    from otel_clinical.drift.runtime.status import StatusError
     from otel_clinical.policy import BaselineError
 
     try:
         yield
-    except (AccessError, ListenError, StateDirectoryError, BaselineError, ValueError) as error:
+    except (AccessError, ListenError, StateDirectoryError, StatusError, BaselineError) as error:
         raise CliError(str(error)) from error

@@ -8,7 +8,7 @@ import grpc  # type: ignore[import-untyped]
 from otel_clinical.drift.runtime import _answers
 from otel_clinical.drift.runtime._auth import Address, TokenFile
 from otel_clinical.drift.runtime._entry import Signal
-from otel_clinical.drift.runtime._listen import ListenError
+from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._refusals import RefusedError, UnauthenticatedError, UnavailableError
 from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Intake
 
@@ -52,6 +52,7 @@ class RpcReceiver:
                 for signal, service in _SERVICES.items()
             )
         )
+        bind(address).close()  # the core would print its own lines about a port that is taken
         try:
             port = self._server.add_insecure_port(str(address))
         except RuntimeError as error:

@@ -10,8 +10,7 @@ from pathlib import Path
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_clinical.drift.kernel import Batch, Kernel
-from otel_clinical.drift.runtime._lock import StateDirectoryError
+from otel_clinical.drift.kernel import Batch, CodecError, Kernel
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
 from otel_clinical.drift.runtime.store import DATABASE, read_counters
@@ -25,6 +24,10 @@ _STREAM = tuple(
     for key in (attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.SEGMENT_NAME, attributes.SEGMENT_VALUE)
 )
 _LEVEL = prometheus_label(attributes.ESCALATION_LEVEL)
+
+
+class StatusError(RuntimeError):
+    """The status cannot be found out; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ class Status:
 
     Attributes:
         streams: Sorted by model, version, segment.
-        events: Accepted events by signal.
+        events: Accepted events by signal, those above zero.
         rejections: Refused events by reason, those above zero.
         event_time: Unix seconds of the newest event.
         watermark: Unix seconds up to which slots are closed.
@@ -77,26 +80,34 @@ def from_url(url: str, token: str | None = None) -> Status:
     """Return the status of a running processor from its metrics page.
 
     Raises:
-        OSError: The page cannot be read.
-        ValueError: The address is not http(s), or the page is not in Prometheus' text format.
+        StatusError: The address is not http(s), the page cannot be read, or it is no metrics page.
     """
     if not url.startswith(("http://", "https://")):
-        raise ValueError(f"{url!r}: expected http://HOST:PORT/metrics")
+        raise StatusError(f"{url!r}: expected http://HOST:PORT/metrics")
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme is checked above
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
-        return of_families(text_string_to_metric_families(answer.read().decode()))
+    try:
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+            page = answer.read().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StatusError(
+            f"{url}: cannot be read ({getattr(error, 'reason', None) or type(error).__name__})"
+        ) from error
+    try:
+        return of_families(text_string_to_metric_families(page))
+    except ValueError as error:
+        raise StatusError(f"{url}: is not a metrics page in Prometheus' text format") from error
 
 
 def from_state(directory: Path, policy: Policy) -> Status:
     """Return the status in a state directory, including what only its journal holds; the processor may run.
 
     Raises:
-        StateDirectoryError: There is no state to read.
+        StatusError: There is no state that can be read.
     """
     path = directory / DATABASE
     if not path.exists():
-        raise StateDirectoryError(f"{directory}: no {DATABASE} here; is it the --state of a processor?")
+        raise StatusError(f"{directory}: no {DATABASE} here; is it the --state of a processor?")
     baselines = {name: load_baseline(model.baseline.file) for name, model in policy.models.items()}
     kernel = Kernel(policy, baselines)
     try:
@@ -106,8 +117,8 @@ def from_state(directory: Path, policy: Policy) -> Status:
             counters = read_counters(connection)
             tail = "SELECT batch FROM journal WHERE poison IS NULL ORDER BY seq"
             batches = [batch for (batch,) in connection.execute(tail)]
-    except sqlite3.Error as error:
-        raise StateDirectoryError(f"{path}: cannot be read ({error})") from error
+    except (sqlite3.Error, CodecError) as error:
+        raise StatusError(f"{path}: cannot be read ({error})") from error
     for batch in filter(None, batches):
         kernel.apply(Batch.from_bytes(batch))
         kernel.advance()
@@ -125,7 +136,7 @@ def of_families(found: Iterable[Metric]) -> Status:
             sorted((page.stream(stream) for stream in streams), key=lambda s: (s.model, s.version, s.segment))
         ),
         events=page.totals(metrics.PROCESSOR_EVENTS),
-        rejections={reason: n for reason, n in page.totals(metrics.PROCESSOR_REJECTIONS).items() if n},
+        rejections=page.totals(metrics.PROCESSOR_REJECTIONS),
         event_time=page.single(metrics.PROCESSOR_EVENT_TIME),
         watermark=page.single(metrics.PROCESSOR_WATERMARK_TIME),
         pending=int(page.single(metrics.PROCESSOR_JOURNAL_PENDING) or 0),
@@ -147,9 +158,9 @@ class _Page:
         return [(tuple(own.get(label, "") for label in labels), value) for own, value in found]
 
     def totals(self, metric: MetricDef) -> dict[str, int]:
-        """Return a counter with one label by that label's value."""
+        """Return a counter with one label by that label's value, without its zeros."""
         label = prometheus_label(metric.attributes[0])
-        return {key[0]: int(value) for key, value in sorted(self.by(metric, (label,)))}
+        return {key[0]: int(value) for key, value in sorted(self.by(metric, (label,))) if value}
 
     def single(self, metric: MetricDef) -> float | None:
         """Return the value of a metric without labels."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import threading
 import time
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime import FaultPoint
+from otel_clinical.policy import load_baseline, load_policy
 from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire
 from tests.drift.runtime._harness import LOGS, TRACES, Processor, running, send, send_rpc
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.drift.runtime._harness import Answer  # noqa: F401
+    from otel_clinical.drift.kernel import EvidenceRow
 
 REQUESTS = 30
 PER_REQUEST = 20
@@ -64,17 +67,26 @@ def _result(number: int, right_of_twenty: int) -> str:
 class Knowledge:
     """What a processor knows after a clean stop, apart from how often senders had to repeat themselves."""
 
-    evidence: dict[object, float]
     states: dict[str, bytes]
     events: dict[str, int]
+    evidence: list[EvidenceRow]
 
 
 def knowledge(processor: Processor) -> Knowledge:
-    processor.settle()
-    evidence, events = processor.evidence(), processor.counter(EVENTS)
+    """Stop the processor and read what it leaves behind."""
     assert processor.stop() == 0
     assert processor.rows("SELECT count(*) FROM journal") == [(0,)]
-    return Knowledge(evidence, processor.states(), events)
+    states = processor.states()
+    policy = load_policy(processor.policy)
+    kernel = Kernel(policy, {name: load_baseline(model.baseline.file) for name, model in policy.models.items()})
+    kernel.load(states)
+    return Knowledge(states, stored(processor, EVENTS), kernel.evidence())
+
+
+def stored(processor: Processor, name: str) -> dict[str, int]:
+    """Return a counter with one label as the last checkpoint has it."""
+    rows = processor.rows("SELECT name, labels, value FROM counter")
+    return {json.loads(str(labels))[0]: int(str(value)) for found, labels, value in rows if found == name}
 
 
 @pytest.fixture(scope="module")
@@ -87,10 +99,10 @@ def uninterrupted(traffic: Traffic, policy_path: Path, tmp_path_factory: pytest.
     with running(tmp_path_factory.mktemp("uninterrupted"), policy_path) as processor:
         for path, body in traffic.requests:
             send(processor, path, body)
-        processor.settle()
-        assert processor.counter(REJECTIONS) == {"unknown_model": REQUESTS}
         found = knowledge(processor)
+        assert stored(processor, REJECTIONS) == {"unknown_model": REQUESTS}
     assert found.events == {"inference": traffic.inferences, "outcome": traffic.outcomes}
+    assert any(row.drop > 0.1 and row.samples > 100 for row in found.evidence)  # there is something to get wrong
     return found
 
 
@@ -186,9 +198,8 @@ def test_many_senders_at_once_over_both_protocols_change_nothing(
             sender.start()
         for sender in senders:
             sender.join()
-    mortal.settle()
-    assert mortal.counter(REJECTIONS)["duplicate"] > 0
     assert knowledge(mortal) == uninterrupted
+    assert stored(mortal, REJECTIONS)["duplicate"] > 0
 
 
 def test_a_restart_continues_where_the_last_process_stopped(

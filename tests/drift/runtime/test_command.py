@@ -1,0 +1,151 @@
+"""`otel-clinical processor`: start, stop, status, and mistakes in one sentence."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_clinical.drift.runtime.status import of_families
+from otel_clinical.simulate._waiting import wait_until
+from tests.drift import _wire
+from tests.drift.runtime._harness import LOGS, ROOT, TRACES, running, send
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.drift.runtime._harness import Processor
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "otel_clinical.cli", "processor", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        cwd=ROOT,
+        env={"COLUMNS": "160", "PATH": ""},
+    )
+
+
+def feed(processor: Processor, count: int = 200) -> None:
+    start = time.time() - 120
+    numbers = range(count)
+    send(processor, TRACES, _wire.traces(_wire.span(n, start + n * 0.01) for n in numbers))
+    send(processor, LOGS, _wire.logs(_wire.outcome(n, start + n * 0.01, result="incorrect") for n in numbers))
+    send(processor, LOGS, _wire.logs([_wire.outcome(count, start + 60)]))  # moves the watermark past the others
+    processor.settle()
+
+
+def test_it_says_where_it_listens_and_stops_cleanly(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        ready = processor.where
+        assert ready["event"] == "ready"
+        assert {ready[name].rpartition(":")[0] for name in ("http", "grpc", "metrics")} == {"127.0.0.1"}
+        assert len({ready[name] for name in ("http", "grpc", "metrics")}) == 3
+        assert processor.get("/readyz").status == processor.get("/readyz", "http").status == 200
+        assert processor.stop() == 0
+        assert processor.lines()[-1]["event"] == "stopped"
+        assert processor.lines()[-1]["saved"] is True
+        assert processor.errors.read_text() == ""
+
+
+def test_a_stop_in_the_middle_of_requests_keeps_every_acknowledged_one(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        acknowledged = 0
+        processor.process.terminate()
+        for number in range(1000):
+            try:
+                answer = processor.post(TRACES, _wire.traces([_wire.span(number, time.time())]))
+            except OSError:
+                break
+            assert answer.status in {200, 503}
+            acknowledged += answer.status == 200
+        assert processor.process.wait(60) == 0
+        processor.start()
+        found = processor.counter("clinical_ai_processor_events_total").get("inference", 0)
+        assert found == acknowledged
+
+
+def test_status_shows_the_same_from_the_page_and_from_the_directory(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        feed(processor)
+        url = f"http://{processor.where['metrics']}/metrics"
+        from_page = command("status", "--url", url)
+        running_state = command("status", "--state", str(processor.state), "--policy", str(policy_path))
+        assert processor.stop() == 0
+        stopped_state = command("status", "--state", str(processor.state), "--policy", str(policy_path))
+    assert from_page.returncode == 0, from_page.stderr
+    assert from_page.stdout == running_state.stdout == stopped_state.stdout
+    line = next(each for each in from_page.stdout.splitlines() if "payer=medicare " in each)
+    assert line.split()[:2] == ["coding", "7"]
+    assert line.split()[4:] == ["0.0%", "100.0%", "200", "engineering_review,", "governance_review,", "rollback"]
+    assert "inference 200, outcome 201" in from_page.stdout
+    assert "journal     0 requests" in from_page.stdout
+
+
+def test_status_of_an_empty_processor_says_so(processor: Processor):
+    page = processor.get("/metrics").body.decode()
+    assert of_families(text_string_to_metric_families(page)).streams == ()
+    shown = command("status", "--url", f"http://{processor.where['metrics']}/metrics")
+    assert "no outcome has been received yet" in shown.stdout
+
+
+class TestMistakes:
+    def run(self, folder: Path, policy: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+        places = {"http": "127.0.0.1:0", "grpc": "127.0.0.1:0", "metrics": "127.0.0.1:0", "policy": str(policy)}
+        options = places | {"state": str(folder / "state")} | changes
+        return command("run", *(word for name, value in options.items() for word in (f"--{name}", value)))
+
+    def one_sentence(self, ended: subprocess.CompletedProcess[str], *words: str) -> None:
+        assert ended.returncode == 2
+        assert ended.stdout == ""
+        assert "Traceback" not in ended.stderr
+        assert len(ended.stderr.strip().splitlines()) == 1
+        for word in words:
+            assert word in ended.stderr
+
+    @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
+    def test_a_taken_port(self, tmp_path: Path, policy_path: Path, listener: str):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            where = f"127.0.0.1:{taken.getsockname()[1]}"
+            self.one_sentence(self.run(tmp_path, policy_path, **{listener: where}), where, "cannot be listened on")
+
+    @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
+    def test_no_address(self, tmp_path: Path, policy_path: Path, listener: str):
+        self.one_sentence(self.run(tmp_path, policy_path, **{listener: "4318"}), "HOST:PORT")
+
+    def test_a_state_directory_in_use(self, processor: Processor, tmp_path: Path, policy_path: Path):
+        ended = self.run(tmp_path, policy_path, state=str(processor.state))
+        self.one_sentence(ended, f"pid {processor.where['pid']}", "--state")
+
+    def test_a_missing_policy(self, tmp_path: Path):
+        assert self.run(tmp_path, tmp_path / "none.yaml").returncode == 2
+
+    def test_status_of_nothing(self, tmp_path: Path, policy_path: Path):
+        self.one_sentence(command("status"), "--url", "--state")
+        self.one_sentence(command("status", "--state", str(tmp_path), "--policy", str(policy_path)), "state.db")
+        self.one_sentence(command("status", "--url", "ftp://x"), "http")
+        self.one_sentence(command("status", "--url", "http://127.0.0.1:1/metrics"), "cannot be read", "refused")
+
+
+def test_a_damaged_state_ends_the_process_with_a_word(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        feed(processor, 10)
+        assert processor.stop() == 0
+        connection = sqlite3.connect(processor.state / "state.db")
+        with connection:
+            connection.execute("UPDATE state SET blob = x'00112233'")
+        connection.close()
+        processor.launch()
+        wait_until(lambda: not processor.alive, within=60, what="the process to give up")
+        assert processor.process.returncode == 1
+        assert json.loads(processor._output.read_text().splitlines()[-1])["event"] == "failed"

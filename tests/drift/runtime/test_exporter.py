@@ -1,0 +1,158 @@
+"""What Prometheus scrapes: every name from the registry, nothing about a handful of people."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+
+from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow
+from otel_clinical.drift.runtime._tally import Tally
+from otel_clinical.drift.runtime._view import KernelView
+from otel_clinical.drift.runtime.exporter import SMALL_CELL, Exposition, registry
+from otel_clinical.semconv import metrics, prometheus_label
+from otel_clinical.semconv.enums import DriftDetector, EscalationLevel, ProcessorRejection
+from tests.drift.runtime._world import policy
+
+TIERS = [level for level in EscalationLevel if level is not EscalationLevel.NONE]
+ROW = EvidenceRow(
+    model="coding",
+    version="7",
+    activation=3,
+    segment="payer",
+    value="medicaid",
+    labels=500,
+    samples=200,
+    drop=0.2,
+    performance=0.7,
+    performance_samples=150,
+    baseline=0.9,
+    change_point=1_790_000_000.0,
+    evidence=dict.fromkeys(TIERS, 3.5),
+    current=dict.fromkeys(TIERS, 0.5),
+    latched=dict.fromkeys(TIERS, True),
+    updated=1_790_000_500.0,
+)
+DRIFT = DriftRow(
+    model="coding",
+    version="7",
+    segment="all",
+    value="all",
+    signal="confidence",
+    detector=DriftDetector.ADWIN,
+    active=True,
+    score=2.5,
+    detections=1,
+    detected=1_790_000_000.0,
+)
+KERNEL = KernelView(
+    evidence=(ROW,),
+    drift=(DRIFT,),
+    coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
+    activations={("coding", "7"): 3},
+    label_times={"coding": 1_790_000_500.0},
+    newest=1_790_000_501.0,
+    watermark=1_790_000_400.0,
+)
+Samples = dict[tuple[str, tuple[str, ...]], float]
+
+
+def shown(kernel: KernelView = KERNEL, counters: dict[tuple[str, tuple[str, ...]], int] | None = None) -> Exposition:
+    zeros = [(metrics.PROCESSOR_EVENTS.prometheus, ("inference",))]
+    zeros += [(metrics.PROCESSOR_REJECTIONS.prometheus, (str(reason),)) for reason in ProcessorRejection]
+    return Exposition(kernel, Tally(counters or {}, zeros).totals(), 2, 1_790_000_000.0, {"coding": "sha256:00"})
+
+
+def scrape(exposition: Exposition) -> Samples:
+    """Return the samples of a page, label values in the registry's order."""
+    order = {metric.prometheus: [prometheus_label(key) for key in metric.attributes] for metric in metrics.ALL}
+    page = generate_latest(registry(lambda: exposition, policy())).decode()
+    samples = [sample for family in text_string_to_metric_families(page) for sample in family.samples]
+    return {(s.name, tuple(s.labels[label] for label in order[s.name])): s.value for s in samples}
+
+
+def of(samples: Samples, metric: metrics.MetricDef) -> dict[tuple[str, ...], float]:
+    return {labels: value for (name, labels), value in samples.items() if name == metric.prometheus}
+
+
+def test_every_metric_of_the_processor_is_exposed_with_the_labels_of_the_registry():
+    ours = {metric.prometheus for metric in metrics.ALL if metric.source == "processor"}
+    assert {name for name, _ in scrape(shown())} == ours
+
+
+def test_the_numbers_of_a_stream_are_those_of_the_kernel():
+    samples = scrape(shown())
+    stream = ("coding", "7", "payer", "medicaid")
+    assert of(samples, metrics.EVIDENCE) == {(*stream, str(level)): 3.5 for level in TIERS}
+    assert of(samples, metrics.EVIDENCE_SAMPLES) == {stream: 200}
+    assert of(samples, metrics.DEGRADATION_RATIO) == {stream: 0.2}
+    assert of(samples, metrics.CHANGE_POINT_TIME) == {stream: 1_790_000_000.0}
+    assert of(samples, metrics.PERFORMANCE_RATIO) == {stream: 0.7}
+    assert of(samples, metrics.PERFORMANCE_SAMPLES) == {stream: 150}
+    assert of(samples, metrics.BASELINE_RATIO) == {stream: 0.9}
+    assert of(samples, metrics.EVIDENCE_ACTIVATION) == {("coding", "7"): 3}
+    assert of(samples, metrics.PROCESSOR_JOURNAL_PENDING) == {(): 2}
+
+
+class TestSmallCells:
+    def test_ten_outcomes_show_nothing_and_eleven_do(self):
+        few = replace(ROW, labels=SMALL_CELL - 1, samples=SMALL_CELL - 1, performance_samples=SMALL_CELL - 1)
+        enough = replace(ROW, value="medicare", labels=SMALL_CELL, samples=SMALL_CELL, performance_samples=SMALL_CELL)
+        samples = scrape(shown(replace(KERNEL, evidence=(few, enough))))
+        hidden, visible = ("coding", "7", "payer", "medicaid"), ("coding", "7", "payer", "medicare")
+        for metric in (metrics.PERFORMANCE_RATIO, metrics.PERFORMANCE_SAMPLES, metrics.CHANGE_POINT_TIME):
+            assert set(of(samples, metric)) == {visible}
+        for metric in (metrics.EVIDENCE_SAMPLES, metrics.DEGRADATION_RATIO):
+            assert of(samples, metric)[hidden] == 0
+            assert of(samples, metric)[visible] > 0
+        for level in TIERS:
+            assert of(samples, metrics.EVIDENCE)[*hidden, str(level)] == 0
+            assert of(samples, metrics.EVIDENCE)[*visible, str(level)] == 3.5
+
+    def test_coverage_of_a_handful_of_inferences_is_not_shown(self):
+        few = CoverageRow("coding", "7", 0.5, SMALL_CELL - 1, 5)
+        assert of(scrape(shown(replace(KERNEL, coverage=(few,)))), metrics.LABEL_COVERAGE_RATIO) == {}
+
+    def test_a_window_without_outcomes_has_no_performance(self):
+        empty = replace(ROW, performance=None, performance_samples=0)
+        assert of(scrape(shown(replace(KERNEL, evidence=(empty,)))), metrics.PERFORMANCE_RATIO) == {}
+
+
+class TestDrift:
+    def test_detections_exist_at_zero_before_the_first(self):
+        found = of(scrape(shown()), metrics.DRIFT_DETECTIONS)
+        key = ("coding", "7", "all", "all", "confidence", "adwin")
+        assert found == {(*key, "up"): 0, (*key, "down"): 0}
+
+    def test_detections_are_those_that_were_counted(self):
+        key = ("coding", "7", "all", "all", "confidence", "adwin", "down")
+        found = of(scrape(shown(counters={(metrics.DRIFT_DETECTIONS.prometheus, key): 4})), metrics.DRIFT_DETECTIONS)
+        assert found[key] == 4
+
+    @pytest.mark.parametrize("active", [True, False])
+    def test_the_status_says_whether_a_detection_is_recent(self, *, active: bool):
+        found = of(scrape(shown(replace(KERNEL, drift=(replace(DRIFT, active=active),)))), metrics.DRIFT_STATUS)
+        assert list(found.values()) == [float(active)]
+
+
+class TestEscalation:
+    def test_the_severest_tier_of_the_serving_version_stands_at_one(self):
+        found = of(scrape(shown()), metrics.ESCALATION_STATUS)
+        assert {labels[1] for labels, value in found.items() if value} == {"rollback"}
+        assert len(found) == len(EscalationLevel)
+
+    def test_a_version_that_no_longer_serves_does_not_count(self):
+        later = replace(KERNEL, activations={("coding", "7"): 3, ("coding", "8"): 4})
+        found = of(scrape(shown(later)), metrics.ESCALATION_STATUS)
+        assert {labels[1] for labels, value in found.items() if value} == {"none"}
+
+
+def test_before_the_first_event_only_the_process_is_shown():
+    samples = scrape(shown(KernelView()))
+    assert all(math.isfinite(value) for value in samples.values())
+    assert of(samples, metrics.PROCESSOR_EVENT_TIME) == {}
+    assert of(samples, metrics.PROCESSOR_START_TIME) == {(): 1_790_000_000.0}
+    assert of(samples, metrics.PROCESSOR_REJECTIONS)[("forged",)] == 0

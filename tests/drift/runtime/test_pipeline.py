@@ -1,0 +1,116 @@
+"""Journal, apply, checkpoint: exactly once, also when the kernel fails on an entry."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_clinical.drift.kernel import Applied, Batch, Kernel
+from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.runtime.store import StoreUnavailableError
+from otel_clinical.semconv import metrics
+from tests.drift import _wire
+from tests.drift.runtime import _world
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_clinical.drift.runtime._pipeline import Pipeline, Work
+
+EVENTS, REJECTIONS = metrics.PROCESSOR_EVENTS.prometheus, metrics.PROCESSOR_REJECTIONS.prometheus
+
+
+class FragileKernel(Kernel):
+    """Changes half of its state and then breaks when it meets version 8."""
+
+    def apply(self, batch: Batch) -> Applied:
+        applied = super().apply(batch)
+        if "8" in batch.words:
+            raise RuntimeError("a defect")
+        return applied
+
+
+def spans(first: int, version: str = "7") -> Work:
+    made = [_wire.span(n, _wire.START + n, version=version) for n in range(first, first + 5)]
+    return _world.work(Signal.TRACES, _wire.traces(made), _wire.START + 1000)
+
+
+def feed(pipeline: Pipeline, *works: Work) -> None:
+    pipeline.apply(pipeline.commit(works), works)
+
+
+def counts(pipeline: Pipeline) -> dict[str, int]:
+    return {labels[0]: n for (name, labels), n in pipeline.tally.totals().items() if n and name in {EVENTS, REJECTIONS}}
+
+
+def test_what_was_committed_is_applied_after_a_restart(tmp_path: Path):
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        pipeline.commit([spans(0), spans(5)])
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        assert counts(pipeline) == {"inference": 10}
+        assert pipeline.pending == 2
+        pipeline.checkpoint()
+        assert pipeline.pending == 0
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        assert counts(pipeline) == {"inference": 10}
+        assert not pipeline.dirty
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_an_entry_the_kernel_cannot_apply_is_set_aside_alone(tmp_path: Path, place: int, *, restart: bool):
+    works = [spans(0), spans(5), spans(10)]
+    works[place] = spans(5 * place, version="8")
+    good = [each for each in works if each.batch is not None and "8" not in each.batch.words]
+    with closing(_world.open_pipeline(tmp_path / "whole")) as pipeline:
+        feed(pipeline, *good)
+        expected = pipeline.kernel.dump_dirty()
+
+    with closing(_world.open_pipeline(tmp_path / "state", FragileKernel)) as pipeline:
+        pipeline.checkpoint()
+        pipeline.commit(works) if restart else feed(pipeline, *works)
+    with closing(_world.open_pipeline(tmp_path / "state", FragileKernel)) as pipeline:
+        assert {name: n for name, n in counts(pipeline).items() if name != "undecodable"} == {"inference": 10}
+        found = pipeline.kernel.dump_dirty()
+        pipeline.checkpoint()
+        assert pipeline.pending == 0
+    assert found == expected
+
+
+def test_an_entry_set_aside_is_counted_once(tmp_path: Path):
+    with closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline:
+        feed(pipeline, spans(0), spans(5, version="8"), spans(10))
+        feed(pipeline, spans(15))
+        assert counts(pipeline) == {"inference": 15, "undecodable": 1}
+        pipeline.checkpoint()
+        feed(pipeline, spans(20, version="8"))
+        assert counts(pipeline) == {"inference": 15, "undecodable": 2}
+        pipeline.checkpoint()
+    with closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline:
+        assert counts(pipeline) == {"inference": 15, "undecodable": 2}
+
+
+def test_states_of_a_failed_checkpoint_are_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(_checkpoint: object) -> None:
+        raise StoreUnavailableError
+
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        feed(pipeline, spans(0))
+        with monkeypatch.context() as patched:
+            patched.setattr(pipeline._store, "checkpoint", fail)
+            with pytest.raises(StoreUnavailableError):
+                pipeline.checkpoint()
+        feed(pipeline, spans(5))
+        pipeline.checkpoint()
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        assert counts(pipeline) == {"inference": 10}
+        assert pipeline.kernel.newest == _wire.START + 9
+
+
+def test_a_counter_is_there_before_it_first_counts(tmp_path: Path):
+    with closing(_world.open_pipeline(tmp_path)) as pipeline:
+        totals = pipeline.tally.totals()
+    assert totals[EVENTS, ("outcome",)] == 0
+    assert totals[REJECTIONS, ("forged",)] == 0

@@ -1,0 +1,147 @@
+"""The writer: back-pressure, and what those who wait are told when it ends."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_clinical.drift.runtime import Phase, WriterSettings
+from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.runtime._pipeline import Pipeline
+from otel_clinical.drift.runtime._queue import BoundedQueue, ClosedError, FullError
+from otel_clinical.drift.runtime._refusals import UnavailableError
+from otel_clinical.drift.runtime.store import Store
+from otel_clinical.drift.runtime.writer import Writer
+from tests.drift import _wire
+from tests.drift.runtime import _world
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from otel_clinical.drift.runtime._pipeline import Work
+
+DEADLINE = 30.0
+
+
+class SlowPipeline(Pipeline):
+    """Commits when it is allowed to, and remembers the size of each group."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(Store(folder), _world.new_kernel)
+        self.allowed = threading.Event()
+        self.reached = threading.Event()
+        self.groups: list[int] = []
+
+    def commit(self, works: Sequence[Work]) -> list[int]:
+        self.reached.set()
+        assert self.allowed.wait(DEADLINE)
+        self.groups.append(len(works))
+        return super().commit(works)
+
+
+def spans(first: int) -> Work:
+    return _world.work(Signal.TRACES, _wire.traces([_wire.span(first, _wire.START)]), _wire.START)
+
+
+def test_many_requests_share_one_commit_and_too_many_are_turned_away(tmp_path: Path):
+    pipeline = SlowPipeline(tmp_path)
+    writer = Writer(pipeline, WriterSettings(queue_items=4))
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    waiting = [writer.submit(spans(0))]
+    assert pipeline.reached.wait(DEADLINE)  # the first is being committed; the queue is empty again
+    waiting += [writer.submit(spans(n)) for n in range(1, 5)]
+    with pytest.raises(UnavailableError, match="busy"):
+        writer.submit(spans(5))
+    assert not any(each.done() for each in waiting)
+    pipeline.allowed.set()
+    for each in waiting:
+        each.result(DEADLINE)
+    assert pipeline.groups == [1, 4]
+    writer.close()
+    assert writer.join(DEADLINE)
+    assert writer.phase is Phase.STOPPED
+
+
+def test_a_request_given_up_before_its_commit_is_not_written(tmp_path: Path):
+    pipeline = SlowPipeline(tmp_path)
+    writer = Writer(pipeline)
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    first = writer.submit(spans(0))
+    assert pipeline.reached.wait(DEADLINE)
+    second = writer.submit(spans(1))
+    assert second.cancel()
+    pipeline.allowed.set()
+    first.result(DEADLINE)
+    writer.close()
+    assert writer.join(DEADLINE)
+    assert pipeline.groups == [1]
+
+
+def test_nothing_is_accepted_before_the_journal_is_replayed_or_after_the_end(tmp_path: Path):
+    writer = Writer(SlowPipeline(tmp_path))
+    with pytest.raises(UnavailableError, match="replaying"):
+        writer.submit(spans(0))
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    writer.close()
+    assert writer.join(DEADLINE)
+    with pytest.raises(UnavailableError, match="stop"):
+        writer.submit(spans(0))
+
+
+def test_a_defect_ends_the_writer_and_tells_everybody_who_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    pipeline = SlowPipeline(tmp_path)
+    failures: list[BaseException] = []
+    writer = Writer(pipeline, WriterSettings(group_items=1), failed=failures.append)
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    first = writer.submit(spans(0))
+    assert pipeline.reached.wait(DEADLINE)
+    second = writer.submit(spans(1))
+
+    def fail(*_arguments: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, "apply", fail)
+    pipeline.allowed.set()
+    first.result(DEADLINE)  # it was durable before the defect
+    with pytest.raises(UnavailableError):
+        second.result(DEADLINE)
+    assert not writer.join(DEADLINE)
+    assert (writer.phase, [type(each) for each in failures]) == (Phase.FAILED, [ZeroDivisionError])
+
+
+class TestQueue:
+    def test_it_is_bounded_by_items_and_by_bytes(self):
+        queue: BoundedQueue[str] = BoundedQueue(items=2, size=10)
+        queue.put("larger than the bound, alone", 99)
+        with pytest.raises(FullError):
+            queue.put("b", 1)
+        assert queue.take(timeout=0, items=9, size=9) == ["larger than the bound, alone"]
+        queue.put("a", 1)
+        queue.put("b", 1)
+        with pytest.raises(FullError):
+            queue.put("c", 1)
+
+    def test_it_gives_groups_in_order(self):
+        queue: BoundedQueue[int] = BoundedQueue(items=9, size=99)
+        for number in range(5):
+            queue.put(number, 2)
+        assert queue.take(timeout=0, items=2, size=99) == [0, 1]
+        assert queue.take(timeout=0, items=9, size=3) == [2, 3]
+        assert queue.take(timeout=0, items=9, size=99) == [4]
+        assert queue.take(timeout=0, items=9, size=99) == []
+
+    def test_a_closed_queue_takes_nothing_and_gives_what_it_has(self):
+        queue: BoundedQueue[int] = BoundedQueue(items=9, size=99)
+        queue.put(1, 1)
+        queue.close()
+        with pytest.raises(ClosedError):
+            queue.put(2, 1)
+        assert queue.take(timeout=DEADLINE, items=9, size=99) == [1]
+        assert queue.take(timeout=DEADLINE, items=9, size=99) == []
