@@ -6,13 +6,11 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from prometheus_client import CollectorRegistry
-
 from otel_clinical.instrument import configure_receipts, default_telemetry
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._exporters import Exporters, otlp_exporters
 from otel_clinical.sdk._handle import Handle
-from otel_clinical.sdk._page import Page
+from otel_clinical.sdk._page import Page, SerialRegistry
 from otel_clinical.sdk._policy import apply_policy
 from otel_clinical.sdk._providers import Providers, refuse_second_setup
 from otel_clinical.sdk._self_test import self_test
@@ -106,7 +104,7 @@ def _start(settings: Settings, policy: Policy | None, exporters: Exporters | Non
     if problem is not None:
         _log.error("%s: nothing is exported; update otel-clinical or pin the OpenTelemetry SDK", problem)
     out = Exporters() if problem is not None else (exporters or otlp_exporters(settings))
-    registry = CollectorRegistry(auto_describe=False)
+    registry = SerialRegistry()
     page = Page(settings.page, registry) if settings.page is not None and problem is None else None
     providers = Providers(settings, out, audience, registry if page is not None else None)
     telemetry = default_telemetry() if set_global else providers.telemetry()

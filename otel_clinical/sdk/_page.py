@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, start_http_server
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
+
     from otel_clinical.sdk._settings import PrometheusPage
+
+
+class SerialRegistry(CollectorRegistry):
+    """Collect for one scrape at a time.
+
+    The OpenTelemetry reader keeps collected points in one queue: of two scrapes at once, one would show every series
+    twice and the other none.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(auto_describe=False)
+        self._one = threading.Lock()
+
+    def collect(self) -> Iterator[Metric]:
+        """Return the families as they are now."""
+        with self._one:
+            families = list(super().collect())
+        yield from families
 
 
 class Page:

@@ -137,6 +137,14 @@ def test_more_series_than_the_sdks_default_limit_stay_apart(setup):
     assert len([s for s in samples(text) if s.name == metrics.SEGMENT_OUTCOMES.prometheus]) == 3000
 
 
+def test_flushing_does_not_repeat_series_on_the_page(setup):
+    handle = setup(metrics="prometheus:0")
+    handle.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.OUTCOMES.name).add(1)
+    handle.flush()
+    handle.flush()
+    assert len([s for s in samples(page(handle)) if s.name == metrics.OUTCOMES.prometheus]) == 1
+
+
 def test_what_is_withheld_is_counted_on_the_page(setup):
     handle = setup(metrics="prometheus:0")
     record_span(handle, patient__name=CANARY)
