@@ -93,8 +93,8 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
             f"accepted. Since: within the last {duration_text(quality.window)}. How sure: a count of at least "
             f"{quality.minimum_records} records, no estimate.",
             f"In mode enforce the controller routes this source to {quality.on_breach.value} (this policy: mode "
-            f"{model.rollback.mode}); no version is rolled back. Find the interface or form that stopped filling the fields, and release "
-            "the source when its records are whole again.",
+            f"{model.rollback.mode}); no version is rolled back. Find the interface or form that stopped filling the "
+            "fields, and release the source when its records are whole again.",
         ),
         severity="warning",
         category="quality",
