@@ -40,6 +40,8 @@ def command() -> None:
 @click.option("--grpc", default="127.0.0.1:4317", show_default=True, help="OTLP/gRPC address.")
 @click.option("--metrics", default="127.0.0.1:9465", show_default=True, help="Address of /metrics for Prometheus.")
 @click.option("--token-file", type=_FILE, help="Bearer tokens to ask for: one, or two while rotating.")
+@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) for all three addresses; needs --tls-key.")
+@click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--insecure", is_flag=True, help="Listen where other machines can reach it without asking for a token.")
 def run(
     *,
@@ -49,14 +51,18 @@ def run(
     grpc: str,
     metrics: str,
     token_file: Path | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
     insecure: bool,
 ) -> int:
     """Receive telemetry, keep state, expose evidence, until SIGTERM.
 
     Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}.
     """
-    from otel_clinical.drift.runtime import Address, ProcessorService, ProcessorSettings
+    from otel_clinical.drift.runtime import Address, Certificate, ProcessorService, ProcessorSettings
 
+    if (tls_cert is None) is not (tls_key is None):
+        raise CliError("--tls-cert and --tls-key go together: give both, or neither")
     policy = read_policy(policy_path)
     with _explained():
         settings = ProcessorSettings(
@@ -65,6 +71,7 @@ def run(
             grpc=Address.parse(grpc),
             metrics=Address.parse(metrics),
             token_file=token_file,
+            certificate=Certificate(tls_cert, tls_key) if tls_cert and tls_key else None,
             insecure=insecure,
         )
         service = ProcessorService(policy, settings)

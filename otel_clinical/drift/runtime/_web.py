@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.applications import Starlette
 
+from otel_clinical.drift.runtime._tls import Certificate
+
 _GRACE_SECONDS = 5
 
 
@@ -16,11 +18,12 @@ class WebServers:
 
     Args:
         sites: (bound socket, application) pairs.
+        certificate: Serve HTTPS with it; None serves HTTP.
     """
 
-    def __init__(self, sites: Sequence[tuple[socket.socket, Starlette]]) -> None:
+    def __init__(self, sites: Sequence[tuple[socket.socket, Starlette]], certificate: Certificate | None) -> None:
         self._sockets = [bound for bound, _ in sites]
-        self._servers = [uvicorn.Server(_config(app)) for _, app in sites]
+        self._servers = [uvicorn.Server(_config(app, certificate)) for _, app in sites]
         self._thread = threading.Thread(target=self._run, name="otel-clinical-web", daemon=True)
 
     def start(self) -> None:
@@ -43,9 +46,11 @@ class WebServers:
         asyncio.run(serve())
 
 
-def _config(app: Starlette) -> uvicorn.Config:
+def _config(app: Starlette, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        ssl_certfile=None if certificate is None else certificate.chain,
+        ssl_keyfile=None if certificate is None else certificate.key,
         lifespan="off",
         ws="none",
         log_config=None,

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
 
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +25,9 @@ from otel_clinical.drift.runtime.pages import health
 
 PROTOBUF = "application/x-protobuf"
 _RETRY_AFTER_SECONDS = "1"
+_READ_SECONDS = 30.0
 _COMMIT_SECONDS = 10.0
+_DECODERS = 2  # requests decoded at once: more would only wait for each other
 _METRICS_HINT = "the drift processor takes /v1/traces and /v1/logs; send metrics to your metrics backend\n"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -39,13 +40,13 @@ def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
         intake: Where requests go.
         tokens: Who may send; None lets everybody who can connect.
     """
-    workers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="otel-clinical-http")
+    decoding = asyncio.Semaphore(_DECODERS)
 
     def export(signal: Signal) -> Endpoint:
         async def endpoint(request: Request) -> Response:
             try:
                 _authenticate(request, tokens)
-                body = await _export(request, signal, intake, workers)
+                body = await _export(request, signal, intake, decoding)
             except RefusedError as error:
                 intake.refused(signal, error)
                 return _refusal(request, error)
@@ -68,13 +69,13 @@ def _authenticate(request: Request, tokens: TokenFile | None) -> None:
         raise UnauthenticatedError("show a token: Authorization: Bearer ...")
 
 
-async def _export(request: Request, signal: Signal, intake: Intake, workers: ThreadPoolExecutor) -> bytes:
+async def _export(request: Request, signal: Signal, intake: Intake, decoding: asyncio.Semaphore) -> bytes:
     """Read, decode, journal; return the body of the answer."""
     encoding = _check_headers(request)
-    loop = asyncio.get_running_loop()
     with intake.budget() as budget:
         raw = await _read(request, budget)
-        pending = await loop.run_in_executor(workers, _decode, intake, signal, raw, encoding, budget)
+        async with decoding:
+            pending = await asyncio.to_thread(_decode, intake, signal, raw, encoding, budget)
         try:
             async with asyncio.timeout(_COMMIT_SECONDS):
                 await asyncio.wrap_future(pending.durable)
@@ -107,12 +108,15 @@ async def _read(request: Request, budget: Budget) -> bytes:
     chunks: list[bytes] = []
     total = 0
     try:
-        async for chunk in request.stream():
-            total += len(chunk)
-            if total > MAXIMUM_BODY:
-                raise OversizedError(f"the body has more than the {MAXIMUM_BODY} bytes that a request may have")
-            budget.take(len(chunk))
-            chunks.append(chunk)
+        async with asyncio.timeout(_READ_SECONDS):
+            async for chunk in request.stream():
+                total += len(chunk)
+                if total > MAXIMUM_BODY:
+                    raise OversizedError(f"the body has more than the {MAXIMUM_BODY} bytes that a request may have")
+                budget.take(len(chunk))
+                chunks.append(chunk)
+    except TimeoutError as error:
+        raise UnavailableError(f"the body did not arrive within {_READ_SECONDS:g} seconds") from error
     except ClientDisconnect as error:
         raise UnavailableError("the sender went away before the end of the body") from error
     return b"".join(chunks)

@@ -10,6 +10,7 @@ from otel_clinical.drift.runtime._auth import Address, TokenFile
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._refusals import RefusedError, UnauthenticatedError, UnavailableError
+from otel_clinical.drift.runtime._tls import Certificate
 from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Intake
 
 _SERVICES = {
@@ -35,12 +36,15 @@ class RpcReceiver:
         address: Where to listen.
         intake: Where requests go.
         tokens: Who may send; None lets everybody who can connect.
+        certificate: Serve TLS with it; None serves plain text.
 
     Raises:
         ListenError: The address is in use or not ours.
     """
 
-    def __init__(self, address: Address, intake: Intake, tokens: TokenFile | None) -> None:
+    def __init__(
+        self, address: Address, intake: Intake, tokens: TokenFile | None, certificate: Certificate | None
+    ) -> None:
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="otel-clinical-grpc")
         interceptors = () if tokens is None else (_Authentication(tokens),)
         self._server = grpc.server(self._pool, interceptors=interceptors, options=_OPTIONS)
@@ -54,7 +58,7 @@ class RpcReceiver:
         )
         bind(address).close()  # the core would print its own lines about a port that is taken
         try:
-            port = self._server.add_insecure_port(str(address))
+            port = self._listen(str(address), certificate)
         except RuntimeError as error:
             raise ListenError(
                 f"{address}: cannot be listened on; is it in use, or not an address of this host?"
@@ -64,6 +68,12 @@ class RpcReceiver:
     def start(self) -> None:
         """Begin to serve."""
         self._server.start()
+
+    def _listen(self, address: str, certificate: Certificate | None) -> int:
+        if certificate is None:
+            return int(self._server.add_insecure_port(address))
+        pair = certificate.key.read_bytes(), certificate.chain.read_bytes()
+        return int(self._server.add_secure_port(address, grpc.ssl_server_credentials([pair])))
 
     def stop(self, grace: float) -> None:
         """Take no new calls, let those under way finish within `grace` seconds."""

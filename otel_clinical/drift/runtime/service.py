@@ -13,6 +13,7 @@ from otel_clinical.drift.runtime._auth import Address, TokenFile, require_token_
 from otel_clinical.drift.runtime._faults import Faults
 from otel_clinical.drift.runtime._listen import bind, port_of
 from otel_clinical.drift.runtime._pipeline import Pipeline
+from otel_clinical.drift.runtime._tls import Certificate
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime._web import WebServers
 from otel_clinical.drift.runtime.exporter import Exposition, registry
@@ -22,6 +23,7 @@ from otel_clinical.drift.runtime.rpc import RpcReceiver
 from otel_clinical.drift.runtime.store import Store
 from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
 from otel_clinical.policy import Policy, load_baseline
+from otel_clinical.semconv import metrics
 
 _GRACE_SECONDS = 5.0
 _DRAIN_SECONDS = 30.0
@@ -40,6 +42,7 @@ class ProcessorSettings:
         grpc: OTLP/gRPC.
         metrics: ``/metrics`` for Prometheus.
         token_file: Bearer tokens that senders and Prometheus must show; None asks for none.
+        certificate: TLS for all three; None serves plain text.
         insecure: Allow an address that other machines can reach without asking for a token.
         writer: Bounds of the writer.
     """
@@ -49,6 +52,7 @@ class ProcessorSettings:
     grpc: Address = _GRPC
     metrics: Address = _METRICS
     token_file: Path | None = None
+    certificate: Certificate | None = None
     insecure: bool = False
     writer: WriterSettings = field(default_factory=WriterSettings)
 
@@ -93,10 +97,10 @@ class ProcessorService:
             undo.callback(store.close)
             self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
             intake = Intake(self._writer, PolicyIndex.of(policy))
-            self._rpc = RpcReceiver(settings.grpc, intake, tokens)
+            self._rpc = RpcReceiver(settings.grpc, intake, tokens, settings.certificate)
             scraped = registry(self._expose, policy)
             sites = [http.receiver(intake, tokens), metrics_site(scraped, tokens, lambda: self.phase)]
-            self._web = WebServers(list(zip(sockets, sites, strict=True)))
+            self._web = WebServers(list(zip(sockets, sites, strict=True)), settings.certificate)
             undo.pop_all()
         self.addresses = Addresses(
             http=Address(settings.http.host, port_of(sockets[0])),
@@ -108,6 +112,11 @@ class ProcessorService:
     def phase(self) -> Phase:
         """What the processor is doing."""
         return self._writer.phase
+
+    def events(self) -> dict[str, int]:
+        """Return how many events were accepted so far, by signal."""
+        name = metrics.PROCESSOR_EVENTS.prometheus
+        return {labels[0]: count for (found, labels), count in self._writer.counters().items() if found == name}
 
     def start(self) -> None:
         """Begin to serve: health at once, OTLP when the journal is replayed."""
