@@ -14,7 +14,7 @@ from ._arguments import result_reader
 from ._declared import checked_identifier, plain_text
 from ._event_fields import new_event_id
 from ._late import required
-from ._numbers import Withheld, amount
+from ._numbers import Withheld, amount, lasting
 from ._recorded import Recorded, attempt
 from ._telemetry import default_telemetry
 from ._wrap import Observation, is_marked, wrap
@@ -131,7 +131,7 @@ def record_task(
             (attributes.TASK_NAME, where.declared.admit(attributes.TASK_NAME, name)),
             (attributes.ASSISTANCE, required(where, Assistance, assistance).value),
         )
-        where.put(_Figure(metrics.TASK_DURATION, labels, amount(seconds)))
+        where.put(_Figure(metrics.TASK_DURATION, labels, lasting(seconds)))
         return new_event_id()
 
     return attempt(where, record)

@@ -55,7 +55,8 @@ R = TypeVar("R")
 _KEY: Final = otel_context.create_key("otel_clinical.inference")
 _LEVELS: Final = tuple(RoutingLevel)
 _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.items()}
-_NANOSECONDS: Final = 1e9
+# Whole: Python divides whole numbers exactly rounded, and 1.6e18 does not fit a float.
+_NANOSECONDS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,11 +61,14 @@ def segment_key(name: str) -> tuple[SegmentName, str]:
 
 def declare_segment_values(declared: DeclaredValues, values: Mapping[str, Iterable[str]]) -> None:
     """Allow the values of several segments, all or none."""
+    keyed = {
+        segment_key(name)[1]: allowed if isinstance(allowed, str) else list(allowed) for name, allowed in values.items()
+    }
     trial = DeclaredValues()
-    for name, allowed in values.items():
-        trial.declare(segment_key(name)[1], list(allowed))
-    for name, allowed in values.items():
-        declared.declare(segment_key(name)[1], list(allowed))
+    for key, allowed in keyed.items():
+        trial.declare(key, allowed)
+    for key, allowed in keyed.items():
+        declared.declare(key, allowed)
 
 
 def plain_text(value: object) -> str | None:

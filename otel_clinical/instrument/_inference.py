@@ -28,7 +28,7 @@ from ._arguments import Arguments, Signature, argument_reader, result_reader
 from ._current import Inference, InferenceSpec
 from ._declared import checked_identifier, identifier, segment_key
 from ._gate import Gate
-from ._numbers import Withheld, amount, nanoseconds, unix_seconds
+from ._numbers import Withheld, lasting, nanoseconds, unix_seconds
 from ._telemetry import default_telemetry
 from ._wrap import Observation, is_marked, wrap
 
@@ -321,7 +321,7 @@ def record_inference(
         found.begin_span(parent, None if started is None else nanoseconds(started))
     except Exception as error:  # noqa: BLE001 -- telemetry never breaks its caller
         where.failed(TelemetryComponent.DECORATOR, error)
-    found.end(duration=_number(where, amount, duration) or 0.0)
+    found.end(duration=_number(where, lasting, duration) or 0.0)
     return found.receipt
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound="StrEnum")
 MAX_DELAY_SECONDS: Final = 366 * 86400.0
 _EVENT_ID_LENGTH: Final = 36
-_NANOSECONDS: Final = 1e9
+_NANOSECONDS: Final = 1_000_000_000
 
 
 def required(telemetry: Telemetry, kind: type[E], value: object) -> E:

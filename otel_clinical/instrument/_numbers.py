@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # float32 sums of probabilities miss 1 by this much.
 _ROUNDING: Final = 1e-6
 _NANOSECONDS: Final = 1_000_000_000
+_YEAR: Final = 366 * 86400.0
 # Year 2262: nanoseconds since the epoch still fit 63 bits.
 _LATEST: Final = 9_223_372_036
 
@@ -49,6 +50,14 @@ def amount(value: object) -> float:
     """Return `value` as a float of 0 or more, else raise `Withheld`."""
     number = finite(value)
     if number < 0:
+        raise Withheld(TelemetryRedactionReason.NOT_ALLOWED)
+    return number
+
+
+def lasting(value: object) -> float:
+    """Return `value` as a duration in seconds, from 0 to a year, else raise `Withheld`."""
+    number = amount(value)
+    if number > _YEAR:
         raise Withheld(TelemetryRedactionReason.NOT_ALLOWED)
     return number
 
