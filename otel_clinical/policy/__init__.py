@@ -2,6 +2,7 @@
 
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, Spread
 from otel_clinical.policy._baseline_builder import BaselineBuilder
+from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
@@ -62,6 +63,7 @@ __all__ = [
     "Spread",
     "Tier",
     "Verify",
+    "baseline_problems",
     "duration_text",
     "json_schema",
     "load_baseline",

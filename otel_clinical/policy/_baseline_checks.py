@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline
 from otel_clinical.policy._lenient import Unusable
+from otel_clinical.policy._problems import dotted
 from otel_clinical.semconv import AGGREGATE, OTHER
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ def check_baselines(policy: Policy, source: Source, folder: Path) -> None:
                     source.report(("models", name, *path), problem, allowed)
             except Unusable:
                 continue
+
+
+def baseline_problems(name: str, model: ModelPolicy, baseline: Baseline) -> list[str]:
+    """Return what keeps `baseline` from serving a model, one sentence each."""
+    return [f"{dotted(path)}: {problem}" for rule in _RULES for path, problem, _allowed in rule(name, model, baseline)]
 
 
 def _read(name: str, model: ModelPolicy, source: Source, folder: Path) -> Baseline | None:

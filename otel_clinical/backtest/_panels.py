@@ -1,0 +1,189 @@
+"""The drawings of the page: one panel per segment value, and the calibration."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from otel_clinical.backtest._fires import segment_label
+from otel_clinical.backtest._svg import (
+    BLUE,
+    GREEN,
+    INK,
+    MUTED,
+    ORANGE,
+    PURPLE,
+    SKY,
+    TIER_COLOURS,
+    TIER_WORDS,
+    Drawing,
+    Frame,
+)
+from otel_clinical.policy import TIERS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from otel_clinical.backtest._calibration import Calibration
+    from otel_clinical.backtest._fires import Fire
+    from otel_clinical.backtest._run import Backtest
+
+_Z = 1.96
+_FEWEST = 30
+_TICKS = 5
+_WIDE = 0.25  # range of the y axis from which every second tick is enough
+_DECADES = 3.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One segment value: its drawing and the words beside it."""
+
+    name: str
+    svg: str
+    evidence: str
+    verdict: str
+    tier: int
+
+
+def panels(test: Backtest) -> list[Panel]:
+    """Return one panel per segment value, the aggregate first, then by severity."""
+    last = {segment_label(row.segment, row.value): row for row in test.replayed.evidence}
+    found = [_panel(test, name) for name in last]
+    return sorted(found, key=lambda panel: (panel.name != "all", -panel.tier, panel.name))
+
+
+def _panel(test: Backtest, name: str) -> Panel:
+    series = [
+        (snapshot.at, row.performance, row.performance_samples)
+        for snapshot in test.replayed.snapshots
+        for row in snapshot.rows
+        if segment_label(row.segment, row.value) == name and row.performance is not None
+        if row.performance_samples >= _FEWEST
+    ]
+    baseline = next(r.baseline for r in test.replayed.evidence if segment_label(r.segment, r.value) == name)
+    fires = [fire for fire in test.fires if fire.segment == name]
+    svg = _draw(test, name, baseline, series, fires)
+    return Panel(name, svg, _evidence(test, name), _verdict(fires), max((f.tier for f in fires), default=0))
+
+
+def _evidence(test: Backtest, name: str) -> str:
+    """Draw the present evidence of each tier; above the line at 1 it is proved that the guard is broken."""
+    start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
+    frame = Frame((start, end), (-_DECADES, _DECADES), height=86, top=14, bottom=8)
+    drawing = Drawing(frame, f"{name}: evidence by tier over time")
+    drawing.text(frame.left, 10, "evidence that the drop exceeds each tier's guard (log scale)", MUTED, size=9)
+    drawing.level(0.0, "1 = proved", INK, dash="", width=1.0)
+    for tier, dash in ((1, "1.5 2"), (2, "5 2"), (3, "")):
+        level = TIERS[tier - 1]
+        points = [
+            (snapshot.at, math.log10(max(row.current[level], 1e-9)))
+            for snapshot in test.replayed.snapshots
+            for row in snapshot.rows
+            if segment_label(row.segment, row.value) == name
+        ]
+        drawing.line(points, TIER_COLOURS[tier], 1.8, dash)
+        if points:
+            drawing.text(
+                frame.width - frame.right + 4 + 16 * (tier - 1), frame.py(-2.6), f"T{tier}", TIER_WORDS[tier], size=9
+            )
+    drawing.axis_y([-_DECADES, 0.0, _DECADES], "1e{:+.0f}")
+    return drawing.svg()
+
+
+def _verdict(fires: Sequence[Fire]) -> str:
+    if not fires:
+        return "no tier"
+    first = {fire.tier: fire for fire in sorted(fires, key=lambda fire: -fire.at)}
+    return ", ".join(f"tier {tier} at row {first[tier].row:,}" for tier in sorted(first))
+
+
+def _draw(
+    test: Backtest,
+    name: str,
+    baseline: float,
+    series: Sequence[tuple[float, float, int]],
+    fires: Sequence[Fire],
+) -> str:
+    low = min([value for _, value, _ in series] + [_threshold(test, baseline, 3)], default=0.0) - 0.04
+    high = max([value for _, value, _ in series] + [baseline], default=1.0) + 0.05
+    start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
+    drawing = Drawing(
+        Frame((start, end), (max(low, 0.0), min(high, 1.0))), f"{name}: {test.model.metric.name} over time"
+    )
+    _shade(test, drawing)
+    for tier in (3, 2, 1):
+        level, word = _threshold(test, baseline, tier), f"-{100 * test.model.tiers[TIERS[tier - 1]].drop:g} %"
+        drawing.level(level, f"T{tier} {word}", TIER_COLOURS[tier], words=TIER_WORDS[tier])
+    drawing.level(baseline, f"base {baseline:.2f}", INK, dash="", width=1.4)
+    drawing.band([(at, value - _half(value, n), value + _half(value, n)) for at, value, n in series], SKY)
+    drawing.line([(at, value) for at, value, _ in series], BLUE, 2.0)
+    for fault in test.faults:
+        if fault.injection.where == name and fault.first_time is not None:
+            drawing.moment(fault.first_time, f"fault: {fault.injection.drop:.0%} of right answers wrong", PURPLE)
+    for fire in fires:
+        drawing.mark(fire.at, _near(series, fire.at, baseline), fire.tier, f"tier {fire.tier}: {fire.reason}")
+    drawing.axis_y(_y_ticks(drawing.frame))
+    drawing.axis_x(_x_ticks(test, drawing.frame))
+    return drawing.svg()
+
+
+def _shade(test: Backtest, drawing: Drawing) -> None:
+    if test.used.rows is None:
+        return
+    inside = [e.time for e in test.encounters if test.used.rows[0] <= e.row <= test.used.rows[1]]
+    if inside:
+        drawing.span(min(inside), max(inside), "baseline rows")
+
+
+def _threshold(test: Backtest, baseline: float, tier: int) -> float:
+    drop = test.model.tiers[TIERS[tier - 1]].drop
+    return baseline * (1 - drop) if test.model.metric.drop == "relative" else baseline - drop
+
+
+def _half(value: float, n: int) -> float:
+    return _Z * math.sqrt(max(value * (1 - value), 1e-6) / n)
+
+
+def _near(series: Sequence[tuple[float, float, int]], at: float, otherwise: float) -> float:
+    return min(series, key=lambda point: abs(point[0] - at))[1] if series else otherwise
+
+
+def _y_ticks(frame: Frame) -> list[float]:
+    low, high = frame.y
+    step = 0.1 if high - low > _WIDE else 0.05
+    first = math.ceil(low / step)
+    return [i * step for i in range(first, math.floor(high / step) + 1)]
+
+
+def _x_ticks(test: Backtest, frame: Frame) -> list[tuple[float, str, str]]:
+    start, end = frame.x
+    ticks = []
+    for i in range(_TICKS):
+        at = start + (end - start) * (i + 0.5) / _TICKS
+        day = datetime.fromtimestamp(at, UTC).strftime("%b %Y")
+        ticks.append((at, day, f"row {test.timeline.row_of(at):,}"))
+    return ticks
+
+
+def calibration_svg(groups: Sequence[tuple[str, Calibration]]) -> str:
+    """Draw said against right for up to three named groups; the diagonal is a model that knows itself."""
+    frame = Frame((0.4, 1.0), (0.4, 1.0), width=420, height=330, right=20, top=14, bottom=44)
+    drawing = Drawing(frame, "calibration: confidence against share of right answers")
+    drawing.line([(0.4, 0.4), (1.0, 1.0)], MUTED, 1.0, "4 3")
+    for place, (label, group) in enumerate(groups):
+        colour, dash = ((BLUE, ""), (ORANGE, "6 3"), (GREEN, "2 3"))[place]
+        points = [(b.said, b.right) for b in group.bins if b.n >= _FEWEST]
+        drawing.line(points, colour, 2.0, dash)
+        for said, right in points:
+            drawing.parts.append(f'<circle cx="{frame.px(said)}" cy="{frame.py(right)}" r="3.2" fill="{colour}"/>')
+        drawing.text(
+            frame.left + 10, frame.top + 16 + 15 * place, f"{'●' if not dash else '◌'} {label}", colour, size=11
+        )
+    ticks = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
+    drawing.axis_y(ticks, "{:.1f}")
+    drawing.axis_x([(tick, f"{tick:.1f}", "") for tick in ticks])
+    drawing.text(frame.width / 2, frame.height - 8, "confidence the model stated", MUTED, anchor="middle", size=11)
+    return drawing.svg()

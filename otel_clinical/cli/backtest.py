@@ -1,0 +1,135 @@
+"""`otel-clinical backtest`: replay past encounters and see which tiers would have fired."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from otel_clinical.cli._errors import CliError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from otel_clinical.backtest import Backtest, Injection, Mapping
+    from otel_clinical.policy import Policy, PolicyProblem
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command("backtest")
+@click.argument("history", type=_FILE)
+@click.option("--mapping", "mapping_file", type=_FILE, required=True, help="Which column is what.")
+@click.option("--policy", "policy_file", type=_FILE, required=True, help="Policy with the model of the mapping.")
+@click.option("--baseline", type=_FILE, help="Baseline; by default the policy's, else the mapping's rows are frozen.")
+@click.option(
+    "--inject",
+    "faults",
+    multiple=True,
+    metavar="FAULT",
+    help="Known fault, may be repeated: SEGMENT=VALUE:drop=PERCENT:from-row=N[:to-row=N], "
+    "such as payer=MC:drop=20%:from-row=20000 (a fifth of the right answers becomes wrong), or all:drop=…",
+)
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), required=True, help="Folder to write into.")
+@click.option("--quiet", is_flag=True, help="No progress bar.")
+def command(  # noqa: PLR0917  -- click passes the options by name
+    history: Path,
+    mapping_file: Path,
+    policy_file: Path,
+    baseline: Path | None,
+    faults: tuple[str, ...],
+    out: Path,
+    quiet: bool,  # noqa: FBT001  -- click's own flag
+) -> None:
+    """Replay HISTORY (CSV, JSON Lines, also .gz) through the event shape, kernel and tiers of production.
+
+    Writes OUT/report.html and OUT/backtest.json.
+    """
+    from otel_clinical.backtest import (
+        InjectionError,
+        choose_baseline,
+        mapped_policy,
+        parse_injection,
+        read_history,
+        run_backtest,
+    )
+    from otel_clinical.backtest._report import write_report
+
+    policy, mapping = _documents(policy_file, mapping_file)
+    try:
+        injections: list[Injection] = [parse_injection(fault) for fault in faults]
+        with _errors():
+            policy = mapped_policy(policy, mapping)
+            model = policy.models[mapping.model]
+            read = read_history(history, mapping, model)
+            path = baseline or model.baseline.file
+            used = choose_baseline(read, mapping, model, path, required=baseline is not None)
+            with _progress(len(read.encounters), quiet=quiet) as progress:
+                test = run_backtest(read, mapping, policy, used, injections=injections, progress=progress)
+    except InjectionError as error:
+        raise CliError(f"--inject: {error}") from error
+    page, data = write_report(test, out)
+    _summary(test)
+    click.echo(f"{page}\n{data}")
+
+
+def _documents(policy_file: Path, mapping_file: Path) -> tuple[Policy, Mapping]:
+    from otel_clinical.backtest import read_mapping
+    from otel_clinical.policy import PolicyErrors, load_policy
+
+    problems: list[PolicyProblem] = []
+    try:
+        # The baseline may be frozen from the history itself, so a missing file is no mistake here.
+        policy = load_policy(policy_file, baselines=False)
+    except PolicyErrors as errors:
+        problems += errors.problems
+    try:
+        mapping = read_mapping(mapping_file)
+    except PolicyErrors as errors:
+        problems += errors.problems
+    if problems:
+        raise CliError("policy or mapping has mistakes:\n" + "\n".join(str(problem) for problem in problems))
+    return policy, mapping
+
+
+@contextmanager
+def _errors() -> Iterator[None]:
+    from otel_clinical.backtest import HistoryError
+    from otel_clinical.policy import BaselineError
+
+    try:
+        yield
+    except (HistoryError, BaselineError) as error:
+        raise CliError(str(error)) from error
+
+
+@contextmanager
+def _progress(total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
+    if quiet:
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("replaying"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("replaying", total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def _summary(test: Backtest) -> None:
+    tally = test.history.tally
+    click.echo(f"{tally.used} of {tally.rows} rows replayed; baseline from {test.used.source}")
+    for fire in test.fires:
+        click.echo(f"tier {fire.tier}  {fire.segment:<24} row {fire.row:>7}  {fire.reason}")
+    if not test.fires_of(3):
+        click.echo("no tier 3")
+    for fault in test.faults:
+        click.echo(f"fault {fault.injection}: first outcome touched at row {fault.first_row}")
+        for delay in fault.delays:
+            words = f"{delay.labels} labels, {delay.rows} rows, {delay.days:.0f} days"
+            click.echo(f"  tier {delay.tier} after {words} (including label maturity)")
+        others = ", ".join(fault.others) or "none"
+        click.echo(f"  tier 3 for other values of {fault.injection.segment}: {others}")
