@@ -151,6 +151,9 @@ class Activation:
         return self._mixes[segment]
 
     def _change_tier(self, key: SegmentKey, stream: OutcomeStream, end: int) -> list[Transition]:
+        if not any(stream.latched):
+            # Without proof there is no tier, before and after: nearly always, and the row is not for free.
+            return []
         row = self._evidence_row(key, stream, end)
         level, previous = decide_tier(row, self.plan.policy.tiers), stream.tier
         stream.tier = level

@@ -52,20 +52,26 @@ RECORD: Final = np.dtype(
 )
 """One row. Words are positions in `Batch.words`; position 0 is the empty word and means absent."""
 
+LATEST: Final = 2**62
+"""Microseconds; later than any clock."""
+
 _KIND, _VERSION = "batch", 1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Batch:
     """Records of one request, columnar.
 
     Attributes:
         rows: One-dimensional array of `RECORD`.
         words: Models, versions and segment values that the rows point into; `words[0]` is empty.
+        received: When the request arrived, microseconds. A sender whose clock is ahead cannot push event time
+            past it.
     """
 
     rows: NDArray[np.void]
     words: tuple[str, ...] = ("",)
+    received: int = LATEST
 
     def __len__(self) -> int:
         """Return the number of records."""
@@ -84,15 +90,17 @@ class Batch:
         for batch in batches:
             table = np.array([words.setdefault(word, len(words)) for word in batch.words], "<u2")
             parts.append(translate(batch.rows, table))
-        return cls(np.concatenate(parts), tuple(words))
+        received = max((batch.received for batch in batches), default=LATEST)
+        return cls(np.concatenate(parts), tuple(words), received)
 
     def take(self, chosen: NDArray[np.intp] | Sequence[int]) -> Batch:
         """Return the records at the positions `chosen`, in that order, repeats included."""
-        return Batch(self.rows[np.asarray(chosen, np.intp)], self.words)
+        return Batch(self.rows[np.asarray(chosen, np.intp)], self.words, self.received)
 
     def to_bytes(self) -> bytes:
         """Return the journal form: versioned, with a checksum, never a pickle."""
-        return pack(_KIND, _VERSION, {"words": list(self.words)}, {"rows": self.rows.view(np.uint8)})
+        meta = {"words": list(self.words), "received": self.received}
+        return pack(_KIND, _VERSION, meta, {"rows": self.rows.view(np.uint8)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Batch:
@@ -103,7 +111,7 @@ class Batch:
         """
         meta, arrays = unpack(data, _KIND, _VERSION)
         words = tuple(str(word) for word in meta["words"])
-        return cls(checked(arrays["rows"], len(words)), words)
+        return cls(checked(arrays["rows"], len(words)), words, meta["received"])
 
 
 def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.void]:

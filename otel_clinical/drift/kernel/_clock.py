@@ -42,15 +42,15 @@ class Clock:
         """Let the watermark be at least `time`, microseconds."""
         self._floor = time if self._floor is None else max(self._floor, time)
 
-    def note(self, rows: NDArray[np.void], words: tuple[str, ...]) -> None:
-        """Take the times and activations of accepted records."""
+    def note(self, rows: NDArray[np.void], words: tuple[str, ...], received: int) -> None:
+        """Take the times and activations of accepted records; no time counts as later than `received`."""
         if not len(rows):
             return
-        newest = int(rows["time"].max())
+        newest = min(int(rows["time"].max()), received)
         self.newest = newest if self.newest is None else max(self.newest, newest)
         outcomes = rows[rows["kind"] == Kind.OUTCOME]
         for model in np.unique(outcomes["model"]).tolist():
-            newest = int(outcomes["time"][outcomes["model"] == model].max())
+            newest = min(int(outcomes["time"][outcomes["model"] == model].max()), received)
             self.labels[words[model]] = max(self.labels.get(words[model], newest), newest)
         served = np.unique(rows[["model", "version", "activation"]])
         for model, version, activation in served.tolist():

@@ -136,8 +136,8 @@ class _Work:
 
     def done(self) -> Exploded:
         """Return the result."""
-        rows = np.array(self._rows, RECORD)
-        return Exploded(Batch(rows, tuple(self._reader.words)), tuple(self._rejections), self._ignored)
+        batch = Batch(np.array(self._rows, RECORD), tuple(self._reader.words), self._reader.received)
+        return Exploded(batch, tuple(self._rejections), self._ignored)
 
     def _keep(self, row: Row) -> None:
         self._rows.append(row)

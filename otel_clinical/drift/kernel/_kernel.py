@@ -75,7 +75,7 @@ class Kernel:
         new = self._slots.add(kept)
         duplicates = known + len(kept) - len(new) + self._clock.unreported
         self._clock.unreported = 0
-        self._clock.note(rows, self._words)
+        self._clock.note(rows, self._words, batch.received)
         self._clean = False
         events = Counter(_SIGNALS[Kind(row[_KIND_BYTE])] for row in new)
         return Applied(events, late, duplicates)

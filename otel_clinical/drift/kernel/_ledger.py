@@ -73,7 +73,9 @@ class Ledger:
         """Yield (model and version, eligible, labelled) of the cohorts that matured within the window."""
         for key, coverage in sorted(self._coverage.items()):
             plan = self._by_name[key[0]]
-            yield key, *coverage.ratio(watermark - plan.maturity, max(plan.times.window, coverage.width))
+            # One slot earlier: the labels of the newest cohort may wait in a slot that is still open.
+            mature = watermark - plan.maturity - plan.times.slot
+            yield key, *coverage.ratio(mature, max(plan.times.window, coverage.width))
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -45,7 +46,7 @@ class Outcomes:
         """Return the number of outcomes."""
         return len(self.scores)
 
-    @property
+    @cached_property
     def errors(self) -> NDArray[np.float64]:
         """(n,) errors in [0, 1]: 1 is fully wrong."""
         return np.asarray((MICRO - self.scores) / MICRO)

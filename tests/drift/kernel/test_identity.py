@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_clinical.drift.kernel import ABSENT, MICRO
+from otel_clinical.drift.kernel import ABSENT, MICRO, Batch
 from otel_clinical.semconv.enums import EscalationLevel, ProcessorSignal
 from tests.drift.kernel._world import (
     START,
@@ -176,3 +176,11 @@ def test_times_of_the_newest_record_and_label():
     assert kernel.watermark == START + 30.0 - 120.0
     assert kernel.label_times == {"coding": START + 20.0}
     assert kernel.activations == {("coding", "7"): 1}
+
+
+def test_a_sender_whose_clock_is_ahead_does_not_make_the_others_late():
+    kernel = make_kernel()
+    ahead = batch([inference(1, START + 280.0)])
+    kernel.apply(Batch(ahead.rows, ahead.words, received=round(START * 1e6)))
+    assert kernel.newest == START
+    assert kernel.apply(batch([inference(2, START - 60.0)])).late == 0
