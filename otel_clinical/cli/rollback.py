@@ -92,6 +92,38 @@ def activate(
     click.echo(f"{model}: version {pointer.version} serves, activation {pointer.activation}, epoch {pointer.epoch}")
 
 
+@command.command("lift")
+@click.argument("model")
+@click.argument("marker")
+@_POLICY
+@click.option("--by", required=True, help="One person.")
+@click.option("--and-by", required=True, help="Another person.")
+def lift(*, model: str, marker: str, policy_path: Path, by: str, and_by: str) -> None:
+    """Give back the reach that the rules of MARKER took from the AI, or the model's `route`; two people must ask."""
+    from otel_clinical.rollback import lift_hold
+
+    terms = _terms(policy_path, model)
+    with _explained():
+        pointer = lift_hold(terms, marker, by=(by, and_by), at=time.time())
+    click.echo(f"{model}: {marker} lifted, route {pointer.route}, {len(pointer.rules)} rules, epoch {pointer.epoch}")
+
+
+@command.command("close")
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--state", type=_DIRECTORY, required=True, help="State directory of the controller.")
+@click.option("--by", required=True, help="Who closes it.")
+@click.option("--reason", required=True, help="Why; no patient data.")
+def close(*, incident_id: str, state: Path, by: str, reason: str) -> None:
+    """Close an incident that the controller could not decide; it is audited with your name."""
+    from otel_clinical.rollback import close_incident
+
+    with _explained():
+        found = close_incident(state, incident_id, by=by, reason=reason)
+    if not found:
+        raise CliError(f"{state}: no incident {incident_id}; `otel-clinical rollback status` lists them")
+    click.echo(f"{incident_id}: the controller closes it at its next turn")
+
+
 @command.command("status")
 @_POLICY
 @click.option("--state", type=_DIRECTORY, help="State directory of the controller, for its incidents.")
@@ -107,7 +139,8 @@ def status(policy_path: Path, state: Path | None) -> None:
             click.echo(f"{model}: version {pointer.version} on route {pointer.route}, epoch {pointer.epoch}")
             for rule in pointer.rules:
                 held = f" on version {rule.version}" if rule.version else ""
-                click.echo(f"  {rule.segment.name}={rule.segment.value}: route {rule.route}{held} ({rule.reason})")
+                where = f"{rule.segment.name}={rule.segment.value}"
+                click.echo(f"  {where}: route {rule.route}{held} ({rule.reason}, {rule.marker})")
             if state is not None and (versions := quarantined(state, model)):
                 click.echo(f"  quarantined: {', '.join(sorted(versions))}")
         for item in incidents(state) if state is not None else []:

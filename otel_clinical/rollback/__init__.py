@@ -3,8 +3,8 @@
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import Alert, Cause
 from otel_clinical.rollback.audit import AuditBrokenError, Checkpoint, export_file, verify_file
-from otel_clinical.rollback.records import DATABASE, incident, incidents, quarantined
-from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, serving
+from otel_clinical.rollback.records import DATABASE, close_incident, incident, incidents, quarantined
+from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, lift_hold, serving
 from otel_clinical.rollback.service import AlreadyRunningError, ControllerService
 from otel_clinical.rollback.terms import Terms, read_terms
 from otel_clinical.rollback.tokens import TokenFileError
@@ -22,9 +22,11 @@ __all__ = [
     "Timing",
     "TokenFileError",
     "activate_version",
+    "close_incident",
     "export_file",
     "incident",
     "incidents",
+    "lift_hold",
     "quarantined",
     "read_terms",
     "serving",

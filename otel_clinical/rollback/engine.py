@@ -24,7 +24,9 @@ from otel_clinical.rollback.events import (
     AlertSeen,
     ChangeMade,
     ChangeRefused,
+    ClosedByPerson,
     Event,
+    PointerSeen,
     RecoverySeen,
     Sampled,
 )
@@ -76,17 +78,22 @@ def step(terms: Terms, state: ModelState, event: Event, now: float, timing: Timi
     setting = Setting(terms, timing or Timing(), now)
     match event:
         case AlertSeen():
-            return _alert(setting, state, event)
+            result = _alert(setting, state, event)
         case Sampled():
-            return _sampled(setting, state, event)
+            result = _sampled(setting, state, event)
         case ChangeMade():
-            return made(setting, state, event)
+            result = made(setting, state, event)
         case ChangeRefused():
-            return refused(setting, state, event)
+            result = refused(setting, state, event)
         case RecoverySeen():
-            return watch(setting, state, event)
+            result = watch(setting, state, event)
+        case PointerSeen():
+            result = _pointer(setting, state, event)
+        case ClosedByPerson():
+            result = _closed(setting, state, event)
         case _:
-            return unreachable(setting, state, event)
+            result = unreachable(setting, state, event)
+    return result
 
 
 def due(terms: Terms, state: ModelState, now: float) -> tuple[Work, ...]:
@@ -203,6 +210,26 @@ def _sampled(setting: Setting, state: ModelState, event: Sampled) -> Step:
     if not guards.all_pass(reports):
         return _inconclusive(setting, state, incident, looked)
     return _decided(setting, state, replace(looked, first=first), pointer)
+
+
+def _pointer(setting: Setting, state: ModelState, event: PointerSeen) -> Step:
+    """Close undecided incidents of versions that no longer serve: nobody will speak of them again."""
+    result = Step(state)
+    for incident in state.incidents.values():
+        if incident.state in UNDECIDED and incident.key.activation != event.pointer.activation:
+            closed = _stale(result.state, incident, event.pointer, setting.now)
+            result = Step(closed.state, (*result.records, *closed.records))
+    return result
+
+
+def _closed(setting: Setting, state: ModelState, event: ClosedByPerson) -> Step:
+    """Let a person close what waits for a person; a change under way or verified goes on."""
+    incident = state.incidents.get(event.incident)
+    if incident is None or incident.state not in UNDECIDED:
+        return Step(state)
+    closed = close(incident, RollbackState.OVERRIDDEN, setting.now, f"closed by {event.by}: {event.reason}")
+    data = {"by": event.by, "reason": event.reason, "state": incident.state}
+    return Step(put(state, closed), (Record("incident.closed", incident.id, data),))
 
 
 def _awaits_evaluation(timing: Timing, first: Sample, sample: Sample) -> bool:

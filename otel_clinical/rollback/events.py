@@ -80,4 +80,22 @@ class RecoverySeen:
     pointer: ReleasePointer
 
 
-Event = AlertSeen | Sampled | ChangeMade | ChangeRefused | TargetUnreachable | RecoverySeen
+@dataclass(frozen=True, slots=True)
+class PointerSeen:
+    """The target was read and differs from what was read before."""
+
+    pointer: ReleasePointer
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedByPerson:
+    """A person closes an incident that the controller leaves open, and says why."""
+
+    incident: str
+    by: str
+    reason: str
+
+
+Event = (
+    AlertSeen | Sampled | ChangeMade | ChangeRefused | TargetUnreachable | RecoverySeen | PointerSeen | ClosedByPerson
+)

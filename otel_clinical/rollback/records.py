@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
 
 if TYPE_CHECKING:
-    import sqlite3
     from pathlib import Path
 
 DATABASE: Final = "controller.sqlite"
@@ -53,3 +54,19 @@ def incident_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         "events": [asdict(event) for event in audit.events(connection, about=key)],
         "audit_head": asdict(audit.head(connection)),
     }
+
+
+def close_incident(state: Path, key: str, *, by: str, reason: str) -> bool:
+    """Ask the controller to close an undecided incident; return False where there is no such incident.
+
+    The controller takes it up at its next turn and audits who asked and why.
+    """
+    database = state / DATABASE
+    if not database.is_file():
+        raise FileNotFoundError(f"{database}: no controller database; name the controller's --state directory")
+    with closing(sqlite3.connect(database, timeout=10.0)) as connection, connection:
+        done = connection.execute(
+            "INSERT INTO closures (incident, by, reason) SELECT id, ?, ? FROM incidents WHERE id = ?",
+            (by, reason, key),
+        )
+        return done.rowcount == 1

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from otel_clinical.release import ReleasePointer, create_pointer, read_pointer, swap_pointer
+from otel_clinical.release import ROUTES, ReleasePointer, create_pointer, read_pointer, swap_pointer
 from otel_clinical.rollback.records import quarantined
 
 if TYPE_CHECKING:
@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.rollback.terms import Terms
+
+WHOLE_ROUTE: Final = "route"
+"""What stands for the route of the whole model where a marker stands for rules."""
 
 
 class ActivationRefusedError(ValueError):
@@ -50,6 +53,40 @@ def activate_version(
         raise ActivationRefusedError(f"version {version} of {terms.model} serves already (epoch {current.epoch})")
     epoch = current.epoch if expect_epoch is None else expect_epoch
     return swap_pointer(terms.pointer, epoch, lambda pointer: pointer.activate(version, at=at, by=by))
+
+
+def lift_hold(
+    terms: Terms, marker: str, *, by: tuple[str, str], at: float, expect_epoch: int | None = None
+) -> ReleasePointer:
+    """Give the AI back the reach that an incident took: its rules, or its route of the whole model.
+
+    Args:
+        terms: Of the model.
+        marker: Of the rules to lift, as in the pointer; `route` for the route of the whole model.
+        by: Two different people: more reach is never one person's decision.
+        at: Unix seconds.
+        expect_epoch: Epoch the pointer must have; by default the one it is read with.
+
+    Raises:
+        ActivationRefusedError: one person twice, or the pointer holds no such change.
+        EpochConflict: somebody else changed the pointer first.
+    """
+    first, second = (name.strip() for name in by)
+    if not first or not second or first.casefold() == second.casefold():
+        raise ActivationRefusedError("more reach for the AI needs two different people")
+    current = read_pointer(terms.pointer)
+    whole = marker == WHOLE_ROUTE
+    held = current.route != ROUTES[0] if whole else any(rule.marker == marker for rule in current.rules)
+    if not held:
+        raise ActivationRefusedError(f"the release pointer of {terms.model} holds nothing back under {marker}")
+    names = f"{first} and {second}"
+
+    def lifted(pointer: ReleasePointer) -> ReleasePointer:
+        if whole:
+            return pointer.with_route(ROUTES[0], at=at, by=names)
+        return pointer.without_rules(marker, at=at, by=names)
+
+    return swap_pointer(terms.pointer, current.epoch if expect_epoch is None else expect_epoch, lifted)
 
 
 def serving(terms: Mapping[str, Terms]) -> dict[str, ReleasePointer | None]:

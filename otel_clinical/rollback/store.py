@@ -12,6 +12,7 @@ from pydantic import TypeAdapter
 
 from otel_clinical.rollback import audit
 from otel_clinical.rollback.alerts import Alert, Notification, digest
+from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
 from otel_clinical.rollback.state import Incident, Intent, ModelState
 
@@ -52,6 +53,9 @@ CREATE TABLE IF NOT EXISTS quarantines (
 CREATE TABLE IF NOT EXISTS activations (
     model TEXT NOT NULL, activation INTEGER NOT NULL, version TEXT NOT NULL, previous TEXT,
     activated REAL NOT NULL, by TEXT NOT NULL, PRIMARY KEY (model, activation)
+) STRICT;
+CREATE TABLE IF NOT EXISTS closures (
+    id INTEGER PRIMARY KEY, incident TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, processed REAL
 ) STRICT;
 CREATE TABLE IF NOT EXISTS heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), time REAL NOT NULL) STRICT;
 """
@@ -106,6 +110,14 @@ class Store:
         rows = self._rows("SELECT id, data FROM alerts WHERE processed IS NULL ORDER BY id")
         return [(row, _ALERT.validate_json(data)) for row, data in rows]
 
+    def waiting_closures(self) -> list[tuple[int, str, ClosedByPerson]]:
+        """Return (row, model, closure) for what people closed and the worker has not yet taken up."""
+        rows = self._rows(
+            "SELECT c.id, i.model, c.incident, c.by, c.reason FROM closures AS c "
+            "JOIN incidents AS i ON i.id = c.incident WHERE c.processed IS NULL ORDER BY c.id"
+        )
+        return [(row, model, ClosedByPerson(incident, by, reason)) for row, model, incident, by, reason in rows]
+
     def load(self, model: str) -> ModelState:
         """Return what is known about a model."""
         with self._lock:
@@ -127,8 +139,9 @@ class Store:
         *,
         at: float,
         alert: int | None = None,
+        closure: int | None = None,
     ) -> None:
-        """Write what a step changed, its audit events and the alert it used up, in one transaction."""
+        """Write what a step changed, its audit events and the alert or closure it used up, in one transaction."""
         with self._transaction() as connection:
             for key, incident in after.incidents.items():
                 if before.incidents.get(key) is not incident:
@@ -143,6 +156,8 @@ class Store:
                 audit.append(connection, at, record.action, record.object, data, actor=ACTOR)
             if alert is not None:
                 connection.execute("UPDATE alerts SET processed = ? WHERE id = ?", (at, alert))
+            if closure is not None:
+                connection.execute("UPDATE closures SET processed = ? WHERE id = ?", (at, closure))
 
     def observe(self, pointer: ReleasePointer, at: float) -> bool:
         """Note an activation in the release ledger; tell whether it was new."""

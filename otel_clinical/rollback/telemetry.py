@@ -5,6 +5,7 @@ from __future__ import annotations
 import bisect
 import threading
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from prometheus_client.core import (
@@ -15,7 +16,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
+from otel_clinical.rollback.alerts import AGGREGATE
+from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.semconv import MetricDef, metrics, prometheus_label
 from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
@@ -25,6 +27,7 @@ from otel_clinical.semconv.enums import (
     RollbackGuardName,
     RollbackGuardResult,
     RollbackState,
+    RoutingLevel,
 )
 
 if TYPE_CHECKING:
@@ -99,6 +102,16 @@ class Counters:
             self._counts[metric.name, labels] += 1
 
 
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the collector shows: states and pointers by model, heartbeat and audit sequence."""
+
+    states: Mapping[str, ModelState]
+    pointers: Mapping[str, ReleasePointer]
+    heartbeat: float | None
+    audit_sequence: int
+
+
 class ControllerCollector(Collector):
     """Collect the controller's metrics from counters and a snapshot of its state."""
 
@@ -115,7 +128,7 @@ class ControllerCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Yield every family of the registry whose source is the controller."""
         seen = self._snapshot()
-        yield _gauge(metrics.ROLLBACK_STATE, _states(self._terms, seen.incidents))
+        yield _gauge(metrics.ROLLBACK_STATE, _states(seen, self._terms))
         yield _gauge(metrics.ROLLBACK_MODE, (((t.model, t.mode), 1) for t in self._terms.values()))
         for counter in (
             metrics.ROLLBACK_DECISIONS,
@@ -128,40 +141,39 @@ class ControllerCollector(Collector):
         beat = [] if seen.heartbeat is None else [((), seen.heartbeat)]
         yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, beat)
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit_sequence)])
-        yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers))
-        yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers))
+        yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
+        yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))
 
 
-class Snapshot:
-    """What the collector shows: incidents, pointers as last read, heartbeat and audit sequence."""
-
-    __slots__ = ("audit_sequence", "heartbeat", "incidents", "pointers")
-
-    def __init__(
-        self,
-        incidents: Iterable[Incident],
-        pointers: Iterable[ReleasePointer],
-        heartbeat: float | None,
-        audit_sequence: int,
-    ) -> None:
-        self.incidents = tuple(incidents)
-        self.pointers = tuple(pointers)
-        self.heartbeat = heartbeat
-        self.audit_sequence = audit_sequence
+def _states(seen: Snapshot, models: Iterable[str]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield the state of every model and of each of its segments that is not healthy."""
+    for model in models:
+        state = seen.states.get(model, ModelState())
+        found = {}
+        for incident in sorted(state.incidents.values(), key=lambda i: (i.state in _OPEN, i.opened_at)):
+            if in_force(incident, state, seen.pointers.get(model)):
+                found[incident.key.segment] = incident.state
+        found.setdefault(AGGREGATE, RollbackState.HEALTHY)
+        for segment, shown in found.items():
+            yield (model, segment.name, segment.value, shown), 1
 
 
-def _states(terms: Mapping[str, Terms], incidents: Iterable[Incident]) -> Iterator[tuple[tuple[str, ...], float]]:
-    """Yield one state per model and segment: of the newest incident, an open one first."""
-    newest: dict[tuple[str, str, str], Incident] = {}
-    for incident in sorted(incidents, key=lambda i: (i.state in _OPEN, i.opened_at)):
-        key = incident.key
-        newest[key.model, key.segment.name, key.segment.value] = incident
-    for model in terms:
-        newest_all = newest.get((model, "all", "all"))
-        if newest_all is None:
-            yield (model, "all", "all", RollbackState.HEALTHY), 1
-    for labels, incident in newest.items():
-        yield (*labels, incident.state), 1
+def in_force(incident: Incident, state: ModelState, pointer: ReleasePointer | None) -> bool:
+    """Tell whether an incident still says something about what serves now.
+
+    An open one does. A closed one does while its change stands: until people lift its rule or route, or activate
+    another version.
+    """
+    if incident.state in _OPEN or pointer is None:
+        return incident.state is not RollbackState.STALE
+    change = state.applied(incident.id)
+    if change is None:
+        return incident.state is not RollbackState.STALE and incident.key.activation == pointer.activation
+    if change.change.segment is not None:
+        return any(rule.marker == change.id for rule in pointer.rules)
+    if change.change.version is None and pointer.route == RoutingLevel.STANDARD:
+        return False
+    return change.new_activation == pointer.activation
 
 
 def _labels(metric: MetricDef, count: int) -> list[str]:

@@ -15,6 +15,7 @@ from otel_clinical.rollback.events import (
     AlertSeen,
     ChangeMade,
     Event,
+    PointerSeen,
     RecoverySeen,
     Sampled,
     TargetUnreachable,
@@ -112,15 +113,20 @@ class Worker:
             pointer = self._read(alert.model)
             if pointer is not None:
                 self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+        for row, model, closure in self._store.waiting_closures():
+            self._apply(model, closure, closure=row)
         for _ in range(_AT_ONCE):
             if not any(self._work(model) for model in self._terms):
                 return
 
     def snapshot(self) -> Snapshot:
         """Return what the metrics show."""
-        incidents = [i for state in list(self._states.values()) for i in state.incidents.values()]
-        pointers = list(self._pointers.values())
-        return Snapshot(incidents, pointers, self._store.last_heartbeat(), self._store.audit_head().seq)
+        return Snapshot(
+            states=dict(self._states),
+            pointers=dict(self._pointers),
+            heartbeat=self._store.last_heartbeat(),
+            audit_sequence=self._store.audit_head().seq,
+        )
 
     def _pause(self) -> float:
         now = self._clock()
@@ -165,13 +171,13 @@ class Worker:
             self._pointers[model] = event.pointer
         self._apply(model, event)
 
-    def _apply(self, model: str, event: Event, *, alert: int | None = None) -> None:
+    def _apply(self, model: str, event: Event, *, alert: int | None = None, closure: int | None = None) -> None:
         """Step the engine and commit what it says before anything else happens."""
         now, before = self._clock(), self._states[model]
         result = step(self._terms[model], before, event, now, self._timing)
-        if result.state is before and not result.records and alert is None:
+        if result.state is before and not result.records and alert is None and closure is None:
             return
-        self._store.commit(model, before, result.state, result.records, at=now, alert=alert)
+        self._store.commit(model, before, result.state, result.records, at=now, alert=alert, closure=closure)
         self._states[model] = result.state
         self._counters.records(model, result.records)
         self._count(model, before, result.state, event)
@@ -208,9 +214,11 @@ class Worker:
             pointer = self._targets[model].read()
         except Unreachable:
             return None
-        if pointer.epoch != getattr(self._pointers.get(model), "epoch", None):
-            self._observe(pointer)
+        known = self._pointers.get(model)
         self._pointers[model] = pointer
+        if known is None or known.epoch != pointer.epoch:
+            self._observe(pointer)
+            self._apply(model, PointerSeen(pointer))
         return pointer
 
     def _observe(self, pointer: ReleasePointer) -> None:

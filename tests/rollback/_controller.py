@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.policy import load_policy
 from otel_clinical.release import ReleasePointer, read_pointer
@@ -136,3 +137,15 @@ class Controller:
 
     def verify_audit(self) -> int:
         return verify_file(self.folder / "state" / DATABASE).seq
+
+
+def samples(controller: Controller) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = httpx.get(f"{controller.url}/metrics", trust_env=False).text
+    families = text_string_to_metric_families(text)
+    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
+
+
+def value(controller: Controller, name: str, **labels: str) -> float:
+    """Return the sum of a metric's series that carry these labels."""
+    wanted = {(f"clinical_ai_{key}", text) for key, text in labels.items()}
+    return sum(v for (found, have), v in samples(controller).items() if found == name and wanted <= have)

@@ -8,32 +8,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.release import Segment
 from otel_clinical.rollback import DATABASE, activate_version
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import TOKEN, Controller, alert, notification, terms_of
+from tests.rollback._controller import TOKEN, Controller, alert, notification, samples, terms_of, value
 from tests.rollback._prometheus import degraded, low_input, recovered, serving
 
 if TYPE_CHECKING:
     from otel_clinical.rollback import Terms
     from tests.rollback._prometheus import FakePrometheus
-
-
-def samples(controller: Controller) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    text = httpx.get(f"{controller.url}/metrics", trust_env=False).text
-    families = text_string_to_metric_families(text)
-    return {(s.name, frozenset(s.labels.items())): s.value for family in families for s in family.samples}
-
-
-def value(controller: Controller, name: str, **labels: str) -> float:
-    """Return the sum of a metric's series that carry these labels."""
-    wanted = {(f"clinical_ai_{key}", text) for key, text in labels.items()}
-    return sum(v for (found, have), v in samples(controller).items() if found == name and wanted <= have)
 
 
 def test_a_disk_that_is_full_is_answered_503_and_nothing_is_acknowledged_that_is_not_stored(
