@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.semconv.enums import RollbackDecision, RoutingLevel
+from otel_clinical.semconv.enums import RollbackDecision
 from otel_clinical.simulate import _expectations as see
 from otel_clinical.simulate._expectations import Expectation
 from otel_clinical.simulate._view import EVERYWHERE, TIERS, Place
@@ -104,7 +104,7 @@ def _payer_rule() -> Act:
             Expectation("tier 3 evidence for medicaid", see.tier(_ROLLBACK, _MEDICAID)),
             Expectation("decision: safe mode for medicaid", see.decision(RollbackDecision.SAFE_MODE, _MEDICAID)),
             Expectation("a pointer rule for medicaid", see.rule(_MEDICAID)),
-            Expectation("the routers follow it", see.routed(_MEDICAID, RoutingLevel.ASSISTED)),
+            Expectation("the routers follow it", see.held(_MEDICAID)),
         ),
         must_not=(
             Expectation("tier 3 anywhere else", see.no_tier(_ROLLBACK, outside=_MEDICAID)),
@@ -125,7 +125,7 @@ def _ehr_module() -> Act:
             Expectation("an input-quality alert", see.alert("input-quality alert", _SOURCE, action="hold")),
             Expectation("decision: hold the source", see.decision(RollbackDecision.HOLD, _SOURCE)),
             Expectation("a pointer rule for ehr-c", see.rule(_SOURCE)),
-            Expectation("the routers follow it", see.routed(_SOURCE, RoutingLevel.ASSISTED)),
+            Expectation("the routers follow it", see.held(_SOURCE)),
         ),
         must_not=(Expectation("a rollback of the version", see.version_change),),
         settle=4.0,

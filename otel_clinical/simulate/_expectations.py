@@ -54,7 +54,7 @@ def heartbeats(story: Story) -> Seen:
 def at_baseline(story: Story) -> Seen:
     """See recent performance within 3 % of the baseline on enough labels."""
     here = story.last.here()
-    if here.performance is None or here.baseline is None or (here.samples or 0) < _WARM:
+    if here.performance is None or here.baseline is None or (here.window or 0) < _WARM:
         return None
     near = abs(here.performance / here.baseline - 1) <= _AT_BASELINE
     return f"accuracy {here.performance:.1%}, baseline {here.baseline:.1%}" if near else None
@@ -109,12 +109,12 @@ def rule(place: Place) -> Callable[[Story], Seen]:
     return seen
 
 
-def routed(place: Place, route: RoutingLevel) -> Callable[[Story], Seen]:
-    """See in the routers' own metrics that ``place`` takes ``route``."""
+def held(place: Place) -> Callable[[Story], Seen]:
+    """See in the routers' own metrics that nothing in ``place`` goes out without a person any more."""
 
     def seen(story: Story) -> Seen:
-        share = story.last.routed(place, route)
-        return f"{share:.0%} of {where(place)} is {route}" if share >= _MOST else None
+        share = story.last.held(place)
+        return f"{share:.0%} of {where(place)} goes through a person" if share >= _MOST else None
 
     return seen
 

@@ -116,6 +116,7 @@ class Observer:
         columns = {
             "drop": self._by_place(metrics.DEGRADATION_RATIO),
             "samples": self._by_place(metrics.EVIDENCE_SAMPLES),
+            "window": self._by_place(metrics.PERFORMANCE_SAMPLES),
             "performance": self._by_place(metrics.PERFORMANCE_RATIO),
             "baseline": self._by_place(metrics.BASELINE_RATIO),
         }

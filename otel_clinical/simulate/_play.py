@@ -10,7 +10,7 @@ import httpx
 
 from otel_clinical.simulate._story import Story
 from otel_clinical.simulate._waiting import DeadlineError, wait_until
-from otel_clinical.simulate.truth import write_truth
+from otel_clinical.simulate.truth import QUIET, write_truth
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,7 +104,7 @@ class Result:
 
 
 def play(act: Act, observer: Observer, world: Path, release: Callable[[str], None], audience: Audience) -> Progress:
-    """Play ``act`` to its end and return how far it came.
+    """Play ``act`` to its end, let the truth heal, and return how far the act came.
 
     Raises:
         DeadlineError: What earlier acts left did not clear, or nothing answers.
@@ -124,6 +124,7 @@ def play(act: Act, observer: Observer, world: Path, release: Callable[[str], Non
             progress.note(view)
             audience.watch(progress)
         ends.pause()
+    write_truth(world, QUIET)
     audience.end(progress)
     return progress
 

@@ -19,7 +19,7 @@ from otel_clinical.simulate._servers import alertmanager_server, prometheus_serv
 from otel_clinical.simulate.truth import QUIET, write_truth
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from types import FrameType, TracebackType
     from typing import Any
@@ -62,7 +62,12 @@ class Stack:
     @property
     def processes(self) -> tuple[ManagedProcess, ...]:
         """Return all processes in the order in which they are started."""
-        return (self.processor, self.prometheus, self.alertmanager, self.controller, *self.services)
+        return (*self._monitors, *self.services)
+
+    @property
+    def _monitors(self) -> tuple[ManagedProcess, ...]:
+        """Return everything that is there before the services speak."""
+        return (self.processor, self.prometheus, self.alertmanager, self.controller)
 
     def observer(self) -> Observer:
         """Return a new pair of eyes; close it, or use it as a context manager."""
@@ -97,14 +102,12 @@ class Stack:
             _on_sigterm(self._previous_handler)
 
     def _start(self) -> None:
-        """Start all processes; with other ports where another program took one in between."""
+        """Start all processes, the services last; with other ports where another program took one in between."""
         for attempt in range(1, _ATTEMPTS + 1):
             self._describe(_draw_ports(self._practices.count))
             try:
-                for process in self.processes:
-                    process.start()
-                for process in self.processes:
-                    process.wait_ready()
+                _start(self._monitors)
+                _start(self.services)
             except BaseException as error:
                 stop_all(self.processes, within=2.0)
                 if attempt < _ATTEMPTS and isinstance(error, ProcessError) and _is_clash(error):
@@ -120,6 +123,14 @@ class Stack:
         self.alertmanager = alertmanager_server(folder, write_alertmanager(layout, ports), ports.alertmanager)
         services = range(self._practices.count)
         self.services = tuple(component.service(layout, ports, self._practices, number) for number in services)
+
+
+def _start(processes: Sequence[ManagedProcess]) -> None:
+    """Start processes at the same time and wait until all are ready."""
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.wait_ready()
 
 
 def _draw_ports(services: int) -> Ports:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.semconv.enums import EscalationLevel
+from otel_clinical.semconv.enums import EscalationLevel, RoutingLevel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,11 +50,21 @@ class Alert:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What the drift processor says about one version in one place; ratios in [0, 1], None where absent."""
+    """What the drift processor says about one version in one place; None where it says nothing.
+
+    Args:
+        drop: Ratio lost since the estimated change point, standardised to the baseline's mix.
+        samples: Labels since the estimated change point.
+        performance: Plain ratio over the display window.
+        window: Labels in the display window.
+        baseline: Frozen ratio at validation.
+        evidence: Per tier; 1 or more is proved.
+    """
 
     drop: float | None = None
     samples: float | None = None
     performance: float | None = None
+    window: float | None = None
     baseline: float | None = None
     evidence: Mapping[str, float] = field(default_factory=dict)
 
@@ -89,7 +99,7 @@ class View:
         here = sum(rate for (where, _), rate in self.routes.items() if where == place)
         return here / total if total else 0.0
 
-    def routed(self, place: Place, route: str) -> float:
-        """Return the share of the inferences in ``place`` that take ``route``."""
+    def held(self, place: Place) -> float:
+        """Return the share of the inferences in ``place`` that do not take the standard route."""
         here = sum(rate for (where, _), rate in self.routes.items() if where == place)
-        return self.routes.get((place, route), 0.0) / here if here else 0.0
+        return 1 - self.routes.get((place, RoutingLevel.STANDARD), 0.0) / here if here else 0.0
