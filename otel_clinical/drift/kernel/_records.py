@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO, Kind
-from otel_clinical.drift.kernel._subject import SUBJECT_KEYS, Reader, check_time
+from otel_clinical.drift.kernel._subject import SKEW, SUBJECT_KEYS, Reader, check_time
 from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, share, text
 from otel_clinical.semconv import attributes, events
 from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ProcessorRejection, ReviewAction
@@ -48,7 +48,7 @@ _SCORES: Final = {
 _STATUSES: Final = frozenset(status.value for status in InferenceStatus)
 _REVIEWS: Final = frozenset(action.value for action in ReviewAction)
 _SPAN_ID: Final = 8  # bytes
-_SKEW: Final = 300_000_000  # microseconds by which clocks of two senders may differ
+_LATEST: Final = 253_402_300_800.0  # year 10000, seconds
 
 
 def is_inference(values: Values) -> bool:
@@ -110,7 +110,7 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
         inference = identity(values, attributes.INFERENCE_ID)
         inferred = _inference_time(values)
     check_time(reader, time, "time of the event", age_of=inferred)
-    if inferred > time + _SKEW:
+    if inferred > time + SKEW:
         raise RefusedError(
             ProcessorRejection.FUTURE_TIME, f"{attributes.INFERENCE_TIME} is after the time of the event"
         )
@@ -144,9 +144,6 @@ def _inference_time(values: Values) -> int:
     if not 0 < seconds < _LATEST:
         raise bad(f"{attributes.INFERENCE_TIME} is not seconds since 1970")
     return round(seconds * 1e6)
-
-
-_LATEST: Final = 253_402_300_800.0  # year 10000
 
 
 def _score(values: Values) -> int:

@@ -103,7 +103,8 @@ class Reader:
 
 
 _SEGMENTS: Final = tuple(zip(SEGMENT_KEYS, (str(name) for name in SEGMENTS), strict=True))
-_SKEW: Final = 300_000_000  # microseconds a sender's clock may be ahead
+SKEW: Final = 300_000_000
+"""Microseconds by which clocks may differ."""
 
 
 def check_time(reader: Reader, time: int, what: str, *, age_of: int | None = None) -> None:
@@ -117,7 +118,7 @@ def check_time(reader: Reader, time: int, what: str, *, age_of: int | None = Non
     """
     if time <= 0:
         raise bad(f"{what} is missing or not after 1970")
-    if time > reader.received + _SKEW:
+    if time > reader.received + SKEW:
         raise RefusedError(ProcessorRejection.FUTURE_TIME, f"{what} is more than 5 minutes in the future")
     if reader.received - (time if age_of is None else age_of) > reader.scope.retention * 1e6:
         raise RefusedError(ProcessorRejection.EXPIRED, f"{what} is older than the retention")
