@@ -102,6 +102,7 @@ class Inference:
     span: Span | None = None
     context: Context | None = None
     recording = False
+    _receipt: Receipt | None = None
     ended = False
     _level = RoutingLevel.STANDARD
     _id = ""
@@ -135,19 +136,31 @@ class Inference:
 
     @property
     def receipt(self) -> Receipt:
-        """What to store beside the answer and hand back with the review or outcome."""
-        return Receipt(
-            inference_id=self.id,
-            traceparent=_traceparent(self.span),
-            model=self.model,
-            version=self.version,
-            activation=self.activation,
-            use_case=self.spec.use_case.value,
-            route=self._level.value,
-            time=self.started_ns / _NANOSECONDS,
-            confidence=None if self.confidence is None else round(self.confidence, 2),
-            segments=MappingProxyType(dict(self.segments)),
-        )
+        """What to store beside the answer and hand back with the review or outcome.
+
+        It may be taken at any time: what becomes known later (confidence, route, segments) is filled in when the
+        inference ends. Call its `dumps` after that.
+        """
+        if self._receipt is None:
+            self._receipt = Receipt(
+                inference_id=self.id,
+                traceparent=_traceparent(self.span),
+                model=self.model,
+                version=self.version,
+                activation=self.activation,
+                use_case=self.spec.use_case.value,
+                route=self._level.value,
+                time=self.started_ns / _NANOSECONDS,
+            )
+        self._complete(self._receipt)
+        return self._receipt
+
+    def _complete(self, receipt: Receipt) -> None:
+        confidence = None if self.confidence is None else round(self.confidence, 2)
+        # Frozen for its users; until the inference ends it is still being written.
+        object.__setattr__(receipt, "confidence", confidence)
+        object.__setattr__(receipt, "route", self._level.value)
+        object.__setattr__(receipt, "segments", MappingProxyType(dict(self.segments)))
 
     def set_confidence(self, value: object, method: ConfidenceMethod | str | None = None) -> None:
         """Say how sure the model is, 0 to 1, and how that was obtained."""
@@ -249,6 +262,8 @@ class Inference:
             elapsed = (time.perf_counter_ns() - self._perf) if duration is None else round(duration * _NANOSECONDS)
             self.duration = elapsed / _NANOSECONDS
             self._settle(error)
+            if self._receipt is not None:
+                self._complete(self._receipt)
             self._end_span(self.started_ns + elapsed)
             self.telemetry.put(self, traced=self.recording)
         except Exception as fault:  # noqa: BLE001 -- telemetry never breaks an inference

@@ -29,6 +29,7 @@ from ._current import Inference, InferenceSpec
 from ._declared import checked_identifier, identifier, segment_key
 from ._gate import Gate
 from ._numbers import Withheld, lasting, nanoseconds, unix_seconds
+from ._router import NOBODY
 from ._telemetry import default_telemetry
 from ._wrap import Observation, is_marked, wrap
 
@@ -214,7 +215,11 @@ class _InferenceObservation(Observation):
 
     def _route(self, router: ModelRouter) -> None:
         inference = self._inference
-        resolution = router.route(inference.segments)
+        try:
+            resolution = router.route(inference.segments)
+        except Exception as error:  # noqa: BLE001 -- a router that cannot decide must not let the model answer
+            inference.telemetry.failed(TelemetryComponent.ROUTING, error)
+            resolution = NOBODY
         inference.resolution = resolution
         inference.version = resolution.version or OTHER
         inference.activation = resolution.activation

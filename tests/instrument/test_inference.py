@@ -275,6 +275,20 @@ def test_outside_of_an_inference_everything_is_accepted_and_ignored():
     assert nobody.bind(lambda: 5)() == 5
 
 
+def test_a_receipt_taken_inside_is_complete_once_the_inference_has_ended(capture):
+    @decorate(capture, confidence="p")
+    def predict():
+        receipt = current_inference().receipt
+        current_inference().restrict("assisted")
+        current_inference().set_segment("payer", "medicaid")
+        return {"p": 0.8, "receipt": receipt}
+
+    receipt = predict()["receipt"]
+    assert (receipt.confidence, receipt.route, dict(receipt.segments)) == (0.8, "assisted", {"payer": "medicaid"})
+    with pytest.raises(AttributeError):
+        receipt.confidence = 0.9
+
+
 def test_an_inner_inference_is_a_child_and_the_outer_one_comes_back(capture):
     @inference(model="inner", version="1", telemetry=capture.telemetry)
     def inner():
