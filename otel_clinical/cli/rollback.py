@@ -37,6 +37,9 @@ def command() -> None:
 @click.option("--token-file", type=_FILE, required=True, help="Bearer tokens: one, or two while rotating.")
 @click.option("--prometheus", "prometheus_url", required=True, help="Base URL of Prometheus.")
 @click.option("--mode", type=click.Choice(["observe", "recommend", "enforce"]), help="Override the policy's mode.")
+@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) of the HTTP interface; needs --tls-key.")
+@click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
+@click.option("--tls-client-ca", type=_FILE, help="Authority (PEM): clients must show a certificate of it.")
 @click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
 @click.option("--retry", default=15.0, show_default=True, help="Seconds after which an open question is asked again.")
 @click.option("--watch", default=5.0, show_default=True, help="Seconds between two looks at a recovery.")
@@ -48,17 +51,22 @@ def serve(
     token_file: Path,
     prometheus_url: str,
     mode: str | None,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
     pull: float,
     retry: float,
     watch: float,
 ) -> None:
     """Hear alerts, confirm them, and reduce harm, until SIGTERM."""
-    from otel_clinical.rollback import ControllerService, Timing
+    from otel_clinical.rollback import ControllerService, Timing, Tls
     from otel_clinical.semconv.enums import RollbackMode
 
     host, port = _address(listen)
     if min(pull, retry, watch) <= 0:
         raise CliError("--pull, --retry and --watch are seconds above 0")
+    if (tls_cert is None) is not (tls_key is None) or (tls_client_ca and not tls_cert):
+        raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
     policy = read_policy(policy_path)
     with _explained():
         service = ControllerService(
@@ -70,7 +78,7 @@ def serve(
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
         )
-    service.run(host, port)
+    service.run(host, port, Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None)
 
 
 @command.command("activate")

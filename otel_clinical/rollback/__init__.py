@@ -5,7 +5,7 @@ from otel_clinical.rollback.alerts import Alert, Cause
 from otel_clinical.rollback.audit import AuditBrokenError, Checkpoint, export_file, verify_file
 from otel_clinical.rollback.records import DATABASE, close_incident, incident, incidents, quarantined
 from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, lift_hold, serving
-from otel_clinical.rollback.service import AlreadyRunningError, ControllerService
+from otel_clinical.rollback.service import AlreadyRunningError, ControllerService, Tls
 from otel_clinical.rollback.terms import Terms, read_terms
 from otel_clinical.rollback.tokens import TokenFileError
 
@@ -20,6 +20,7 @@ __all__ = [
     "ControllerService",
     "Terms",
     "Timing",
+    "Tls",
     "TokenFileError",
     "activate_version",
     "close_incident",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import ssl
 import threading
 import time
-from typing import TYPE_CHECKING, TextIO
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -28,6 +30,20 @@ if TYPE_CHECKING:
     from otel_clinical.policy import Policy
     from otel_clinical.rollback._records import Timing
     from otel_clinical.semconv.enums import RollbackMode
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """PEM files of the HTTP interface: certificate chain, key, and the authority clients must show one of."""
+
+    certificate: Path
+    key: Path
+    clients: Path | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Return them as uvicorn takes them."""
+        asked = {"ssl_ca_certs": str(self.clients), "ssl_cert_reqs": ssl.CERT_REQUIRED} if self.clients else {}
+        return {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key), **asked}
 
 
 class AlreadyRunningError(RuntimeError):
@@ -83,8 +99,9 @@ class ControllerService:
         self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": modes}, clock())
         self.store.prune(clock())
 
-    def run(self, host: str, port: int) -> None:
+    def run(self, host: str, port: int, tls: Tls | None = None) -> None:
         """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded."""
+        secured = {} if tls is None else tls.options()
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
         try:
@@ -97,6 +114,7 @@ class ControllerService:
                 server_header=False,
                 timeout_graceful_shutdown=5,
                 timeout_keep_alive=30,
+                **secured,
             )
         finally:
             self.worker.stop()
@@ -112,7 +130,7 @@ class ControllerService:
 
 def _lease(state: Path) -> TextIO:
     """Hold the state directory for this process; the kernel lets go of it however the process ends."""
-    state.mkdir(parents=True, exist_ok=True)
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
     held = (state / "lease").open("a")
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

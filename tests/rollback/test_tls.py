@@ -1,0 +1,65 @@
+"""With TLS on, the controller speaks nothing else, and knows its clients by certificate and token."""
+
+from __future__ import annotations
+
+import ssl
+from typing import TYPE_CHECKING
+
+import httpx
+import pytest
+import trustme
+
+from otel_clinical.cli._frame import run
+from otel_clinical.simulate.stack import wait_until
+from tests.rollback._controller import TOKEN, Controller, notification
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from otel_clinical.rollback import Terms
+
+
+def test_clients_need_a_certificate_and_a_token(terms: Terms, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    shown, mine = authority.issue_cert("127.0.0.1"), authority.issue_cert("alertmanager")
+    shown.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
+    shown.private_key_pem.write_to_path(tmp_path / "key.pem")
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    options = [f"--tls-cert={tmp_path / 'cert.pem'}", f"--tls-key={tmp_path / 'key.pem'}"]
+    controller = Controller(
+        terms.pointer.parent, "http://127.0.0.1:9", (*options, f"--tls-client-ca={tmp_path / 'ca.pem'}")
+    )
+    url = controller.url.replace("http:", "https:")
+    stranger = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    known = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    mine.configure_cert(known)
+
+    def post(context: ssl.SSLContext, token: str) -> int:
+        headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
+        with httpx.Client(verify=context, trust_env=False) as client:
+            return client.post(f"{url}/v1/alertmanager", content=notification(), headers=headers).status_code
+
+    def answers() -> bool:
+        try:
+            return post(known, TOKEN) == 202
+        except httpx.ConnectError:
+            return False
+
+    controller.process.start()
+    try:
+        wait_until(answers, within=20, what="the controller to answer over TLS")
+        assert post(known, "wrong-token-of-the-tests") == 401
+        with pytest.raises(httpx.TransportError):
+            post(stranger, TOKEN)
+        with pytest.raises(httpx.TransportError):
+            httpx.get(f"{controller.url}/healthz", trust_env=False)
+    finally:
+        controller.process.stop()
+
+
+@pytest.mark.parametrize("option", ["--tls-cert=x", "--tls-key=x", "--tls-client-ca=x"])
+def test_half_of_a_certificate_is_refused(option: str, terms: Terms, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = terms.pointer.parent
+    call = ["rollback", "serve", f"--policy={folder / 'policy.yaml'}", f"--state={folder / 's'}", option]
+    assert run([*call, "--token-file=x", "--prometheus=http://x"]) == 2
+    assert "go together" in capsys.readouterr().err
