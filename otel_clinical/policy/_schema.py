@@ -87,7 +87,7 @@ class Tier(Section):
         description="Drop that is tolerated for ever; the evidence refutes it."
     )
     minimum_labels: Positive = Field(description="Labels since the change point below which nothing fires.")
-    false_alarms: FalseAlarms = Field(description="Accepted false alarms of the whole fleet of this model.")
+    false_alarms: FalseAlarms = Field(description="Accepted false alarms at this tier, over every model and segment of the policy together.")
 
 
 class Hold(Section):
