@@ -36,7 +36,9 @@ GUARDS: Final[Mapping[str, str]] = {
 ACTIONS: Final[Mapping[str, str]] = {
     "incident.opened": "Alert heard, incident opened",
     "incident.stale": "Another version serves by now",
-    "alert.repeated": "Alert heard again",
+    "alert.fires": "Alert fires again",
+    "alert.resolved": "Alert resolved; no proof of recovery",
+    "incident.closed": "Closed by a person",
     "alert.covered": "Another segment's alert, covered by this change",
     "decision.inconclusive": "Not confirmed yet",
     "decision.rollback": "Decided: roll back",

@@ -155,6 +155,8 @@ def _alert(setting: Setting, state: ModelState, event: AlertSeen) -> Step:
 def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
     """Note that a known alert was heard of again: it can speed up a decision, never repeat an action."""
     firing = event.alert.firing
+    if known.closed_at is not None and firing is known.firing:
+        return Step(state)
     heard = replace(
         known,
         firing=firing,
@@ -162,10 +164,11 @@ def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> 
         starts_at=min(known.starts_at, event.alert.starts_at),
         next_at=min(known.next_at, now) if firing and not known.firing else known.next_at,
     )
-    if event.pulled:
+    # Alertmanager repeats itself every minute, and each request is audited already: what counts is the change.
+    if firing is known.firing:
         return Step(put(state, heard))
-    data = {"alert": event.alert.name, "firing": firing, "state": known.state}
-    return Step(put(state, heard), (Record("alert.repeated", known.id, data),))
+    data = {"alert": event.alert.name, "state": known.state, "pulled": event.pulled}
+    return Step(put(state, heard), (Record("alert.fires" if firing else "alert.resolved", known.id, data),))
 
 
 def _covering(terms: Terms, state: ModelState, event: AlertSeen) -> str:

@@ -97,7 +97,6 @@ class ControllerService:
         ).app()
         modes = {model: term.mode.value for model, term in terms.items()}
         self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": modes}, clock())
-        self.store.prune(clock())
 
     def run(self, host: str, port: int, tls: Tls | None = None) -> None:
         """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback._records import Record
 
 ACTOR: Final = "controller"
-KEEP_WEBHOOKS: Final = 90 * 86_400.0
+KEEP_WEBHOOKS: Final = 30 * 86_400.0
 """Seconds for which raw request bodies are kept; what they led to stays in the audit."""
 
 _SCHEMA = (

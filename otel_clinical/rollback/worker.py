@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 100
+_PRUNE_EVERY: Final = 3_600.0
 _SHORTEST_WAIT: Final = 0.02
 
 
@@ -77,7 +78,7 @@ class Worker:
         self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
         self._pointers: dict[str, ReleasePointer] = {}
         self._tried = {intent for state in self._states.values() for intent in state.intents}
-        self._next_pull = 0.0
+        self._next_pull = self._next_prune = 0.0
         self._failed_until = 0.0
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -109,6 +110,9 @@ class Worker:
         if self._clock() >= self._next_pull:
             self._next_pull = self._clock() + self._pull
             self._pull_state()
+        if self._clock() >= self._next_prune:
+            self._next_prune = self._clock() + _PRUNE_EVERY
+            self._store.prune(self._clock())
         for row, alert in self._store.waiting_alerts():
             pointer = self._read(alert.model)
             if pointer is not None:

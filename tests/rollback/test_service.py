@@ -12,6 +12,8 @@ import pytest
 
 from otel_clinical.release import Segment
 from otel_clinical.rollback import DATABASE, activate_version
+from otel_clinical.rollback.alerts import Notification
+from otel_clinical.rollback.store import KEEP_WEBHOOKS, Store
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import TOKEN, Controller, alert, notification, samples, terms_of, value
@@ -260,3 +262,16 @@ def test_the_database_refuses_a_second_rollback_of_one_activation(controller: Co
     finally:
         database.rollback()
         database.close()
+
+
+def test_raw_requests_are_dropped_after_their_retention_and_the_audit_stays(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    body = notification(alert({"tier": "none"}))
+    for at in (1_000.0, 1_000.0 + KEEP_WEBHOOKS):
+        store.receive(body, Notification(()), at)
+    store.prune(2_000.0 + KEEP_WEBHOOKS)
+    database = sqlite3.connect(tmp_path / DATABASE)
+    assert database.execute("SELECT count(*) FROM webhooks").fetchone() == (1,)
+    assert database.execute("SELECT count(*) FROM audit").fetchone() == (2,)
+    database.close()
+    store.close()
