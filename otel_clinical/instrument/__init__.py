@@ -6,7 +6,7 @@ from ._arguments import Arguments
 from ._business import business, record_cost, record_encounter, record_revenue, record_risk_event, record_task
 from ._current import Inference, current_inference
 from ._deployment import declare_segments, declare_values, record_deployment_change, register_version
-from ._inference import SupportsConfidence, inference, record_inference
+from ._inference import SupportsConfidence, inference
 from ._input_quality import input_quality
 from ._outcome import outcome, record_outcome
 from ._receipt import Receipt
@@ -20,6 +20,7 @@ from ._receipt_errors import (
     UnknownKeyError,
 )
 from ._receipt_keys import ReceiptKeys, configure_receipts
+from ._record_inference import record_inference
 from ._recorded import Recorded, Rejection
 from ._refusals import InputRefused, RoutedToManual
 from ._review import record_review, review

@@ -6,7 +6,6 @@ import functools
 import os
 import time
 from asyncio import CancelledError
-from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -18,15 +17,12 @@ from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import (
     AbstentionReason,
     ConfidenceMethod,
-    DeploymentRole,
     InferenceStatus,
     InputQualityAction,
-    OperationName,
     RoutingLevel,
     RoutingReason,
     TelemetryComponent,
     TelemetryRedactionReason,
-    UseCase,
 )
 
 from ._admit import admit
@@ -34,6 +30,7 @@ from ._context import detach
 from ._declared import segment_key
 from ._errors import error_type
 from ._inference_points import derive_inference
+from ._inference_span import InferenceSpec, final_attributes
 from ._numbers import Withheld, optional_ratio, ratio
 from ._receipt import NO_INFERENCE, Receipt
 from ._refusals import InputRefused, RoutedToManual
@@ -57,32 +54,6 @@ _LEVELS: Final = tuple(RoutingLevel)
 _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.items()}
 # Whole: Python divides whole numbers exactly rounded, and 1.6e18 does not fit a float.
 _NANOSECONDS: Final = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class InferenceSpec:
-    """What is the same for every call of a decorated function."""
-
-    model: str
-    use_case: UseCase = UseCase.OTHER
-    operation: OperationName = OperationName.PREDICT
-    role: DeploymentRole = DeploymentRole.ACTIVE
-
-    span_name: str = field(init=False)
-    shared: dict[str, str] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "span_name", f"{self.operation.value} {self.model}")
-        object.__setattr__(
-            self,
-            "shared",
-            {
-                attributes.MODEL_NAME: self.model,
-                attributes.USE_CASE: self.use_case.value,
-                attributes.DEPLOYMENT_ROLE: self.role.value,
-                attributes.OPERATION_NAME: self.operation.value,
-            },
-        )
 
 
 class Inference:
@@ -292,38 +263,10 @@ class Inference:
         if span is None:
             return
         if self.recording:
-            span.set_attributes(self._final_attributes())
+            span.set_attributes(final_attributes(self))
             if self.error is not None:
                 span.set_status(StatusCode.ERROR)
         span.end(ended_ns)
-
-    def _final_attributes(self) -> dict[str, str | int | float]:
-        found: dict[str, str | int | float] = {
-            attributes.INFERENCE_ID: self.id,
-            attributes.DEPLOYMENT_ACTIVATION: self.activation,
-            attributes.ROUTING_LEVEL: self._level.value,
-        }
-        if self.epoch is not None:
-            found[attributes.ROUTER_EPOCH] = self.epoch
-        if self.confidence is not None:
-            found[attributes.CONFIDENCE_SCORE] = self.confidence
-        for key, member in (
-            (attributes.INFERENCE_STATUS, self.status),
-            (attributes.ABSTENTION_REASON, self.abstention),
-            (attributes.CONFIDENCE_METHOD, self.confidence_method),
-            (attributes.ROUTING_REASON, self.reason),
-        ):
-            if member is not None:
-                found[key] = member.value
-        if self.error is not None:
-            found[attributes.ERROR_TYPE] = self.error
-        if self.quality is not None:
-            found[attributes.INPUT_QUALITY_ACTION] = self.quality.action.value
-            if self.quality.score is not None:
-                found[attributes.INPUT_QUALITY_SCORE] = self.quality.score
-        for name, value in self.segments.items():
-            found[_SEGMENT_KEYS[name]] = value
-        return found
 
 
 class _NoInference(Inference):

@@ -1,0 +1,66 @@
+"""The frame of the benchmarks: rows, table, JSON and exit code."""
+
+from __future__ import annotations
+
+import json
+import sys
+from types import ModuleType
+
+import pytest
+
+from benchmarks.__main__ import main, names
+from benchmarks._rows import Row, row, table
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    def install(*rows):
+        module = ModuleType("benchmarks.instrument")
+        module.run = lambda: list(rows)
+        monkeypatch.setitem(sys.modules, "benchmarks.instrument", module)
+
+    return install
+
+
+@pytest.mark.parametrize(
+    ("must", "ok"), [("<= 0.5", True), ("<= 0.4", False), (">= 0.5", True), (">= 0.6", False), ("", True)]
+)
+def test_a_row_is_judged_by_its_ratio(must, ok):
+    assert row("cost", 1, 2, must) == Row("cost", 1, 2, 0.5, must, ok)
+
+
+def test_a_must_that_cannot_be_read_is_an_error():
+    with pytest.raises(ValueError, match="must is '< 1'"):
+        row("cost", 1, 2, "< 1")
+
+
+def test_all_musts_met_exit_zero_and_the_rows_are_written(fake, tmp_path, capsys):
+    fake(row("cost", 1, 2, "<= 1"))
+    assert main(["instrument", "--json", str(tmp_path / "rows.json")]) == 0
+    assert json.loads((tmp_path / "rows.json").read_text()) == [
+        {"measure": "cost", "ours": 1, "baseline": 2, "ratio": 0.5, "must": "<= 1", "ok": True}
+    ]
+    assert "cost" in capsys.readouterr().out
+
+
+def test_one_missed_must_exits_one(fake, capsys):
+    fake(row("cost", 1, 2, "<= 1"), row("rate", 1, 2, ">= 1"))
+    assert main(["instrument"]) == 1
+    assert "NO" in capsys.readouterr().out
+
+
+def test_an_unknown_benchmark_is_named_with_those_there_are(capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(["nonsense"])
+    assert stop.value.code == 2
+    assert "instrument" in capsys.readouterr().err
+
+
+def test_every_benchmark_module_is_listed():
+    assert "instrument" in names()
+    assert not [name for name in names() if name.startswith("_")]
+
+
+def test_columns_line_up():
+    lines = table([row("short", 1, 2), row("a much longer measure", 1000, 2, "<= 1")]).splitlines()
+    assert len({len(line) for line in lines}) == 1
