@@ -13,11 +13,12 @@ from otel_clinical.policy import TIERS
 from otel_clinical.semconv import AGGREGATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from otel_clinical.backtest._encounters import Encounter
     from otel_clinical.backtest._inject import Injection
-    from otel_clinical.drift.kernel import EvidenceRow, Transition
+    from otel_clinical.backtest._replay import Replay
+    from otel_clinical.drift.kernel import EvidenceRow
     from otel_clinical.policy import ModelPolicy
     from otel_clinical.semconv.enums import EscalationLevel
 
@@ -119,24 +120,28 @@ class _State:
 class _Tiers:
     states: dict[tuple[str, str, int], _State] = field(default_factory=dict)
 
-    def take(self, change: TierChange, model: ModelPolicy) -> None:
+    def take(self, at: float, row: EvidenceRow, model: ModelPolicy) -> None:
         """Note every tier that this row reaches or leaves: each tier is an alert of its own."""
-        row = change.row
         for tier, level in enumerate(TIERS, start=1):
             state = self.states.setdefault((segment_label(row.segment, row.value), row.version, tier), _State())
             reached = decide_tier(row, {level: model.tiers[level]}) == level
             if reached and not state.active:
                 state.times += 1
-                state.first = state.first or (change.at, row)
+                state.first = state.first or (at, row)
             state.active = reached
 
 
-def find_fires(transitions: Iterable[Transition], model: ModelPolicy, timeline: Timeline) -> list[Fire]:
-    """Return the first fire of each tier and segment, in order of time."""
+def find_fires(replayed: Replay, model: ModelPolicy, timeline: Timeline) -> list[Fire]:
+    """Return the first fire of each tier and segment, in order of time.
+
+    The kernel reports when the severest tier of a stream changes. A milder tier that is reached only after a severer
+    one, because it asks for more labels, is seen at the next snapshot.
+    """
+    seen = [(change.at, change.row) for change in replayed.transitions if isinstance(change, TierChange)]
+    seen += [(snapshot.at, row) for snapshot in replayed.snapshots for row in snapshot.rows]
     tiers = _Tiers()
-    for transition in transitions:
-        if isinstance(transition, TierChange):
-            tiers.take(transition, model)
+    for at, row in sorted(seen, key=lambda item: item[0]):
+        tiers.take(at, row, model)
     fires = []
     for (segment, version, tier), state in tiers.states.items():
         if state.first is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from otel_clinical.policy import parse_percent
-from otel_clinical.policy._problems import did_you_mean
+from otel_clinical.policy.document import did_you_mean
 from otel_clinical.semconv import AGGREGATE
 
 if TYPE_CHECKING:

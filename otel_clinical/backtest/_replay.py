@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel_clinical.backtest._wire import Wire
-from otel_clinical.drift.kernel import Kernel, explode_logs, explode_traces
+from otel_clinical.drift.kernel import Batch, Kernel, explode_logs, explode_traces
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -104,14 +104,18 @@ def _recorded(encounters: Sequence[Encounter], wire: Wire) -> Iterator[tuple[flo
 
 def _feed(wire: Wire, kernel: Kernel, now: float, result: Replay) -> None:
     sent = wire.take()
+    batches = []
     for body, explode in ((sent.traces, explode_traces), (sent.logs, explode_logs)):
-        if body is None:
-            continue
-        exploded = explode(body, now, kernel.index)
-        result.rejections.update({reason.value: count for reason, count in exploded.counts.items()})
-        applied = kernel.apply(exploded.batch)
-        result.events.update({signal.value: count for signal, count in applied.events.items()})
-        result.rejections.update({"late": applied.late, "duplicate": applied.duplicates})
+        if body is not None:
+            exploded = explode(body, now, kernel.index)
+            result.rejections.update({reason.value: count for reason, count in exploded.counts.items()})
+            batches.append(exploded.batch)
+    if not batches:
+        return
+    # One batch, or the inferences would raise the watermark past the outcomes of the same days.
+    applied = kernel.apply(Batch.concat(batches))
+    result.events.update({signal.value: count for signal, count in applied.events.items()})
+    result.rejections.update({"late": applied.late, "duplicate": applied.duplicates})
 
 
 class _Snapshots:

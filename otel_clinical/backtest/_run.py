@@ -132,7 +132,7 @@ def run_backtest(
     encounters = inject(history.encounters, injections)
     replayed = replay(encounters, policy, name, used.baseline, source=mapping.outcome.source, progress=progress)
     timeline = Timeline(encounters, model.labels.maturity)
-    fires = find_fires(replayed.transitions, model, timeline)
+    fires = find_fires(replayed, model, timeline)
     return Backtest(
         policy,
         name,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from otel_clinical.policy._names import FilePath, ModelName, SegmentValue, Version
-from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
+from otel_clinical.policy._problems import PolicyErrors, PolicyProblem, did_you_mean
 from otel_clinical.policy._quantities import Duration, Percent, mistake
 from otel_clinical.policy._schema import Section
 from otel_clinical.policy._source import read_source
@@ -27,6 +27,7 @@ __all__ = [
     "SectionType",
     "SegmentValue",
     "Version",
+    "did_you_mean",
     "mistake",
     "read_document",
 ]
