@@ -22,6 +22,7 @@ _PULMONOLOGY: Final[Place] = ("department", "pulmonology")
 _MEDICAID: Final[Place] = ("payer", "medicaid")
 _SOURCE: Final[Place] = ("source_system", "ehr-c")
 _SURGE_SHARE: Final = 0.65
+BAD_RELEASE: Final = "bad release"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,7 @@ def _flu_surge() -> Act:
         must=(Expectation("the mix moves and plain accuracy falls", see.surge(_PULMONOLOGY)),),
         must_not=(
             Expectation("tier 2 or tier 3", see.no_tier(_GOVERNANCE, _ROLLBACK)),
+            Expectation("tier 1 for anything but a drift flag", see.no_tier(_ENGINEERING, but="drift")),
             Expectation("any change of the release pointer", see.pointer_change),
         ),
         settle=16.0,
@@ -134,7 +136,7 @@ def _ehr_module() -> Act:
 
 def _bad_release() -> Act:
     return Act(
-        name="bad release",
+        name=BAD_RELEASE,
         title="A bad release",
         injected="version 8 is activated; it is 25 % worse everywhere",
         truth=QUIET,

@@ -71,8 +71,9 @@ def surge(place: Place) -> Callable[[Story], Seen]:
         plain = 1 - here.performance / here.baseline
         if plain < _NAIVE_DROP:
             return None
-        drop = f"{max(here.drop, 0.0):.1%}" if here.drop is not None else "none"
-        return f"{where(place)} {share:.0%} of traffic; plain accuracy {plain:.1%} down, standardised drop {drop}"
+        evidence = max(here.evidence.values(), default=0.0)
+        words = f"{where(place)} {share:.0%} of traffic, plain accuracy {plain:.1%} down"
+        return f"{words}; evidence of a real drop {evidence:.2g} (1 proves one)"
 
     return seen
 
@@ -87,11 +88,15 @@ def tier(level: str, place: Place) -> Callable[[Story], Seen]:
     return seen
 
 
-def no_tier(*levels: str, outside: Place | None = None) -> Callable[[Story], Seen]:
-    """See an alert of one of ``levels`` anywhere, or anywhere but ``outside``."""
+def no_tier(*levels: str, outside: Place | None = None, but: str = "") -> Callable[[Story], Seen]:
+    """See an alert of one of ``levels`` anywhere but ``outside``, and of any category but ``but``."""
 
     def seen(story: Story) -> Seen:
-        found = [where(place) + f" ({name})" for name, place in story.tiers() if name in levels and place != outside]
+        found = {
+            f"{where(heard.place)} ({heard.tier}, {heard.category})"
+            for heard in story.heard()
+            if heard.tier in levels and heard.place != outside and heard.category != but
+        }
         return ", ".join(sorted(found)) or None
 
     return seen
@@ -169,7 +174,7 @@ def tiers_in_order(place: Place, version: str) -> Callable[[Story], Seen]:
     def seen(story: Story) -> Seen:
         found = story.tiers(version, _PERFORMANCE)
         first, second, third = (found.get((name, place), inf) for name in TIERS)
-        if not first < second < third < inf:
+        if not first <= second <= third < inf or first == third:
             return None
         return f"engineering after {first:.1f} s, governance {second:.1f} s, rollback {third:.1f} s"
 

@@ -36,7 +36,7 @@ class Load:
         labelled: Share of the inferences whose truth ever becomes known.
     """
 
-    rate: float = 180.0
+    rate: float = 150.0
     maturity: float = 2.0
     labelled: float = 0.96
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from otel_clinical.simulate._coder import Answer
     from otel_clinical.simulate._labels import Due, LateTruth
     from otel_clinical.simulate.population import Arrivals, Encounter
-    from otel_clinical.simulate.truth import TruthFile
+    from otel_clinical.simulate.truth import Truth, TruthFile
 
 # Reviews on the standard route are a sample; on the assisted route a coder sees every proposal.
 _SAMPLED_REVIEWS: Final = 0.10
@@ -52,7 +52,6 @@ class Practice:
 
     def work(self, rate: float, stop: threading.Event) -> None:
         """Code ``rate`` encounters per second until ``stop`` is set."""
-        gap = 1 / rate
         next_at = time.time()
         while not stop.is_set():
             now = time.time()
@@ -60,13 +59,14 @@ class Practice:
                 self._report(due)
             next_at = max(next_at, now - _CATCH_UP)
             while next_at <= now:
-                self._see_one()
-                next_at += gap
+                truth = self._truth.current()
+                if truth.traffic > 0:
+                    self._see_one(truth)
+                next_at += 1 / (rate * (truth.traffic or 1.0))
             stop.wait(max(min(next_at, self._late.next_at) - time.time(), 0.0))
 
-    def _see_one(self) -> None:
+    def _see_one(self, truth: Truth) -> None:
         """Code one encounter, and let nature decide whether the code is right."""
-        truth = self._truth.current()
         encounter = self._arrivals.draw(truth.mix, truth.lost_fields)
         receipt = self._code(encounter).receipt
         if receipt is None:

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from otel_clinical.simulate._play import Progress, Result
+    from otel_clinical.simulate._story import Heard
     from otel_clinical.simulate._view import View
 
 _ROWS: Final = 5
+_TELLING: Final = 100
+"""Labels since the change point below which the estimated drop is noise."""
+
 _TIER_STYLE: Final = dict(zip(TIERS, ("yellow", "dark_orange", "bold red"), strict=True))
 
 
@@ -89,13 +93,16 @@ class Stage:
 def _facts(progress: Progress) -> list[str]:
     """Return everything worth a line so far, oldest first."""
     story = progress.story
-    times = sorted((at, name, place) for (name, place), at in story.tiers().items())
-    facts = [f"alert at {at:.1f} s: {name} tier, {where(place)}" for at, name, place in times]
+    facts = [_heard(heard) for heard in story.heard() if heard.tier != TIERS[0] or heard.first]
     facts += [f"seen at {after:.1f} s: {words}" for words, after in progress.seen]
     facts += [f"MUST NOT HAPPEN: {words}" for words in progress.broken.values()]
     if story.last.pointer.epoch != story.first.pointer.epoch:
         facts.append(f"pointer: {_pointer(story.last)}")
     return facts
+
+
+def _heard(heard: Heard) -> str:
+    return f"alert at {heard.after:.1f} s: {heard.tier} tier ({heard.category}), {where(heard.place)}"
 
 
 def _picture(progress: Progress, *, over: bool = False) -> RenderableType:
@@ -136,7 +143,7 @@ def _places(view: View) -> Table:
             where(place),
             _percent(standing.performance),
             _percent(standing.baseline),
-            _percent(standing.drop),
+            _percent(standing.drop) if (standing.samples or 0) >= _TELLING else "",
             "" if standing.samples is None else f"{standing.samples:.0f}",
             _tiers(standing.proved),
             _tiers([tier for tier in TIERS if tier in tiers]),

@@ -11,6 +11,23 @@ if TYPE_CHECKING:
     from otel_clinical.simulate._view import Alert, Place, View
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class Heard:
+    """A tier alert that began in this act.
+
+    Args:
+        after: Seconds since the act began.
+        first: Whether it is the first of its tier and category.
+    """
+
+    after: float
+    tier: str
+    category: str
+    version: str
+    place: Place
+    first: bool = False
+
+
 @dataclass(slots=True)
 class Story:
     """What was seen since an act began; the first view is the state before it.
@@ -22,7 +39,7 @@ class Story:
 
     began: float
     views: list[View]
-    _firing: dict[tuple[str, str, str, Place], float] = field(default_factory=dict)
+    _heard: dict[tuple[str, str, str, Place], Heard] = field(default_factory=dict)
 
     @property
     def first(self) -> View:
@@ -42,9 +59,13 @@ class Story:
     def add(self, view: View) -> None:
         """Append a view, and note which tier alerts are firing for the first time in this act."""
         self.views.append(view)
-        for alert in self.fresh(view):
-            if alert.tier:
-                self._firing.setdefault((alert.tier, alert.category, alert.version, alert.place), alert.since)
+        known = {(heard.tier, heard.category) for heard in self._heard.values()}
+        for alert in sorted(self.fresh(view), key=lambda alert: alert.since):
+            key = (alert.tier, alert.category, alert.version, alert.place)
+            if alert.tier and key not in self._heard:
+                first = (alert.tier, alert.category) not in known
+                known.add((alert.tier, alert.category))
+                self._heard[key] = Heard(alert.since - self.began, *key, first=first)
 
     def fresh(self, view: View) -> Iterator[Alert]:
         """Yield the alerts of a view that began in this act: an earlier act's may still be held."""
@@ -57,8 +78,12 @@ class Story:
             version: Only alerts about this model version; an empty string takes all.
             category: Only alerts of this category; an empty string takes all.
         """
-        first: dict[tuple[str, Place], float] = {}
-        for (tier, kind, of, place), since in sorted(self._firing.items(), key=lambda item: item[1]):
-            if (not version or of in {version, ""}) and (not category or kind == category):
-                first.setdefault((tier, place), since - self.began)
-        return first
+        found: dict[tuple[str, Place], float] = {}
+        for heard in self.heard():
+            if (not version or heard.version in {version, ""}) and (not category or heard.category == category):
+                found.setdefault((heard.tier, heard.place), heard.after)
+        return found
+
+    def heard(self) -> list[Heard]:
+        """Return the tier alerts that began in this act, oldest first."""
+        return sorted(self._heard.values())

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.simulate._acts import playbill
+from otel_clinical.simulate._acts import BAD_RELEASE, playbill
 from otel_clinical.simulate._commands import activate, write_report
 from otel_clinical.simulate._play import Result, play, verdict
 from otel_clinical.simulate._policy import Load, write_policy
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from otel_clinical.simulate._play import Progress
 
 REPORT: Final = "incident.html"
+_SWITCH: Final = "first_bad_inference_to_previous_version_s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +54,14 @@ class Outcome:
 
     def write(self, path: Path) -> None:
         """Write the machine-readable result."""
+        acts = [result.as_dict() for result in self.results]
+        for act in acts:
+            if act["act"] == BAD_RELEASE:
+                act[_SWITCH] = self.switch_seconds
         content = {
             "ok": self.ok,
-            "acts": [result.as_dict() for result in self.results],
-            "first_bad_inference_to_previous_version_s": self.switch_seconds,
+            "acts": acts,
+            _SWITCH: self.switch_seconds,
             "report": str(self.report) if self.report else None,
         }
         path.write_text(json.dumps(content, indent=2) + "\n")

@@ -35,12 +35,12 @@ DEPARTMENTS: Final[Mapping[str, Department]] = MappingProxyType(
 
 PAYERS: Final[Mapping[str, float]] = MappingProxyType(
     {
-        "commercial": 0.28,
-        "exchange": 0.11,
-        "medicaid": 0.19,
-        "medicare": 0.27,
+        "commercial": 0.26,
+        "exchange": 0.09,
+        "medicaid": 0.25,
+        "medicare": 0.26,
         "self_pay": 0.06,
-        "tricare": 0.09,
+        "tricare": 0.08,
     }
 )
 

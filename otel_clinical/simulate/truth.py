@@ -29,12 +29,14 @@ class Truth:
         payer_drop: Relative loss of accuracy for encounters of a payer, whatever the model version.
         version_drop: Relative loss of accuracy of a model version, everywhere.
         lost_fields: Per EHR system, the share of its records that lose required fields.
+        traffic: Share of the declared rate at which encounters arrive; 0 closes the hospitals.
     """
 
     mix: Mapping[str, float] = field(default_factory=lambda: dict(NORMAL_MIX))
     payer_drop: Mapping[str, float] = field(default_factory=dict)
     version_drop: Mapping[str, float] = field(default_factory=lambda: {"8": 0.25})
     lost_fields: Mapping[str, float] = field(default_factory=dict)
+    traffic: float = 1.0
 
     def accuracy(self, encounter: Encounter, version: str) -> float:
         """Return the probability that ``version`` codes ``encounter`` rightly."""
