@@ -236,6 +236,8 @@ class Inference:
             if self._receipt is not None:
                 self._complete(self._receipt)
             self._end_span(self.started_ns + elapsed)
+            # The context holds this inference: the cycle would cost the caller a garbage collection now and then.
+            self.context = None
             self.telemetry.put(self, traced=self.recording)
         except Exception as fault:  # noqa: BLE001 -- telemetry never breaks an inference
             self.telemetry.failed(TelemetryComponent.DECORATOR, fault)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
-from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import set_span_in_context
 
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import InputQualityAction
@@ -18,12 +19,12 @@ if TYPE_CHECKING:
     from ._current import Inference
     from ._sink import Labels, Sink
 
-_NO_CONTEXT: Final = otel_context.Context()
+_NO_CONTEXT: Final = Context()
 
 
 def derive_inference(inference: Inference, sink: Sink) -> None:
     """Write the points of a finished inference, with its trace as exemplar."""
-    context = inference.context or _NO_CONTEXT
+    context = _NO_CONTEXT if inference.span is None else set_span_in_context(inference.span, _NO_CONTEXT)
     spec = inference.spec
     served = ((attributes.MODEL_NAME, spec.model), (attributes.MODEL_VERSION, inference.version))
     used = (*served, (attributes.USE_CASE, spec.use_case.value), (attributes.DEPLOYMENT_ROLE, spec.role.value))
@@ -45,12 +46,11 @@ def derive_inference(inference: Inference, sink: Sink) -> None:
         labels = (*served, (attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value), level)
         sink.count(metrics.SEGMENT_INFERENCES, labels, 1, context)
     if inference.quality is not None:
-        _derive_quality(inference, inference.quality, sink)
+        _derive_quality(inference, inference.quality, sink, context)
 
 
-def _derive_quality(inference: Inference, quality: QualityResult, sink: Sink) -> None:
+def _derive_quality(inference: Inference, quality: QualityResult, sink: Sink, context: Context) -> None:
     """Write what the input-quality gate found, and the event of a refusal."""
-    context = inference.context or _NO_CONTEXT
     model = (attributes.MODEL_NAME, inference.model)
     action = (attributes.INPUT_QUALITY_ACTION, quality.action.value)
     used = (model, (attributes.USE_CASE, inference.spec.use_case.value))
