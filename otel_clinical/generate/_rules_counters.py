@@ -64,20 +64,22 @@ def counters(policy: Policy, pace: Pace) -> Iterator[Group]:
 
 
 def _records(name: str, model: ModelPolicy, window: float) -> Iterator[Rule]:
-    yield from _observed(metrics.SEGMENT_OUTCOMES, STREAM, name, window, {})
+    # Each record says whose it is, although its series do: two models' records must not look like one.
+    own = {prometheus_label(attributes.MODEL_NAME): name}
+    yield from _observed(metrics.SEGMENT_OUTCOMES, STREAM, name, window, own)
     if model.standardise_by is None:
-        yield from _observed(metrics.OUTCOMES, VERSION, name, window, _ALL)
+        yield from _observed(metrics.OUTCOMES, VERSION, name, window, own | _ALL)
     else:
-        yield from _standardised(name, model.standardise_by.value)
+        yield from _standardised(name, model.standardise_by.value, own | _ALL)
     count, score = _of(COUNT, name), _of(SCORE, name)
     z, zz = number(_Z), number(_Z**2)
     margin = f"{z} * sqrt({score} * (1 - {score}) / {count} + {zz} / (4 * {count} ^ 2))"
-    yield Record(UPPER, f"({score} + {zz} / (2 * {count}) + {margin}) / (1 + {zz} / {count})")
-    yield Record(DROP, _drop(score, name, model))
-    yield Record(DROP_LOWER, _drop(_of(UPPER, name), name, model))
+    yield Record(UPPER, f"({score} + {zz} / (2 * {count}) + {margin}) / (1 + {zz} / {count})", own)
+    yield Record(DROP, _drop(score, name, model), own)
+    yield Record(DROP_LOWER, _drop(_of(UPPER, name), name, model), own)
 
 
-def _observed(metric: MetricDef, keys: Keys, name: str, window: float, extra: dict[str, str]) -> Iterator[Record]:
+def _observed(metric: MetricDef, keys: Keys, name: str, window: float, own: dict[str, str]) -> Iterator[Record]:
     """Yield outcomes and mean score of the window; a partial success counts one half."""
     model = {attributes.MODEL_NAME: name}
 
@@ -86,11 +88,11 @@ def _observed(metric: MetricDef, keys: Keys, name: str, window: float, extra: di
 
     count = over("sum", keys, of(_SCORED))
     correct, partial = of(OutcomeResult.CORRECT.value), of(OutcomeResult.PARTIAL.value)
-    yield Record(COUNT, f"{count} > 0", extra)
-    yield Record(SCORE, f"{over('sum', keys, f'{correct} or 0.5 * {partial}')} / ({count} > 0)", extra)
+    yield Record(COUNT, f"{count} > 0", own)
+    yield Record(SCORE, f"{over('sum', keys, f'{correct} or 0.5 * {partial}')} / ({count} > 0)", own)
 
 
-def _standardised(name: str, stratum: str) -> Iterator[Record]:
+def _standardised(name: str, stratum: str, own: dict[str, str]) -> Iterator[Record]:
     """Yield the aggregate at the baseline's mix: a change of mix alone moves neither number.
 
     The count is the effective one, (sum w)^2 / sum(w^2 / n), at which Wilson's bound holds for a weighted mean.
@@ -101,8 +103,8 @@ def _standardised(name: str, stratum: str) -> Iterator[Record]:
     present = over("sum", VERSION, f"{count} ^ 0 {on} {weight}")
     spread = over("sum", VERSION, f"1 / {count} {on} {weight} ^ 2")
     mean = over("sum", VERSION, f"{score} {on} {weight}")
-    yield Record(COUNT, f"{present} ^ 2 / {spread}", _ALL)
-    yield Record(SCORE, f"{mean} / {present}", _ALL)
+    yield Record(COUNT, f"{present} ^ 2 / {spread}", own)
+    yield Record(SCORE, f"{mean} / {present}", own)
 
 
 def _drop(score: str, name: str, model: ModelPolicy) -> str:

@@ -102,7 +102,7 @@ def _of_controller(author: Author, pace: Pace) -> Iterator[Alert]:
         pending=pace.settle,
     )
     yield _heartbeat(author, pace)
-    yield _audit(author)
+    yield _audit(author, pace)
     yield author.alert(
         "ClinicalAIWebhookRefused",
         happened(
@@ -143,9 +143,9 @@ def _heartbeat(author: Author, pace: Pace) -> Alert:
     )
 
 
-def _audit(author: Author) -> Alert:
+def _audit(author: Author, pace: Pace) -> Alert:
     sequence = metrics.ROLLBACK_AUDIT_SEQUENCE
-    window = author.policy.drift.window
+    window = pace.window(author.policy.drift.window)
     before = f"max_over_time({select(sequence, window=window)})"
     return author.alert(
         "ClinicalAIAuditBroken",

@@ -77,8 +77,9 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
     low = {**source, attributes.INPUT_QUALITY_ACTION: LOW}
     judged = over("sum", SEGMENT, increase(metrics.SEGMENT_RECORDS, window, source))
     poor = over("sum", SEGMENT, increase(metrics.SEGMENT_RECORDS, window, low))
-    yield Record(RECORDS, f"{judged} > 0")
-    yield Record(LOW_SHARE, f"{poor} / ({judged} > 0)")
+    own = {prometheus_label(attributes.MODEL_NAME): name}
+    yield Record(RECORDS, f"{judged} > 0", own)
+    yield Record(LOW_SHARE, f"{poor} / ({judged} > 0)", own)
     here = matchers({attributes.MODEL_NAME: name})
     yield author.alert(
         INPUT_ALERT,
@@ -109,8 +110,9 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
 def _overrides(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterator[Rule]:
     limits = model.overrides
     window = pace.window(limits.window)
-    yield from _override_ratio(metrics.SEGMENT_REVIEWS, STREAM, name, window, {})
-    yield from _override_ratio(metrics.REVIEWS, VERSION, name, window, _ALL)
+    own = {prometheus_label(attributes.MODEL_NAME): name}
+    yield from _override_ratio(metrics.SEGMENT_REVIEWS, STREAM, name, window, own)
+    yield from _override_ratio(metrics.REVIEWS, VERSION, name, window, own | _ALL)
     here = matchers({attributes.MODEL_NAME: name})
     reached = all_of(
         f"{OVERRIDE_RATIO}{here} > {number(limits.maximum_ratio)}",
@@ -137,12 +139,12 @@ def _overrides(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Ite
     )
 
 
-def _override_ratio(metric: MetricDef, keys: Keys, name: str, window: float, extra: dict[str, str]) -> Iterator[Record]:
+def _override_ratio(metric: MetricDef, keys: Keys, name: str, window: float, own: dict[str, str]) -> Iterator[Record]:
     model = {attributes.MODEL_NAME: name}
     reviewed = over("sum", keys, increase(metric, window, model))
     changed = over("sum", keys, increase(metric, window, {**model, attributes.REVIEW_ACTION: OVERRIDDEN}))
-    yield Record(REVIEWS, f"{reviewed} > 0", extra)
-    yield Record(OVERRIDE_RATIO, f"{changed} / ({reviewed} > 0)", extra)
+    yield Record(REVIEWS, f"{reviewed} > 0", own)
+    yield Record(OVERRIDE_RATIO, f"{changed} / ({reviewed} > 0)", own)
 
 
 def _drift(author: Author, name: str, model: ModelPolicy) -> Alert:
