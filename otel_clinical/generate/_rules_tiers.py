@@ -136,13 +136,13 @@ def _what_the_machine_does(model: ModelPolicy) -> str:
     """Return what happens without a person, and what a person must do, in the mode of this policy."""
     rollback = model.rollback
     plan = (
-        "returns to the previous version if the change began within "
-        f"{duration_text(rollback.attribution_window)} after this version was activated, and else routes "
+        "return to the previous version if the change began within "
+        f"{duration_text(rollback.attribution_window)} after this version was activated, and else route "
         f"this reach to {rollback.on_environment.value}"
     )
     words = {
-        RollbackMode.OBSERVE: f"Mode observe: the controller only records that it {plan}. You decide now.",
-        RollbackMode.RECOMMEND: f"Mode recommend: the controller proposes that it {plan}. Approve or refuse now.",
-        RollbackMode.ENFORCE: f"Mode enforce: when its guards pass, the controller {plan}. Check that it did.",
+        RollbackMode.OBSERVE: f"Mode observe: the controller only records what it would do: {plan}. You decide now.",
+        RollbackMode.RECOMMEND: f"Mode recommend: the controller proposes to {plan}. Approve or refuse now.",
+        RollbackMode.ENFORCE: f"Mode enforce: when its guards pass, the controller will {plan}. Check that it did.",
     }
     return words[RollbackMode(rollback.mode)]
