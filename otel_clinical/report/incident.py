@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
+_PLENTY: Final = 1e6
 _LOUD: Final = frozenset({"manual_route", "stuck", "inconclusive", "overridden"})
 
 
@@ -121,9 +122,13 @@ def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
 
 
 def _durations(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
-    acted = incident.get("acted_at")
+    """Yield how long it took to hear, to act, and to see that it helped."""
+    since = (incident.get("last") or {}).get("change_point")
+    opened, acted = incident["opened_at"], incident.get("acted_at")
+    if isinstance(since, int | float):
+        yield Fact("Change to alert heard", _span(opened - since), "by the estimated change point")
     if acted is not None:
-        yield Fact("Alert heard to change made", _span(acted - incident["opened_at"]))
+        yield Fact("Alert heard to change made", _span(acted - opened))
     verified = next((e["time"] for e in events if e["action"] == "rollback.verified"), None)
     if acted is not None and verified is not None:
         yield Fact("Change made to recovery verified", _span(verified - acted))
@@ -131,22 +136,30 @@ def _durations(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]])
 
 def _evidence(last: Mapping[str, Any]) -> Iterable[Fact]:
     """Yield the evidence the decision was taken on."""
-    shown = (
+    proof = "1 or more is proof, within the policy's false-alarm budget"
+    shown: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
+        ("evidence", "Evidence of the rollback tier", _proof, proof),
+        ("aggregate_evidence", "Evidence of the governance tier, all segments", _proof, proof),
+        ("samples", "Labels or records it rests on", "{:,.0f}".format, ""),
         (
-            "evidence",
-            "Evidence of the rollback tier",
-            "{:.3g}",
-            "1 or more is proof at the policy's false-alarm budget",
+            "drop",
+            "Estimated drop",
+            "{:.1%}".format,
+            "since the change point; standardised for case mix over all segments",
         ),
-        ("samples", "Labels or records it rests on", "{:,.0f}", ""),
-        ("drop", "Estimated drop", "{:.1%}", "since the estimated change point, mix-standardised for the aggregate"),
-        ("aggregate_evidence", "Evidence of the governance tier, aggregate", "{:.3g}", "1 or more is proof"),
-        ("activation", "Activation the evidence belongs to", "{:.0f}", ""),
+        ("activation", "Activation the evidence belongs to", "{:.0f}".format, ""),
     )
-    for key, name, form, meaning in shown:
+    for key, name, text, meaning in shown:
         value = last.get(key)
         if isinstance(value, int | float):
-            yield Fact(name, form.format(value), meaning)
+            yield Fact(name, text(value), meaning)
+
+
+def _proof(evidence: float) -> str:
+    """Show evidence; beyond a million its size says nothing more."""
+    if evidence >= _PLENTY:
+        return "more than 1,000,000"
+    return f"{evidence:,.1f}" if evidence >= 1 else f"{evidence:.2g}"
 
 
 def _guards(reports: Iterable[Mapping[str, Any]]) -> Iterable[Guard]:
@@ -178,12 +191,19 @@ def _detail(data: Mapping[str, Any]) -> str:
         return f"{target} for {where}"
     if data.get("reason"):
         return str(data["reason"])
+    if isinstance(data.get("instances"), int):
+        return f"{data['instances']} services"
+    if isinstance(data.get("performance"), int | float) and isinstance(data.get("baseline"), int | float):
+        seen = f"performance {data['performance']:.1%}, baseline {data['baseline']:.1%}"
+        return f"{seen}, {data.get('samples') or 0:,.0f} labels"
+    if isinstance(data.get("behind"), list):
+        return "still on another version: " + (", ".join(data["behind"]) or "no service reports at all")
     parts = [f"{name} {data[name]}" for name in ("version", "route", "activation", "epoch") if name in data]
     return ", ".join(parts)
 
 
 def _where(segment: Mapping[str, str]) -> str:
-    return "every segment" if segment["name"] == "all" else f"{segment['name']} = {segment['value']}"
+    return "all segments together" if segment["name"] == "all" else f"{segment['name']} = {segment['value']}"
 
 
 def _moment(at: object) -> str:

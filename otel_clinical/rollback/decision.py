@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.terms import Terms
 
 DAY: Final = 86_400.0
+_UNITS: Final = ((DAY, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +107,7 @@ def _limit_problem(terms: Terms, state: ModelState, now: float) -> str:
 
 
 def _span(seconds: float) -> str:
-    return f"{abs(seconds):.0f} s {'after' if seconds >= 0 else 'before'}"
+    """Say a span of time roughly, as a person would."""
+    size = abs(seconds)
+    unit, letter = next(((unit, letter) for unit, letter in _UNITS if size >= 2 * unit), (1.0, "s"))
+    return f"{size / unit:.0f} {letter} {'after' if seconds >= 0 else 'before'}"

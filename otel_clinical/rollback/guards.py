@@ -8,6 +8,7 @@ decision and pages a person; it never cancels one.
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback.alerts import Cause
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.terms import Terms
 
+_LATEST: Final = 4e9
+_PLENTY: Final = 1e6
 MAXIMUM_SKEW: Final = 60.0
 """Seconds by which the controller's and Prometheus' clocks may differ."""
 
@@ -78,7 +81,8 @@ def _samples(terms: Terms, first: Sample, second: Sample) -> GuardReport:
         return _unknown(Guard.SAMPLE, "no evidence or no number of labels")
     evidence = min(first.evidence or 0.0, second.evidence or 0.0)
     enough = (second.samples or 0.0) >= terms.minimum_samples
-    because = f"evidence {evidence:.3g} on {second.samples:g} labels, needs 1 on {terms.minimum_samples}"
+    size = f"{evidence:,.2f}" if evidence < _PLENTY else "over 1,000,000"
+    because = f"evidence {size} on {second.samples:g} labels, needs 1 on {terms.minimum_samples}"
     return _pass(Guard.SAMPLE, because) if enough and evidence >= 1 else _fail(Guard.SAMPLE, because)
 
 
@@ -150,9 +154,10 @@ def _alert_age(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
 
 def _attribution(sample: Sample) -> GuardReport:
     """Know since when, or the cause cannot be told."""
-    if not _finite(sample.change_point):
+    if not _finite(sample.change_point) or not 0 <= (sample.change_point or 0.0) < _LATEST:
         return _unknown(Guard.ATTRIBUTION, "no change point")
-    return _pass(Guard.ATTRIBUTION, f"change point at {sample.change_point:.0f}")
+    since = datetime.fromtimestamp(sample.change_point or 0.0, UTC)
+    return _pass(Guard.ATTRIBUTION, f"changed at {since:%Y-%m-%d %H:%M:%S} UTC")
 
 
 def same_hash(left: str, right: str) -> bool:

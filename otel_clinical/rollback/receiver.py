@@ -138,7 +138,8 @@ class Receiver:
             await run_in_threadpool(self._store.audit_head)
         except sqlite3.Error:
             return JSONResponse({"ready": False}, 503)
-        return JSONResponse({"ready": True})
+        working = self._worker.working()
+        return JSONResponse({"ready": working}, 200 if working else 503)
 
     async def _metrics(self, request: Request) -> Response:
         del request

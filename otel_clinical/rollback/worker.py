@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback import faults
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 100
 _PRUNE_EVERY: Final = 3_600.0
+_LONGEST_TURN: Final = 120.0
+_LONGEST_PAUSE: Final = 30.0
 _SHORTEST_WAIT: Final = 0.02
 
 
@@ -80,6 +83,7 @@ class Worker:
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_prune = 0.0
         self._failed_until = 0.0
+        self._last_turn = time.monotonic()
         self._wake = threading.Event()
         self._stopping = threading.Event()
 
@@ -92,7 +96,12 @@ class Worker:
             except Exception as error:  # noqa: BLE001 -- whatever happens, the controller keeps watching
                 _log.error("controller turn failed: %s", type(error).__name__)
                 self._failed_until = self._clock() + self._timing.confirm
+            self._last_turn = time.monotonic()
             self._wake.wait(self._pause())
+
+    def working(self) -> bool:
+        """Tell whether turns are being done: a worker that hangs must not look alive from outside."""
+        return time.monotonic() - self._last_turn < _LONGEST_TURN
 
     def stop(self) -> None:
         """End `run` after the current turn."""
@@ -136,7 +145,7 @@ class Worker:
         now = self._clock()
         times = [at for model in self._terms if (at := next_due(self._terms[model], self._states[model]))]
         soonest = max(min([self._next_pull, *times]), self._failed_until)
-        return min(max(soonest - now, _SHORTEST_WAIT), self._pull)
+        return min(max(soonest - now, _SHORTEST_WAIT), _LONGEST_PAUSE)
 
     def _work(self, model: str) -> bool:
         """Do the first thing that is due for a model; tell whether there was one."""

@@ -74,7 +74,7 @@ def _read(html: str) -> _Page:
 def test_the_page_holds_what_since_when_evidence_guards_actions_times_and_audit_head() -> None:
     page = " ".join(_read(render_html(incident_report(INCIDENT))).text)
     for expected in (
-        "Performance of coding 8 dropped by 25% in every segment.",
+        "Performance of coding 8 dropped by 25% in all segments together.",
         "The previous version was restored and performance recovered.",
         "2026-09-21 14:11:40 UTC",  # since when
         "Is it proved on enough labels?",
