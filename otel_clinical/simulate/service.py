@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _EXPORT_EVERY: Final = 0.25
+# There is no Collector with a persistent queue in between: the service itself bridges a restart of the processor.
+_EXPORT_WITHIN: Final = 45.0
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -39,6 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         metrics=f"prometheus:{options.port}",
         receipt_keys={"demo": bytes.fromhex(options.receipt_keys.read_text().strip())},
         schedule_delay=_EXPORT_EVERY,
+        timeout=_EXPORT_WITHIN,
     )
     try:
         _practice(options).work(options.rate, stop)
