@@ -131,9 +131,7 @@ def _draw(
 
 
 def _shade(test: Backtest, drawing: Drawing) -> None:
-    if test.used.rows is None:
-        return
-    inside = [e.time for e in test.encounters if test.used.rows[0] <= e.row <= test.used.rows[1]]
+    inside = [encounter.time for encounter in test.encounters if test.used.holds(encounter)]
     if inside:
         drawing.span(min(inside), max(inside), "baseline rows")
 

@@ -67,11 +67,8 @@ def _verdict(test: Backtest) -> dict[str, str]:
 
 
 def _calibration(test: Backtest) -> str:
-    rows = test.used.rows
-    if rows is None:
-        return calibration_svg(_named("all rows", test.calibration))
-    inside = [e for e in test.encounters if rows[0] <= e.row <= rows[1]]
-    outside = [e for e in test.encounters if not rows[0] <= e.row <= rows[1]]
+    inside = [encounter for encounter in test.encounters if test.used.holds(encounter)]
+    outside = [encounter for encounter in test.encounters if not test.used.holds(encounter)]
     groups = _named("baseline rows", calibrate(inside)) + _named("other rows", calibrate(outside))
     return calibration_svg(groups)
 

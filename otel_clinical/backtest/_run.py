@@ -40,6 +40,10 @@ class BaselineUsed:
     source: str
     rows: tuple[int, int] | None = None
 
+    def holds(self, encounter: Encounter) -> bool:
+        """Return whether the encounter lies in the period that the baseline was frozen from."""
+        return self.baseline.since <= encounter.time <= self.baseline.until
+
 
 @dataclass(frozen=True)
 class Backtest:
@@ -193,6 +197,8 @@ def _baseline(used: BaselineUsed) -> dict[str, Any]:
         "rows": list(used.rows) if used.rows else None,
         "hash": baseline.hash,
         "metric": baseline.metric,
+        "from": moment_text(baseline.since),
+        "to": moment_text(baseline.until),
         "labels": baseline.n(),
         "ratio": round(baseline.ratio(), 6),
         "lower_99": round(baseline.lower(ALL, ALL), 6),

@@ -87,7 +87,9 @@ class Tier(Section):
         description="Drop that is tolerated for ever; the evidence refutes it."
     )
     minimum_labels: Positive = Field(description="Labels since the change point below which nothing fires.")
-    false_alarms: FalseAlarms = Field(description="Accepted false alarms at this tier, over every model and segment of the policy together.")
+    false_alarms: FalseAlarms = Field(
+        description="Accepted false alarms at this tier, over every model and segment of the policy together."
+    )
 
 
 class Hold(Section):

@@ -11,7 +11,8 @@ GOOD = (Path(__file__).parent / "good.yaml").read_text(encoding="utf-8")
 LINES = GOOD.splitlines(keepends=True)
 SCRAPS = st.sampled_from(
     ["", "~", "[]", "{}", "yes", "NO", "-1", "1e400", ".nan", "5", "5%", "0x10", "12:30:00", "2026-01-01", "*x", "&x a",
-     "!!set {a}", "<<: {a: 1}", "? [a]", "'", '"', "|", "- a", "all", "_OTHER", "[[[[", "{a: {b: {c: d}}}", "!!binary aGk=", "\t"]
+     "!!set {a}", "<<: {a: 1}", "? [a]", "'", '"', "|", "- a", "all", "_OTHER", "[[[[",
+     "{a: {b: {c: d}}}", "!!binary aGk=", "\t"]
 )  # fmt: skip
 
 
