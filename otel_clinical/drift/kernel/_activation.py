@@ -11,7 +11,7 @@ from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
 from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
 from otel_clinical.drift.kernel._tiers import decide_tier
-from otel_clinical.semconv.enums import DriftDetector
+from otel_clinical.semconv.enums import DriftDetector, EscalationLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,7 +151,7 @@ class Activation:
         return self._mixes[segment]
 
     def _change_tier(self, key: SegmentKey, stream: OutcomeStream, end: int) -> list[Transition]:
-        if not any(stream.latched):
+        if stream.tier is EscalationLevel.NONE and not any(stream.latched):
             # Without proof there is no tier, before and after: nearly always, and the row is not for free.
             return []
         row = self._evidence_row(key, stream, end)

@@ -81,6 +81,11 @@ class ChangePoint:
         first = outcomes.inferred[np.minimum(last + 1, size - 1)]
         self.since = np.where(known, self.since, np.where(last + 1 < size, first, NEVER))
 
+    @property
+    def over(self) -> bool:
+        """Whether the labels speak against any drop going on: every sum is back at zero."""
+        return not self.cusum.any()
+
     def estimate(self, design: StreamDesign) -> tuple[int, float, int | None]:
         """Return (labels since the change, drop, time of the first inference after it in microseconds).
 

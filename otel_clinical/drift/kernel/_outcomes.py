@@ -66,8 +66,8 @@ class OutcomeStream:
         labels: Outcomes fed.
         updated: Effective time of the last one, microseconds.
         log_s: (cells,) logarithms of the statistics.
-        peaks: (tiers,) largest logarithm of the sum of a tier's statistics so far.
-        latched: By tier, whether its evidence has ever reached 1.
+        peaks: (tiers,) largest logarithm of the sum of a tier's statistics since the change point.
+        latched: By tier, whether its evidence has reached 1 since the change point.
         change: Since when the performance is down, and by how much.
         recent: [outcomes, sum of scores] by start of the display bucket.
         witness: ADWIN on standardised errors.
@@ -111,6 +111,11 @@ class OutcomeStream:
             self.peaks[place] = max(self.peaks[place], highest)
             self.latched[place] |= bool(self.peaks[place] >= self.design.log_thresholds[level])
         self.change.feed(self.design, outcomes)
+        if self.change.over:
+            # What was proved was about that change. Kept any longer, old proof would vouch for new noise, and the
+            # tiers would come and go with every unlucky run of labels.
+            self.peaks[:] = -np.inf
+            self.latched = [False] * len(self.latched)
         self.labels += len(outcomes)
         self.updated = int(outcomes.effective[-1])
         self._remember(outcomes)

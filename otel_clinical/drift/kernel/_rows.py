@@ -29,9 +29,10 @@ class EvidenceRow:
         performance_samples: Outcomes in the display window.
         baseline: The frozen reference performance.
         change_point: Unix seconds of the first inference after the estimated change; None while there is none.
-        evidence: By tier, 1 or more means proved. Latched: once at 1 it never falls below 1 again.
+        evidence: By tier, 1 or more means proved. Latched: once at 1 it stays at least 1 until the change is over,
+            that is, until the labels speak against any drop going on.
         current: By tier, the value without the latch.
-        latched: By tier, whether it has ever reached 1.
+        latched: By tier, whether it has reached 1 since the change point.
         updated: Event time (Unix seconds) up to which outcomes were fed; None before the first.
     """
 

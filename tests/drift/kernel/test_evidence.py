@@ -101,18 +101,31 @@ def test_drop_in_points():
     assert row_of(kernel).drop == pytest.approx(expected, abs=0.03)
 
 
-def test_evidence_stays_proved_after_recovery_and_says_what_it_would_be_without():
+def test_evidence_is_latched_while_the_change_lasts_and_released_when_it_is_over():
+    """Old proof vouches neither for a repaired model nor for the next unlucky run of labels."""
     world = World(5, drop=lambda n, *_: 0.3 if n < 800 else 0.0)
     kernel = make_kernel()
     run(kernel, world.records(800), to=end_of(world, 800))
     proved = row_of(kernel)
-    run(kernel, world.records(12_000, first=800), size=5000, to=end_of(world, 12_800))
+    run(kernel, world.records(100, first=800), to=end_of(world, 900))
+    soon = row_of(kernel)
+    run(kernel, world.records(12_000, first=900), size=5000, to=end_of(world, 12_900))
     later = row_of(kernel)
     assert proved.latched[TIER_3]
-    assert later.latched[TIER_3]
-    assert later.evidence[TIER_3] >= proved.evidence[TIER_3] >= 1.0
-    assert later.current[TIER_3] < 1.0
-    assert later.samples < 100 or later.drop < 0.05
+    assert soon.latched[TIER_3]
+    assert soon.evidence[TIER_3] >= proved.evidence[TIER_3] >= 1.0
+    assert not any(later.latched.values())
+    assert later.evidence == later.current
+    assert max(later.evidence.values()) < 1.0
+
+
+def test_a_second_drop_needs_its_own_proof():
+    world = World(7, drop=lambda n, *_: 0.3 if n < 800 or n >= 13_000 else 0.0)
+    kernel = make_kernel()
+    run(kernel, world.records(13_000), size=5000, to=end_of(world, 13_000))
+    assert not any(row_of(kernel).latched.values())
+    run(kernel, world.records(800, first=13_000), to=end_of(world, 13_800))
+    assert row_of(kernel).latched[TIER_3]
 
 
 def test_a_new_activation_begins_without_evidence():
