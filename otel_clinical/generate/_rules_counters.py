@@ -6,9 +6,10 @@ counts labels before they are mature, and only the aggregate is standardised. So
 
 from __future__ import annotations
 
+from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.generate._rules_constants import ACCEPTED, WEIGHT
+from otel_clinical.generate._rules_constants import ACCEPTED, WEIGHT, segments
 from otel_clinical.generate._rules_model import Group, Record, Rule
 from otel_clinical.generate._rules_promql import (
     SEGMENT,
@@ -44,8 +45,11 @@ UPPER: Final = "model_segment:clinical_ai_score_upper:ratio"
 DROP: Final = "model_segment:clinical_ai_drop:ratio"
 DROP_LOWER: Final = "model_segment:clinical_ai_drop_lower:ratio"
 
-_Z = 3.09
-"""One-sided 99.9 %: a window is looked at many times, and 2.33 would cry wolf in half of the healthy ones."""
+_CHANCE = 0.001
+"""Chance of a window in which any segment of a model is accused wrongly: shared out among its segments.
+
+Windows are looked at again and again; with 1 % for each segment, half of the healthy models would be accused.
+"""
 
 _ALL = {
     prometheus_label(attributes.SEGMENT_NAME): AGGREGATE,
@@ -72,7 +76,8 @@ def _records(name: str, model: ModelPolicy, window: float) -> Iterator[Rule]:
     else:
         yield from _standardised(name, model.standardise_by.value, own | _ALL)
     count, score = _of(COUNT, name), _of(SCORE, name)
-    z, zz = number(_Z), number(_Z**2)
+    bound = NormalDist().inv_cdf(1 - _CHANCE / len(list(segments(model))))
+    z, zz = number(round(bound, 4)), number(round(bound**2, 4))
     margin = f"{z} * sqrt({score} * (1 - {score}) / {count} + {zz} / (4 * {count} ^ 2))"
     yield Record(UPPER, f"({score} + {zz} / (2 * {count}) + {margin}) / (1 + {zz} / {count})", own)
     yield Record(DROP, _drop(score, name, model), own)
@@ -150,7 +155,7 @@ def _message(policy: Policy, model: ModelPolicy, tier: str) -> Message:
         f"({tier} tier, counters only)",
         f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} is {{{{ $value | humanizePercentage }}}} below "
         f"its baseline. Where: {WHERE}. Since: within the last {window}; without the processor the moment is not "
-        "known. How sure: a 99.9 % bound on one window of outcomes, labels not yet mature included.",
+        "known. How sure: a 99.9 % bound over all segments, on one window of outcomes, labels not yet mature included.",
         "Bring the drift processor back first (ClinicalAIProcessorDown): only it can prove this. Until then treat "
         f"it as an alert of the {tier} tier. The machine does nothing on counters.",
     )
