@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 
+from otel_clinical._version import __version__
 from otel_clinical.drift.kernel import Applied, Batch, DriftDetected, Kernel, Transition
 from otel_clinical.drift.runtime._detections import detection_labels, direction
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
@@ -17,6 +18,9 @@ from otel_clinical.semconv import metrics
 from otel_clinical.semconv.enums import ProcessorRejection, ProcessorSignal
 
 _LOG = logging.getLogger(__name__)
+
+_VERSION = "version"
+_ASIDE_IN_A_ROW = 3
 
 _EVENTS = metrics.PROCESSOR_EVENTS.prometheus
 _REJECTIONS = metrics.PROCESSOR_REJECTIONS.prometheus
@@ -38,7 +42,8 @@ class Pipeline:
     """Apply the journal to the kernel exactly once, whatever happens to the process in between.
 
     The kernel and the counters in memory are always a function of (last checkpoint, journal after it). An entry
-    the kernel cannot apply is set aside and everything since the checkpoint is replayed without it.
+    the kernel cannot apply is set aside and everything since the checkpoint is replayed without it; another version
+    of this program tries it again. Several in a row are a defect of the whole, and end the process.
 
     Args:
         store: Open state directory.
@@ -56,6 +61,7 @@ class Pipeline:
         self._states: dict[str, bytes] = {}
         self._outbox: dict[str, str] = {}
         self._quarantined: list[Quarantined] = []
+        self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
 
     @property
@@ -73,7 +79,12 @@ class Pipeline:
 
         Raises:
             StoreUnavailableError: An entry must be set aside and the disk takes no writes.
+            CodecError: A saved state is damaged.
+            Exception: Whatever the kernel raised, when it could apply none of several entries in a row.
         """
+        if self._store.meta(_VERSION) != __version__:
+            self._store.forget_set_aside()
+            self._store.remember(_VERSION, __version__)
         while not self._try_restore():
             pass
 
@@ -163,7 +174,14 @@ class Pipeline:
         self._apply(number, entry, Batch.from_bytes(entry.batch) if entry.batch else None)
 
     def _set_aside(self, number: int, error: Exception) -> None:
-        """Mark an entry so that it is never applied again, and count it."""
+        """Mark an entry so that this version never applies it again, and count it.
+
+        Raises:
+            Exception: The error itself, if it is one of several in a row.
+        """
+        self._failed, self._failures = number, self._failures + 1
+        if self._failures >= _ASIDE_IN_A_ROW:
+            raise error
         _LOG.error("journal entry %d cannot be applied (%s); it is set aside", number, type(error).__name__)
         self._store.poison(number, type(error).__name__)
         self._refused[ProcessorRejection.UNDECODABLE] += 1
@@ -177,6 +195,8 @@ class Pipeline:
             self._count(applied)
             self._announce(self.kernel.advance())
         self._applied = number
+        if number > self._failed:
+            self._failures = 0
 
     def _count(self, applied: Applied) -> None:
         for signal, count in applied.events.items():

@@ -160,6 +160,15 @@ class Store:
         with self._transaction():
             self._connection.execute("UPDATE journal SET poison = ? WHERE seq = ?", (reason, seq))
 
+    def forget_set_aside(self) -> None:
+        """Let the journal give back the entries that were set aside.
+
+        Raises:
+            StoreUnavailableError: They stay set aside.
+        """
+        with self._transaction():
+            self._connection.execute("UPDATE journal SET poison = NULL")
+
     def close(self) -> None:
         """Close the file and release the directory."""
         self._connection.close()

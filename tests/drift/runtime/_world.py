@@ -28,15 +28,20 @@ def baseline() -> Baseline:
     return load_baseline(ROOT / "examples" / "baseline.json")
 
 
-def new_kernel(kind: type[Kernel] = Kernel) -> Kernel:
-    """Return an empty kernel of the reference policy."""
-    return kind(policy(), {name: baseline() for name in policy().models})
+def new_kernel(kind: type[Kernel] = Kernel, of: Policy | None = None) -> Kernel:
+    """Return an empty kernel, of the reference policy unless another is given."""
+    chosen = of or policy()
+    return kind(chosen, {name: baseline() for name in chosen.models})
 
 
-def open_pipeline(folder: Path, kind: type[Kernel] = Kernel) -> Pipeline:
+def open_pipeline(folder: Path, kind: type[Kernel] = Kernel, of: Policy | None = None) -> Pipeline:
     """Return a restored pipeline over a state directory."""
-    pipeline = Pipeline(Store(folder), lambda: new_kernel(kind))
-    pipeline.restore()
+    pipeline = Pipeline(Store(folder), lambda: new_kernel(kind, of))
+    try:
+        pipeline.restore()
+    except BaseException:
+        pipeline.close()
+        raise
     return pipeline
 
 

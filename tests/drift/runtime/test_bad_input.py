@@ -74,7 +74,9 @@ def good_span() -> bytes:
 
 class TestBodies:
     @pytest.mark.parametrize("path", [TRACES, LOGS])
-    @pytest.mark.parametrize("body", [b"garbage", b"\xff" * 100, b"\x0a\xff\xff\xff\xff\x0f"])
+    @pytest.mark.parametrize(
+        "body", [b"garbage", b"\xff" * 100, b"\x0a\xff\xff\xff\xff\x0f"], ids=["words", "ones", "length"]
+    )
     def test_garbage_is_a_permanent_error_with_a_status_in_protobuf(self, processor: Processor, path: str, body: bytes):
         with counted(processor, undecodable=1):
             answer = processor.post(path, body)
@@ -135,7 +137,11 @@ class TestBodies:
         error = processor.refusal(TRACES, bytes(256 * MEBIBYTE), compression=grpc.Compression.Gzip)
         assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
-    @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 100)[:-9], zlib.compress(b"x")])
+    @pytest.mark.parametrize(
+        "body",
+        [b"not gzip", gzip.compress(b"x" * 100)[:-9], zlib.compress(b"x")],
+        ids=["words", "truncated", "zlib"],
+    )
     def test_broken_gzip_is_undecodable(self, processor: Processor, body: bytes):
         with counted(processor, undecodable=1):
             assert processor.post(TRACES, body, GZIP).status == 400

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from otel_clinical.cli._frame import run
 from otel_clinical.drift.runtime.status import of_families
 from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire
@@ -99,42 +100,65 @@ def test_status_of_an_empty_processor_says_so(processor: Processor):
     assert "no outcome has been received yet" in shown.stdout
 
 
+class Mistake:
+    """Run the command line in this process and require one sentence."""
+
+    def __init__(self, capsys: pytest.CaptureFixture[str]) -> None:
+        self._capsys = capsys
+
+    def __call__(self, *words: str, says: tuple[str, ...]) -> None:
+        assert run(["processor", *words]) == 2
+        said = self._capsys.readouterr()
+        assert said.out == ""
+        assert len(said.err.strip().splitlines()) == 1
+        for word in says:
+            assert word in said.err
+
+
+@pytest.fixture
+def mistake(capsys: pytest.CaptureFixture[str]) -> Mistake:
+    return Mistake(capsys)
+
+
+def options(folder: Path, policy: Path, **changes: str) -> list[str]:
+    places = {"http": "127.0.0.1:0", "grpc": "127.0.0.1:0", "metrics": "127.0.0.1:0", "policy": str(policy)}
+    chosen = places | {"state": str(folder / "state")} | changes
+    return ["run", *(word for name, value in chosen.items() for word in (f"--{name}", value))]
+
+
 class TestMistakes:
-    def run(self, folder: Path, policy: Path, **changes: str) -> subprocess.CompletedProcess[str]:
-        places = {"http": "127.0.0.1:0", "grpc": "127.0.0.1:0", "metrics": "127.0.0.1:0", "policy": str(policy)}
-        options = places | {"state": str(folder / "state")} | changes
-        return command("run", *(word for name, value in options.items() for word in (f"--{name}", value)))
-
-    def one_sentence(self, ended: subprocess.CompletedProcess[str], *words: str) -> None:
-        assert ended.returncode == 2
-        assert ended.stdout == ""
-        assert "Traceback" not in ended.stderr
-        assert len(ended.stderr.strip().splitlines()) == 1
-        for word in words:
-            assert word in ended.stderr
-
     @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
-    def test_a_taken_port(self, tmp_path: Path, policy_path: Path, listener: str):
+    def test_a_taken_port(self, mistake: Mistake, tmp_path: Path, policy_path: Path, listener: str):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             where = f"127.0.0.1:{taken.getsockname()[1]}"
-            self.one_sentence(self.run(tmp_path, policy_path, **{listener: where}), where, "cannot be listened on")
+            chosen = options(tmp_path, policy_path, **{listener: where})
+            mistake(*chosen, says=(where, "cannot be listened on"))
 
     @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
-    def test_no_address(self, tmp_path: Path, policy_path: Path, listener: str):
-        self.one_sentence(self.run(tmp_path, policy_path, **{listener: "4318"}), "HOST:PORT")
+    def test_no_address(self, mistake: Mistake, tmp_path: Path, policy_path: Path, listener: str):
+        mistake(*options(tmp_path, policy_path, **{listener: "4318"}), says=("HOST:PORT",))
 
-    def test_a_state_directory_in_use(self, processor: Processor, tmp_path: Path, policy_path: Path):
-        ended = self.run(tmp_path, policy_path, state=str(processor.state))
-        self.one_sentence(ended, f"pid {processor.where['pid']}", "--state")
+    @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
+    def test_an_open_address_without_a_token(self, mistake: Mistake, tmp_path: Path, policy_path: Path, listener: str):
+        mistake(*options(tmp_path, policy_path, **{listener: "0.0.0.0:0"}), says=("--token-file", "--insecure"))
+        assert not (tmp_path / "state").exists()
 
-    def test_a_missing_policy(self, tmp_path: Path):
-        assert self.run(tmp_path, tmp_path / "none.yaml").returncode == 2
+    def test_a_state_directory_in_use(self, mistake: Mistake, processor: Processor, tmp_path: Path, policy_path: Path):
+        chosen = options(tmp_path, policy_path, state=str(processor.state))
+        mistake(*chosen, says=(f"pid {processor.where['pid']}", "--state"))
 
-    def test_status_of_nothing(self, tmp_path: Path, policy_path: Path):
-        self.one_sentence(command("status"), "--url", "--state")
-        self.one_sentence(command("status", "--state", str(tmp_path), "--policy", str(policy_path)), "state.db")
-        self.one_sentence(command("status", "--url", "ftp://x"), "http")
-        self.one_sentence(command("status", "--url", "http://127.0.0.1:1/metrics"), "cannot be read", "refused")
+    def test_half_a_certificate(self, mistake: Mistake, tmp_path: Path, policy_path: Path):
+        mistake(*options(tmp_path, policy_path, **{"tls-cert": str(tmp_path / "x.pem")}), says=("--tls-key",))
+
+    def test_a_token_file_without_a_token(self, mistake: Mistake, tmp_path: Path, policy_path: Path):
+        (tmp_path / "tokens").write_text("")
+        mistake(*options(tmp_path, policy_path, **{"token-file": str(tmp_path / "tokens")}), says=("0 tokens",))
+
+    def test_status_of_nothing(self, mistake: Mistake, tmp_path: Path, policy_path: Path):
+        mistake("status", says=("--url", "--state"))
+        mistake("status", "--state", str(tmp_path), "--policy", str(policy_path), says=("state.db",))
+        mistake("status", "--url", "ftp://x", says=("http",))
+        mistake("status", "--url", "http://127.0.0.1:1/metrics", says=("cannot be read", "refused"))
 
 
 def test_a_damaged_state_ends_the_process_with_a_word(tmp_path: Path, policy_path: Path):

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import random
+import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_clinical.drift.kernel import Applied, Batch, Kernel
+from otel_clinical.drift.runtime import _pipeline
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime.store import StoreUnavailableError
+from otel_clinical.policy import load_policy
 from otel_clinical.semconv import metrics
 from tests.drift import _wire
 from tests.drift.runtime import _world
+from tests.drift.runtime._harness import LOGS, TRACES
+from tests.drift.runtime._traffic import make_traffic
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -79,6 +85,44 @@ def test_an_entry_the_kernel_cannot_apply_is_set_aside_alone(tmp_path: Path, pla
     assert found == expected
 
 
+@pytest.fixture(scope="module")
+def requests() -> list[Work]:
+    traffic = make_traffic(_wire.START, rounds=8)
+    signals = {TRACES: Signal.TRACES, LOGS: Signal.LOGS}
+    return [_world.work(signals[path], body, _wire.START + 600) for path, body in traffic.requests]
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_any_sequence_of_crashes_checkpoints_and_repeats_ends_in_the_same_bytes(
+    tmp_path: Path, policy_path: Path, requests: list[Work], seed: int
+):
+    mature = load_policy(policy_path)
+    with closing(_world.open_pipeline(tmp_path / "calm", of=mature)) as calm:
+        for each in requests:
+            feed(calm, each)
+        expected = calm.kernel.dump_dirty(), calm.kernel.evidence()
+    assert any(row.drop > 0.1 for row in expected[1])
+
+    chance = random.Random(seed)  # a reproducible choice, not a secret
+    stormy = _world.open_pipeline(tmp_path / "stormy", of=mature)
+    for each in requests:
+        acknowledged = False
+        while not acknowledged:
+            numbers = stormy.commit([each])
+            acknowledged = chance.random() < 0.8
+            if chance.random() < 0.8:
+                stormy.apply(numbers, [each])
+                if chance.random() < 0.3:
+                    stormy.checkpoint()
+                if chance.random() < 0.8:
+                    continue
+            stormy.close()
+            stormy = _world.open_pipeline(tmp_path / "stormy", of=mature)
+    stormy.checkpoint()
+    with closing(stormy):
+        assert (stormy._store.states(), stormy.kernel.evidence()) == expected
+
+
 def test_an_entry_set_aside_is_counted_once(tmp_path: Path):
     with closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline:
         feed(pipeline, spans(0), spans(5, version="8"), spans(10))
@@ -90,6 +134,34 @@ def test_an_entry_set_aside_is_counted_once(tmp_path: Path):
         pipeline.checkpoint()
     with closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline:
         assert counts(pipeline) == {"inference": 15, "undecodable": 2}
+
+
+def test_another_version_of_the_program_tries_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline:
+        feed(pipeline, spans(0, version="8"), spans(5))
+        pipeline.checkpoint()
+    with closing(_world.open_pipeline(tmp_path)) as same:
+        assert counts(same) == {"inference": 5, "undecodable": 1}
+    monkeypatch.setattr(_pipeline, "__version__", "a later one")
+    with closing(_world.open_pipeline(tmp_path)) as later:
+        assert counts(later) == {"inference": 10, "undecodable": 1}
+        later.checkpoint()
+        assert later._store.last_sequence() == 2
+    with closing(_world.open_pipeline(tmp_path)) as later:
+        assert counts(later) == {"inference": 10, "undecodable": 1}
+
+
+def test_a_kernel_that_can_apply_nothing_ends_it_and_the_journal_keeps_everything(tmp_path: Path):
+    broken = [spans(5 * n, version="8") for n in range(5)]
+    with (
+        closing(_world.open_pipeline(tmp_path, FragileKernel)) as pipeline,
+        pytest.raises(RuntimeError, match="defect"),
+    ):
+        feed(pipeline, *broken)
+    with pytest.raises(RuntimeError, match="defect"):
+        _world.open_pipeline(tmp_path, FragileKernel)
+    with closing(sqlite3.connect(tmp_path / "state.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM journal").fetchone() == (5,)
 
 
 def test_states_of_a_failed_checkpoint_are_in_the_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

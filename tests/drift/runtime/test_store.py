@@ -120,7 +120,9 @@ class TestDirectory:
             for file in (tmp_path / "new" / "state").iterdir():
                 assert file.stat().st_mode & 0o077 == 0, file
 
-    @pytest.mark.parametrize("content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096])
+    @pytest.mark.parametrize(
+        "content", [b"not a database" * 100, b"SQLite format 3\0" + b"\xff" * 4096], ids=["words", "header"]
+    )
     def test_a_damaged_file_is_refused_and_left_as_it_is(self, tmp_path: Path, content: bytes):
         (tmp_path / "state.db").write_bytes(content)
         with pytest.raises(StateDirectoryError, match="move it aside"):
