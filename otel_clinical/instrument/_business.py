@@ -14,6 +14,7 @@ from ._arguments import result_reader
 from ._declared import checked_identifier, plain_text
 from ._event_fields import new_event_id
 from ._late import required
+from ._misuse import choice, options_only
 from ._numbers import Withheld, amount, lasting
 from ._recorded import Recorded, attempt
 from ._telemetry import default_telemetry
@@ -137,6 +138,7 @@ def record_task(
     return attempt(where, record)
 
 
+@options_only('@business(task="chart_review")')
 def business(
     *,
     task: str,
@@ -164,7 +166,7 @@ def business(
     readers = {
         key: result_reader(source) for key, source in (("revenue", revenue), ("cost", cost)) if source is not None
     }
-    helped, case = Assistance(assistance), UseCase(use_case)
+    helped, case = choice("assistance", Assistance, assistance), choice("use_case", UseCase, use_case)
 
     def report(where: Telemetry, seconds: float, result: object) -> None:
         where.declared.declare(attributes.TASK_NAME, [name])

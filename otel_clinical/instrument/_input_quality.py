@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from opentelemetry import context as otel_context
 
+from otel_clinical.quality import QualityProfile
 from otel_clinical.semconv.enums import TelemetryComponent
 
 from ._arguments import Arguments, Signature
 from ._current import find_inference
 from ._gate import Gate
-from ._inference import PENDING_QUALITY, mark_replaced
+from ._observe_inference import PENDING_QUALITY, mark_replaced
 from ._telemetry import default_telemetry
 from ._wrap import Observation, is_marked, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from otel_clinical.quality import QualityProfile
 
     from ._telemetry import Telemetry
 
@@ -45,6 +44,11 @@ def input_quality(
         on_refuse: Called instead when the profile says `refuse`; without it `InputRefused` is raised.
         telemetry: Where to report faults; the process default otherwise.
     """
+    if not isinstance(profile, QualityProfile):
+        raise TypeError(
+            f"input_quality: profile is a {type(profile).__qualname__}; "
+            "write @input_quality(QualityProfile(required=…))"
+        )
     gate = Gate(profile, argument=argument, fallback=fallback, on_refuse=on_refuse)
 
     def decorate(function: F) -> F:

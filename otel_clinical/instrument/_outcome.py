@@ -10,6 +10,7 @@ from otel_clinical.semconv.enums import OutcomeResult, OutcomeSource
 from ._arguments import result_reader
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
+from ._misuse import options_only
 from ._numbers import ratio
 from ._recorded import Recorded, attempt, open_receipt
 from ._report import report_after
@@ -61,6 +62,7 @@ def record_outcome(
     return attempt(where, record)
 
 
+@options_only('@outcome(receipt="receipt", result="verdict")')
 def outcome(
     *,
     receipt: str = "receipt",

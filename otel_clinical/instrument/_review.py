@@ -11,6 +11,7 @@ from ._admit import admit
 from ._arguments import result_reader
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
+from ._misuse import options_only
 from ._numbers import optional_ratio
 from ._recorded import Recorded, attempt, open_receipt
 from ._report import report_after
@@ -67,6 +68,7 @@ def record_review(
     return attempt(where, record)
 
 
+@options_only('@review(receipt="receipt", action="verdict")')
 def review(
     *,
     receipt: str = "receipt",

@@ -52,8 +52,12 @@ def wrap(function: Any, begin: Callable[[tuple[Any, ...], dict[str, Any]], Obser
     """Return `function` under observation, of the same kind; `begin` starts each call's observation."""
     if isinstance(function, classmethod | staticmethod):
         return type(function)(wrap(function.__func__, begin, kind))
+    if isinstance(function, property):
+        raise TypeError(f"{kind}: a property cannot be decorated; write @{kind} below @property")
     if not callable(function):
         raise TypeError(f"{kind}: {type(function).__qualname__} is not callable; decorate a function")
+    if isinstance(function, type):
+        raise TypeError(f"{kind}: {function.__qualname__} is a class; decorate the method that does the work")
     wrapper = functools.update_wrapper(_driver(function)(function, begin), function)
     setattr(wrapper, MARK, (*getattr(function, MARK, ()), kind))
     return wrapper

@@ -1,0 +1,38 @@
+"""Turn a developer's mistake in a declaration into a sentence that says what to write instead."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from enum import StrEnum
+
+P = ParamSpec("P")
+R = TypeVar("R")
+E = TypeVar("E", bound="StrEnum")
+
+
+def options_only(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Refuse positional arguments, such as the function itself where the parentheses were forgotten."""
+
+    def protect(make: Callable[P, R]) -> Callable[P, R]:
+        @functools.wraps(make)
+        def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+            if args:
+                raise TypeError(f"{make.__name__} takes named options only, in parentheses; write {example}")
+            return make(*args, **kwargs)
+
+        return checked
+
+    return protect
+
+
+def choice(what: str, kind: type[E], value: object) -> E:
+    """Return the member of a closed set that a declaration names; raise `ValueError` with the allowed ones."""
+    try:
+        return kind(value)  # type: ignore[arg-type]  # what is no member is what this is about
+    except ValueError:
+        shown = value if isinstance(value, str) else type(value).__qualname__
+        raise ValueError(f"{what} is {shown!r}, expected one of {', '.join(kind)}") from None

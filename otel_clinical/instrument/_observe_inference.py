@@ -1,0 +1,161 @@
+"""Observe one call or block as an inference: segments, route, input quality, span, confidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry import context as otel_context
+
+from otel_clinical.quality import MISSING, QualityResult
+from otel_clinical.release import ROUTES
+from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.enums import (
+    AbstentionReason,
+    ConfidenceMethod,
+    InferenceStatus,
+    InputQualityAction,
+    RoutingLevel,
+    RoutingReason,
+    TelemetryComponent,
+)
+
+from ._admit import member
+from ._current import Inference
+from ._router import NOBODY
+from ._telemetry import default_telemetry
+from ._wrap import Observation
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ._arguments import Arguments
+    from ._gate import Gate
+    from ._inference_span import InferenceSpec
+    from ._router import ModelRouter
+    from ._telemetry import Telemetry
+
+SegmentReaders = dict[str, tuple[str, "Callable[[Arguments], object]"]]
+"""Attribute key and reader of each segment by its name."""
+
+PENDING_QUALITY: Final = otel_context.create_key("otel_clinical.input_quality")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What an inference declares, checked once."""
+
+    spec: InferenceSpec
+    version: str
+    router: ModelRouter | None
+    confidence: Callable[[Any], object] | None
+    method: ConfidenceMethod | None
+    gate: Gate | None
+    fallback: Callable[..., Any] | None
+    activation: int
+    telemetry: Telemetry | None
+    segments: SegmentReaders = field(default_factory=dict)
+
+
+class InferenceObservation(Observation):
+    """One call of a decorated function."""
+
+    __slots__ = ("_plan", "inference")
+
+    def __init__(self, plan: Plan, arguments: Arguments) -> None:
+        super().__init__()
+        self._plan = plan
+        telemetry = plan.telemetry or default_telemetry()
+        self.inference = Inference(telemetry, plan.spec, plan.version, activation=plan.activation)
+        try:
+            self._prepare(arguments)
+        except Exception as error:  # noqa: BLE001 -- telemetry never breaks an inference
+            telemetry.failed(TelemetryComponent.DECORATOR, error)
+
+    def _prepare(self, arguments: Arguments) -> None:
+        inference, plan = self.inference, self._plan
+        for name, (key, read) in plan.segments.items():
+            try:
+                value = read(arguments)
+            except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
+                inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
+                value = MISSING
+            inference.put_segment(name, key, value)
+        if plan.router is not None:
+            self._route(plan.router)
+        self._check_quality(arguments)
+        inference.telemetry.versions.add(plan.spec.model, inference.version, plan.spec.use_case.value)
+        inference.begin_span()
+        self.context = inference.context
+
+    def _read(self, read: Callable[[Any], object], source: object) -> object:
+        try:
+            return read(source)
+        except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
+            self.inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
+            return MISSING
+
+    def _route(self, router: ModelRouter) -> None:
+        inference = self.inference
+        try:
+            resolution = router.route(inference.segments)
+        except Exception as error:  # noqa: BLE001 -- a router that cannot decide must not let the model answer
+            inference.telemetry.failed(TelemetryComponent.ROUTING, error)
+            resolution = NOBODY
+        inference.resolution = resolution
+        inference.version = resolution.version or OTHER
+        inference.activation = resolution.activation
+        inference.epoch = resolution.epoch
+        if resolution.route != ROUTES[0]:
+            inference.restrict(resolution.route, member(RoutingReason, resolution.reason) or RoutingReason.OTHER)
+        if resolution.route == RoutingLevel.MANUAL:
+            answer = self._plan.fallback or router.answer_manually
+            inference.status = InferenceStatus.FALLBACK
+            self.instead = answer
+
+    def _check_quality(self, arguments: Arguments) -> None:
+        inference, gate = self.inference, self._plan.gate
+        if gate is None:
+            pending = otel_context.get_value(PENDING_QUALITY)
+            if isinstance(pending, QualityResult):
+                inference.set_quality(pending)
+            return
+        result = gate.assess(arguments, inference.telemetry)
+        inference.set_quality(result)
+        if self.instead is None:
+            self.instead = gate.instead(result)
+            mark_replaced(inference, result, self.instead)
+
+    def succeed(self, result: object) -> None:
+        """Take the confidence from the result, then end."""
+        inference = self.inference
+        if inference.confidence is None:
+            self._take_confidence(result)
+        if inference.confidence_method is None and inference.confidence is not None:
+            inference.confidence_method = self._plan.method
+        inference.end()
+
+    def fail(self, error: BaseException) -> None:
+        """End with the class of the error; its text stays here."""
+        self.inference.end(error)
+
+    def _take_confidence(self, result: object) -> None:
+        found: object = MISSING
+        if self.instead is not None:
+            return  # the model did not answer
+        if self._plan.confidence is not None:
+            found = self._read(self._plan.confidence, result)
+        elif hasattr(type(result), "clinical_confidence"):
+            found = self._read(lambda value: value.clinical_confidence, result)
+        if found is not MISSING and found is not None:
+            self.inference.set_confidence(found)
+
+
+def mark_replaced(inference: Inference, result: QualityResult, instead: object) -> None:
+    """Say on the inference that something else answers in place of the model."""
+    if instead is None:
+        return
+    if result.action is InputQualityAction.REFUSE:
+        inference.abstain(AbstentionReason.LOW_INPUT_QUALITY)
+    else:
+        inference.status = InferenceStatus.FALLBACK
