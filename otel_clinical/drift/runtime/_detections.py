@@ -1,18 +1,15 @@
 """How a drift detection is labelled on the counter of detections."""
 
 from otel_clinical.drift.kernel import DriftRow
-from otel_clinical.semconv.enums import DriftDetector, DriftDirection
+from otel_clinical.semconv.enums import DriftDirection
 
-_MIX = "segment_mix"
+_UP_OR_DOWN = DriftDirection.UP, DriftDirection.DOWN
+_ONE_WAY = {"performance": (DriftDirection.DOWN,), "segment_mix": (DriftDirection.BOTH,)}
 
 
 def directions(row: DriftRow) -> tuple[DriftDirection, ...]:
-    """Return the directions in which this detector can fire at all."""
-    if row.detector is DriftDetector.E_DETECTOR:
-        return (DriftDirection.DOWN,)
-    if row.signal == _MIX:
-        return (DriftDirection.BOTH,)
-    return DriftDirection.UP, DriftDirection.DOWN
+    """Return the directions in which this detector can fire at all: performance only for the worse, a mix any way."""
+    return _ONE_WAY.get(row.signal, _UP_OR_DOWN)
 
 
 def direction(row: DriftRow) -> DriftDirection:

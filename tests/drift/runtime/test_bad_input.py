@@ -55,7 +55,9 @@ def flush(processor: Processor) -> None:
     before = processor.counter(EVENTS).get("change", 0)
     body = _wire.logs([_wire.change(fresh(), time.time(), version="7", activation=1)])
     assert processor.post(LOGS, body).status == 200
-    wait_until(lambda: processor.counter(EVENTS)["change"] > before, within=30, what="the event to show", every=0.01)
+    wait_until(
+        lambda: processor.counter(EVENTS).get("change", 0) > before, within=30, what="the event to show", every=0.01
+    )
 
 
 def refused_spans(body: bytes) -> tuple[int, str]:

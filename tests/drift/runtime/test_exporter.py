@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow
+from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import SMALL_CELL, Exposition, registry
@@ -126,6 +127,20 @@ class TestDrift:
         found = of(scrape(shown()), metrics.DRIFT_DETECTIONS)
         key = ("coding", "7", "all", "all", "confidence", "adwin")
         assert found == {(*key, "up"): 0, (*key, "down"): 0}
+
+    @pytest.mark.parametrize(
+        ("signal", "score", "expected"),
+        [
+            ("performance", 3.0, "down"),
+            ("confidence", 3.0, "up"),
+            ("confidence", -3.0, "down"),
+            ("segment_mix", 0.5, "both"),
+        ],
+    )
+    def test_a_detection_is_counted_in_a_direction_that_exists_at_zero(self, signal: str, score: float, expected: str):
+        row = replace(DRIFT, signal=signal, score=score)
+        assert direction(row) == expected
+        assert direction(row) in directions(row)
 
     def test_detections_are_those_that_were_counted(self):
         key = ("coding", "7", "all", "all", "confidence", "adwin", "down")
