@@ -48,7 +48,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class IncidentReport:
-    """Everything on the page. Times are text in UTC."""
+    """Everything on the page. Times are text in UTC; `spans` are how long each step took."""
 
     id: str
     model: str
@@ -61,6 +61,7 @@ class IncidentReport:
     opened: str
     closed: str
     reason: str
+    spans: tuple[Fact, ...]
     facts: tuple[Fact, ...]
     guards: tuple[Guard, ...]
     actions: tuple[Action, ...]
@@ -97,7 +98,8 @@ def incident_report(
         opened=_moment(incident["opened_at"]),
         closed=_moment(incident.get("closed_at")),
         reason=incident.get("reason") or "",
-        facts=(*measures, *_durations(incident, events), *_evidence(last)),
+        spans=tuple(_spans(incident, events)),
+        facts=(*measures, *_evidence(last)),
         guards=tuple(_guards(incident.get("guards") or ())),
         actions=tuple(_actions(events, incident["opened_at"])),
         next_steps=NEXT_STEPS.get(state, ()),
@@ -121,7 +123,7 @@ def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     return f"{changed} {STATES.get(incident['state'], incident['state'])}"
 
 
-def _durations(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
+def _spans(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
     """Yield how long it took to hear, to act, and to see that it helped."""
     since = (incident.get("last") or {}).get("change_point")
     opened, acted = incident["opened_at"], incident.get("acted_at")
