@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import httpx
 
 from otel_clinical.simulate._story import Story
-from otel_clinical.simulate._waiting import DeadlineError, wait_until
+from otel_clinical.simulate._waiting import wait_until
 from otel_clinical.simulate.truth import QUIET, write_truth
 
 if TYPE_CHECKING:
@@ -177,6 +177,3 @@ def _absence(expectation: Expectation, progress: Progress) -> str:
 def _ready(act: Act, observer: Observer) -> View | None:
     view = try_to_look(observer)
     return view if view is not None and act.ready(view) else None
-
-
-__all__ = ["Audience", "DeadlineError", "Progress", "Result", "play", "try_to_look", "verdict"]

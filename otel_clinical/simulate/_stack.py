@@ -36,7 +36,7 @@ class Stack:
 
     Args:
         folder: Where state, logs, secrets and generated configuration go; it must exist.
-        policy: The policy file; its baseline and release pointer lie beside it (see ``write_policy``).
+        policy: The policy file; its baseline and release pointer lie beside it (``write_policy`` writes all three).
         load: Rate of inferences and how late the truth arrives; must match what the policy was written for.
         seed: Decides what nature draws.
         services: How many services the 12 hospitals are spread over; 0 for none.

@@ -94,7 +94,7 @@ def run_demo(
     try:
         outcome = _perform(folder, stage, fast=fast, seed=seed, after=after)
         kept = keep or not outcome.ok
-    except BaseException:
+    except Exception:
         kept = True
         stage.say(f"logs and state are kept in {folder}")
         raise
@@ -138,9 +138,11 @@ def _closing(stage: Stage) -> Iterator[None]:
 
 
 def _tidy(folder: Path) -> None:
-    """Remove everything but the report."""
+    """Remove everything but the report, and the folder where there is none."""
     for path in folder.iterdir():
         if path.is_dir():
             shutil.rmtree(path)
         elif path.name != REPORT:
             path.unlink()
+    if not any(folder.iterdir()):
+        folder.rmdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from otel_clinical.simulate._binaries import BinaryNotFoundError, binary
+from otel_clinical.simulate._policy import Load, write_policy
 from otel_clinical.simulate._ports import free_ports
 from otel_clinical.simulate._process import ManagedProcess, ProcessError, stop_all
 from otel_clinical.simulate._servers import alertmanager_server, prometheus_server
@@ -12,6 +13,7 @@ from otel_clinical.simulate._waiting import DeadlineError, wait_until
 __all__ = [
     "BinaryNotFoundError",
     "DeadlineError",
+    "Load",
     "ManagedProcess",
     "ProcessError",
     "Stack",
@@ -21,4 +23,5 @@ __all__ = [
     "prometheus_server",
     "stop_all",
     "wait_until",
+    "write_policy",
 ]

@@ -142,6 +142,7 @@ def test_a_demonstration_that_is_ended_leaves_no_process(running, alive, number)
     if number == signal.SIGINT:
         assert code == 130, log.read_text()
         assert "Traceback" not in log.read_text()
+        assert not list(log.parent.glob("otel-clinical-demo-*"))
 
 
 def test_a_result_file_that_cannot_be_written_is_refused_before_anything_starts(tmp_path):
