@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _KIND, _VERSION = "outcomes", 1
+_DELTA: Final = 1e-4  # 28 streams of a healthy model see about one false flag per 700,000 labels at River's default
 _SMALLEST_SPREAD: Final = 0.1  # standard deviation of an error that is almost never made
 
 
@@ -85,7 +86,7 @@ class OutcomeStream:
     latched: list[bool] = field(init=False)
     change: ChangePoint = field(init=False)
     recent: dict[int, list[int]] = field(default_factory=dict)
-    witness: GuardedADWIN = field(default_factory=GuardedADWIN)
+    witness: GuardedADWIN = field(default_factory=lambda: GuardedADWIN(delta=_DELTA))
     detections: int = 0
     witnessed: int | None = None
     tier: EscalationLevel = EscalationLevel.NONE
