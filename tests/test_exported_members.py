@@ -23,7 +23,9 @@ def test_the_public_names_are_the_ones_promised():
         "business", "configure_receipts", "current_inference", "declare_segments", "flush", "inference",
         "input_quality", "outcome", "record_cost", "record_deployment_change", "record_encounter", "record_inference",
         "record_outcome", "record_revenue", "record_review", "record_risk_event", "record_task", "register_version",
-        "review", "shutdown", "ModelRouter", "QualityProfile", "Receipt", "ReceiptError", "Recorded",
+        "review", "shutdown", "feedback", "record_feedback", "record_feedback_triage", "safety_event",
+        "record_safety_event", "task", "SafetyEventSeverity", "FeedbackRating",
+        "ModelRouter", "QualityProfile", "Receipt", "ReceiptError", "Recorded",
     }  # fmt: skip
     assert promised <= set(otel_clinical.__all__)
 

@@ -3,9 +3,10 @@
 from otel_clinical.quality import QualityProfile, QualityResult
 
 from ._arguments import Arguments
-from ._business import business, record_cost, record_encounter, record_revenue, record_risk_event, record_task
+from ._business import business, record_cost, record_encounter, record_revenue, record_risk_event
 from ._current import Inference, current_inference
 from ._deployment import declare_segments, declare_values, record_deployment_change, register_version
+from ._feedback import feedback, record_feedback, record_feedback_triage
 from ._inference import SupportsConfidence, inference
 from ._input_quality import input_quality
 from ._outcome import outcome, record_outcome
@@ -25,6 +26,8 @@ from ._recorded import Recorded, Rejection
 from ._refusals import InputRefused, RoutedToManual
 from ._review import record_review, review
 from ._router import ModelRouter
+from ._safety_event import record_safety_event, safety_event
+from ._task import record_task, task
 from ._telemetry import Telemetry, default_telemetry, flush, set_telemetry, shutdown, use_telemetry
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "declare_segments",
     "declare_values",
     "default_telemetry",
+    "feedback",
     "flush",
     "inference",
     "input_quality",
@@ -61,15 +65,20 @@ __all__ = [
     "record_cost",
     "record_deployment_change",
     "record_encounter",
+    "record_feedback",
+    "record_feedback_triage",
     "record_inference",
     "record_outcome",
     "record_revenue",
     "record_review",
     "record_risk_event",
+    "record_safety_event",
     "record_task",
     "register_version",
     "review",
+    "safety_event",
     "set_telemetry",
     "shutdown",
+    "task",
     "use_telemetry",
 ]

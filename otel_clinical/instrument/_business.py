@@ -1,11 +1,8 @@
-"""Report time, money and risk, with and without the model."""
+"""Report money and risk, with and without the model."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
-
-from opentelemetry import context as otel_context
 
 from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import Assistance, BusinessEntry, TelemetryComponent, TelemetryRedactionReason, UseCase
@@ -13,10 +10,12 @@ from otel_clinical.semconv.enums import Assistance, BusinessEntry, TelemetryComp
 from ._arguments import result_reader
 from ._declared import checked_identifier, plain_text
 from ._event_fields import new_event_id
+from ._figure import Figure
 from ._late import required
 from ._misuse import choice, options_only
-from ._numbers import Withheld, amount, lasting
+from ._numbers import Withheld, amount
 from ._recorded import Recorded, attempt
+from ._task import TimedWork, declare_task, record_task
 from ._telemetry import default_telemetry
 from ._wrap import Observation, is_marked, wrap
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.semconv import MetricDef
 
-    from ._sink import Labels, Sink
+    from ._sink import Labels
     from ._telemetry import Telemetry
 
 F = TypeVar("F")
@@ -117,27 +116,6 @@ def record_risk_event(
     return attempt(where, record)
 
 
-def record_task(
-    name: str,
-    seconds: object,
-    *,
-    assistance: Assistance | str = Assistance.WITH_AI,
-    telemetry: Telemetry | None = None,
-) -> Recorded:
-    """Report how long a unit of work took, with or without the model; `name` must be declared. Never raises."""
-    where = telemetry or default_telemetry()
-
-    def record() -> str:
-        labels = (
-            (attributes.TASK_NAME, where.declared.admit(attributes.TASK_NAME, name)),
-            (attributes.ASSISTANCE, required(where, Assistance, assistance).value),
-        )
-        where.put(_Figure(metrics.TASK_DURATION, labels, lasting(seconds)))
-        return new_event_id()
-
-    return attempt(where, record)
-
-
 @options_only('@business(task="chart_review")')
 def business(
     *,
@@ -169,7 +147,7 @@ def business(
     helped, case = choice("assistance", Assistance, assistance), choice("use_case", UseCase, use_case)
 
     def report(where: Telemetry, seconds: float, result: object) -> None:
-        where.declared.declare(attributes.TASK_NAME, [name])
+        declare_task(where, name)
         record_task(name, seconds, assistance=helped, telemetry=where)
         if encounter:
             record_encounter(use_case=case, assistance=helped, telemetry=where)
@@ -185,7 +163,7 @@ def business(
             return function
 
         def begin(_: tuple[Any, ...], __: dict[str, Any]) -> Observation:
-            return _TaskObservation(report, telemetry)
+            return TimedWork(report, telemetry)
 
         wrapped: F = wrap(function, begin, KIND)
         return wrapped
@@ -193,45 +171,8 @@ def business(
     return decorate
 
 
-class _TaskObservation(Observation):
-    """One unit of work."""
-
-    __slots__ = ("_report", "_started", "_telemetry")
-
-    def __init__(self, report: Callable[[Telemetry, float, object], None], telemetry: Telemetry | None) -> None:
-        super().__init__()
-        self._report = report
-        self._telemetry = telemetry
-        self._started = time.perf_counter()
-
-    def succeed(self, result: object) -> None:
-        """Report the finished work; unfinished work has no duration worth comparing."""
-        where = self._telemetry or default_telemetry()
-        try:
-            self._report(where, time.perf_counter() - self._started, result)
-        except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
-            where.failed(TelemetryComponent.EXTRACTOR, error)
-
-
-class _Figure:
-    """One business figure on its way to the background thread."""
-
-    __slots__ = ("_context", "_labels", "_metric", "_value")
-
-    def __init__(self, metric: MetricDef, labels: Labels, value: float) -> None:
-        self._metric = metric
-        self._labels = labels
-        self._value = value
-        self._context = otel_context.get_current()
-
-    def derive(self, sink: Sink) -> None:
-        """Write the point."""
-        write = sink.count if self._metric.instrument == "counter" else sink.observe
-        write(self._metric, self._labels, self._value, self._context)
-
-
 def _count(telemetry: Telemetry, metric: MetricDef, labels: Labels, value: float) -> str:
-    telemetry.put(_Figure(metric, labels, value))
+    telemetry.put(Figure(metric, labels, value))
     return new_event_id()
 
 

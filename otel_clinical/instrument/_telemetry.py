@@ -20,6 +20,7 @@ from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionRe
 from ._declared import DeclaredValues
 from ._errors import error_type
 from ._sink import Instruments, Sink
+from ._urgent import UrgentFlush
 from ._worker import Worker
 from ._zero import VersionRegister
 
@@ -83,6 +84,7 @@ class Telemetry:
         self._logged: set[tuple[str, str]] = set()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self.worker = Worker(self._handle, size=queue_size, when_full=when_full, synchronous=synchronous)
+        self._urgent = UrgentFlush(self.flush)
 
     def listens(self) -> bool:
         """Tell whether metrics or events go anywhere; until then records are not even queued."""
@@ -132,6 +134,10 @@ class Telemetry:
         deadline = time.monotonic() + timeout
         done = self.worker.flush(timeout)
         return self._flush_providers(deadline) and done
+
+    def flush_soon(self) -> None:
+        """Flush at once on another thread, in at most 2 s; return without waiting."""
+        self._urgent.request()
 
     def shutdown(self, timeout: float = 5.0) -> bool:
         """Accept nothing more, then flush; the providers stay up, they are their owner's."""

@@ -13,7 +13,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "instrumentation.md"
 def test_every_example_runs_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(examples) == 5
+    assert len(examples) == 6
     names: dict[str, object] = {}
     with use_telemetry(Telemetry()):
         for example in examples:
