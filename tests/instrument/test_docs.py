@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from otel_clinical.instrument import Telemetry, use_telemetry
+from otel_clinical.instrument import Receipt, Telemetry, use_telemetry
+from otel_clinical.release import ReleasePointer, create_pointer
 
-PAGE = Path(__file__).parents[2] / "docs" / "instrumentation.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "instrumentation.md"
 
 
 def test_every_example_runs_in_order(tmp_path, monkeypatch):
@@ -19,3 +21,14 @@ def test_every_example_runs_in_order(tmp_path, monkeypatch):
         for example in examples:
             exec(compile(example, str(PAGE), "exec"), names)  # noqa: S102 -- our own page
     assert names["code"]({}) == "coder"
+
+
+def test_the_ten_lines_of_the_readme_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    create_pointer("coding.json", ReleasePointer(model="coding", version="7"))
+    (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.DOTALL)
+    names: dict[str, object] = dict.fromkeys(("model_8", "ask_a_coder"), dict)
+    names["model_7"] = lambda _: {"probability": 0.93, "code": "J10.1"}
+    with use_telemetry(Telemetry()):
+        exec(compile(example, "README.md", "exec"), names)  # noqa: S102 -- our own page
+    assert Receipt.loads(names["stored"]).version == "7"
