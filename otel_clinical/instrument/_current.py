@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
-import time
 from asyncio import CancelledError
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
@@ -25,6 +23,7 @@ from otel_clinical.semconv.enums import (
     TelemetryRedactionReason,
 )
 
+from . import _ambient
 from ._admit import admit
 from ._context import detach
 from ._declared import segment_key
@@ -84,8 +83,8 @@ class Inference:
         self.version = version
         self.activation = activation
         self.segments: dict[str, str] = {}
-        self.started_ns = time.time_ns()
-        self._perf = time.perf_counter_ns()
+        self.started_ns = _ambient.time_ns()
+        self._perf = _ambient.perf_counter_ns()
 
     @property
     def model(self) -> str:
@@ -96,8 +95,7 @@ class Inference:
     def id(self) -> str:
         """Random identifier, 32 hexadecimal digits."""
         if not self._id:
-            # Not the `random` module: a program that seeds it would repeat its ids in every process.
-            self._id = os.urandom(16).hex()
+            self._id = _ambient.random_bytes(16).hex()
         return self._id
 
     @property
@@ -230,7 +228,7 @@ class Inference:
             return
         self.ended = True
         try:
-            elapsed = (time.perf_counter_ns() - self._perf) if duration is None else round(duration * _NANOSECONDS)
+            elapsed = (_ambient.perf_counter_ns() - self._perf) if duration is None else round(duration * _NANOSECONDS)
             self.duration = elapsed / _NANOSECONDS
             self._settle(error)
             if self._receipt is not None:

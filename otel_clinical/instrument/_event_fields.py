@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
 from otel_clinical.semconv import SEGMENT_ATTRIBUTES, attributes
+
+from . import _ambient
 
 if TYPE_CHECKING:
     from ._receipt import Receipt
@@ -20,7 +21,7 @@ _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.item
 
 def new_event_id() -> str:
     """Return a random event id, 32 hexadecimal digits."""
-    return os.urandom(16).hex()
+    return _ambient.random_bytes(16).hex()
 
 
 def event_fields(receipt: Receipt, event_id: str) -> Fields:

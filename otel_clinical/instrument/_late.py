@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
+from . import _ambient
 from ._admit import admit
 from ._declared import plain_text
 from ._event_fields import new_event_id, receipt_context
@@ -40,7 +40,7 @@ def required(telemetry: Telemetry, kind: type[E], value: object) -> E:
 
 def moment(at: object) -> int:
     """Return the time of a report in ns: now, or as given in Unix seconds or as an aware `datetime`."""
-    return time.time_ns() if at is None else nanoseconds(unix_seconds(at))
+    return _ambient.time_ns() if at is None else nanoseconds(unix_seconds(at))
 
 
 def claim_event_id(telemetry: Telemetry, event_id: object) -> str:

@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import struct
-import time
 import zlib
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 
+from . import _ambient
 from ._receipt_errors import (
     BadSignatureError,
     ExpiredReceiptError,
@@ -104,7 +104,7 @@ class Receipt:
         """
         keys = keys or current_keys()
         receipt = _unpack(_unseal(text, keys))
-        moment = time.time() if now is None else now
+        moment = _ambient.time_ns() / 1_000_000_000 if now is None else now
         if receipt.time > moment + CLOCK_SKEW_SECONDS:
             raise FutureReceiptError("receipt: issued in the future; check the clocks of the two hosts")
         if moment - receipt.time > keys.max_age:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord, SeverityNumber
 
 from otel_clinical.semconv import events as event_names
+
+from . import _ambient
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ class Sink:
         self._logger.emit(
             LogRecord(
                 timestamp=at,
-                observed_timestamp=time.time_ns(),
+                observed_timestamp=_ambient.time_ns(),
                 context=context,
                 severity_text=severity,
                 severity_number=SeverityNumber[severity],

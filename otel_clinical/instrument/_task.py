@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import Assistance, TelemetryComponent
 
+from . import _ambient
 from ._declared import checked_identifier
 from ._event_fields import new_event_id
 from ._figure import Figure
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 F = TypeVar("F")
 KIND: Final = "task"
+_NANOSECONDS: Final = 1_000_000_000
 
 
 def record_task(
@@ -130,12 +131,12 @@ class TimedWork(Observation):
         super().__init__()
         self._report = report
         self._telemetry = telemetry
-        self._started = time.perf_counter()
+        self._started = _ambient.perf_counter_ns()
 
     def succeed(self, result: object) -> None:
         """Report the finished work; unfinished work has no duration worth comparing."""
         where = self._telemetry or default_telemetry()
         try:
-            self._report(where, time.perf_counter() - self._started, result)
+            self._report(where, (_ambient.perf_counter_ns() - self._started) / _NANOSECONDS, result)
         except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
             where.failed(TelemetryComponent.EXTRACTOR, error)

@@ -1,0 +1,15 @@
+"""Take time and randomness from one place, so that tests may put their own there."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+time_ns: Callable[[], int] = time.time_ns
+perf_counter_ns: Callable[[], int] = time.perf_counter_ns
+# Not the `random` module: a program that seeds it would repeat its ids in every process.
+random_bytes: Callable[[int], bytes] = os.urandom
