@@ -102,11 +102,25 @@ def _not_executed(subject: Subject) -> Scenario:
                 mode(RollbackMode.ENFORCE),
                 answered(place, RollbackState.HEALTHY),
             ),
+            "another mode left a recommendation": (
+                serving,
+                alert,
+                mode(RollbackMode.ENFORCE),
+                answered(place, RollbackState.RECOMMENDED),
+            ),
+            "the model was rolled back before, to this version": (
+                serving,
+                alert,
+                mode(RollbackMode.ENFORCE),
+                answered(everywhere, RollbackState.ROLLED_BACK),
+            ),
         },
         quiet={
             "the version no longer serves": (subject.active("another"), alert),
             "the controller only observes": (serving, alert, mode(RollbackMode.OBSERVE)),
             "the segment is in safe mode": (serving, alert, answered(place, RollbackState.SAFE_MODE)),
+            "the segment alone got the previous version": (serving, alert, answered(place, RollbackState.VERIFYING)),
+            "which helped, and old labels still mature": (serving, alert, answered(place, RollbackState.ROLLED_BACK)),
             "the whole model is being rolled back": (
                 serving,
                 alert,

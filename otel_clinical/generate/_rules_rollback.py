@@ -43,8 +43,7 @@ if TYPE_CHECKING:
     from otel_clinical.generate._rules_promql import Conditions
     from otel_clinical.policy import ModelPolicy, Policy
 
-_ANSWERED = any_of(
-    RollbackState.RECOMMENDED,
+_TAKEN_UP = (
     RollbackState.ROLLING_BACK,
     RollbackState.CONVERGING,
     RollbackState.STUCK,
@@ -54,9 +53,16 @@ _ANSWERED = any_of(
     RollbackState.MANUAL_ROUTE,
     RollbackState.OVERRIDDEN,
 )
+_ANSWERED = any_of(*_TAKEN_UP)
 """States in which the controller has taken up an alert; each has its own alert where it needs a person.
 
-Not those of a rollback that is made: states are kept, and one of last month would hide the next bad version.
+Not those of a rollback that is made: states are kept, and one of last month would hide the next bad version. Not
+`recommended` either: that is what other modes leave behind, and in mode enforce it says that nothing was done.
+"""
+_ANSWERED_HERE = any_of(*_TAKEN_UP, RollbackState.VERIFYING, RollbackState.ROLLED_BACK)
+"""The same for one segment, with those of a rollback that is made.
+
+The version goes on serving the other segments, and its labels of this one its alert, until the last is mature.
 """
 
 _MOVING = any_of(RollbackState.ROLLING_BACK, RollbackState.CONVERGING, RollbackState.STUCK)
@@ -147,13 +153,18 @@ def _not_executed(author: Author, name: str, model: ModelPolicy, pace: Pace) -> 
     firing = matchers({"alertname": ROLLBACK_ALERT, "alertstate": "firing", attributes.MODEL_NAME: name})
     answered: Conditions = {attributes.MODEL_NAME: name, attributes.ROLLBACK_STATE: _ANSWERED}
     everywhere: Conditions = {**answered, attributes.SEGMENT_NAME: AGGREGATE}
+    here: Conditions = {
+        **answered,
+        attributes.SEGMENT_NAME: other_than(AGGREGATE),
+        attributes.ROLLBACK_STATE: _ANSWERED_HERE,
+    }
     mode: Conditions = {attributes.MODEL_NAME: name, attributes.ROLLBACK_MODE: _NOT_ENFORCING}
     return author.alert(
         "ClinicalAIRollbackNotExecuted",
         f"{over('max', STREAM, f'ALERTS{firing}')}\n"
         f"and on ({labels(VERSION)}) ({active(name)})\n"
         f"unless on ({labels(MODEL)}) ({select(metrics.ROLLBACK_MODE, mode)} == 1)\n"
-        f"unless on ({labels(SEGMENT)}) ({select(metrics.ROLLBACK_STATE, answered)} == 1)\n"
+        f"unless on ({labels(SEGMENT)}) ({select(metrics.ROLLBACK_STATE, here)} == 1)\n"
         f"unless on ({labels(MODEL)}) ({select(metrics.ROLLBACK_STATE, everywhere)} == 1)",
         Message(
             f"{MODEL_NAME} {MODEL_VERSION}: tier 3 in {WHERE}, and nobody acted",
