@@ -3,8 +3,9 @@
 from otel_clinical.drift.kernel import DriftRow
 from otel_clinical.semconv.enums import DriftDirection
 
+PERFORMANCE = "performance"
 _UP_OR_DOWN = DriftDirection.UP, DriftDirection.DOWN
-_ONE_WAY = {"performance": (DriftDirection.DOWN,), "segment_mix": (DriftDirection.BOTH,)}
+_ONE_WAY = {PERFORMANCE: (DriftDirection.DOWN,), "segment_mix": (DriftDirection.BOTH,)}
 
 
 def directions(row: DriftRow) -> tuple[DriftDirection, ...]:

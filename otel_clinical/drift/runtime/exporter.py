@@ -8,7 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from otel_clinical.drift.kernel import EvidenceRow, decide_tier
-from otel_clinical.drift.runtime._detections import detection_labels, directions
+from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.policy import Policy
@@ -126,7 +126,11 @@ def _drift(shown: Exposition) -> Iterator[Metric]:
     rows = shown.kernel.drift
     keys = [(r.model, r.version, r.segment, r.value, r.signal, str(r.detector)) for r in rows]
     yield _gauge(metrics.DRIFT_STATUS, ((key, float(row.active)) for key, row in zip(keys, rows, strict=True)))
-    yield _gauge(metrics.DRIFT_SCORE, ((key, row.score) for key, row in zip(keys, rows, strict=True)))
+    # The witness of a stream too small to show would give its first outcomes away.
+    small = {_stream(row) for row in shown.kernel.evidence if row.labels < SMALL_CELL}
+    hidden = [row.signal == PERFORMANCE and key[:4] in small for key, row in zip(keys, rows, strict=True)]
+    scores = (0.0 if hide else row.score for hide, row in zip(hidden, rows, strict=True))
+    yield _gauge(metrics.DRIFT_SCORE, zip(keys, scores, strict=True))
     zeros = {detection_labels(row, which): 0 for row in rows for which in directions(row)}
     yield _counter(metrics.DRIFT_DETECTIONS, zeros | _counted(metrics.DRIFT_DETECTIONS, shown.counters))
 

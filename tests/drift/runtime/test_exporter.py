@@ -113,6 +113,13 @@ class TestSmallCells:
             assert of(samples, metrics.EVIDENCE)[*hidden, str(level)] == 0
             assert of(samples, metrics.EVIDENCE)[*visible, str(level)] == 3.5
 
+    def test_the_witness_of_ten_outcomes_shows_no_score_and_of_eleven_does(self):
+        few = replace(ROW, labels=SMALL_CELL - 1)
+        enough = replace(ROW, value="medicare", labels=SMALL_CELL)
+        rows = [replace(DRIFT, segment="payer", value=row.value, signal="performance") for row in (few, enough)]
+        found = of(scrape(shown(replace(KERNEL, evidence=(few, enough), drift=tuple(rows)))), metrics.DRIFT_SCORE)
+        assert {labels[3]: score for labels, score in found.items()} == {"medicaid": 0.0, "medicare": 2.5}
+
     def test_coverage_of_a_handful_of_inferences_is_not_shown(self):
         few = CoverageRow("coding", "7", 0.5, SMALL_CELL - 1, 5)
         assert of(scrape(shown(replace(KERNEL, coverage=(few,)))), metrics.LABEL_COVERAGE_RATIO) == {}
