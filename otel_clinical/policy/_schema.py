@@ -141,7 +141,9 @@ class FileTarget(Section):
 class Verify(Section):
     """What proves that a rollback helped."""
 
-    within: PositiveDuration = Field(default=_HOUR, description="Time in which recovery must be seen.")
+    within: PositiveDuration = Field(
+        default=2 * _DAY, description="Time after the labels' maturity in which recovery must be seen."
+    )
     minimum_labels: Positive = Field(default=50, description="Labels of the restored version that are needed.")
     recover_within: Percent = Field(default=0.05, description="Distance to the baseline that counts as recovered.")
 

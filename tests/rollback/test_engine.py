@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
+from otel_clinical.policy import load_baseline, load_policy
 from otel_clinical.rollback.engine import Look, Make, Watch, due, next_due
 from otel_clinical.rollback.events import ChangeRefused, Recovery, RecoverySeen, Sampled, TargetUnreachable
 from otel_clinical.rollback.state import ModelState
 from otel_clinical.semconv.enums import RollbackMode
+from tests.rollback._controller import EXAMPLES
 from tests.rollback._situations import ALL, DAY, MEDICAID, NOW, SOURCE, Play, alert, hold, pointer, sample
 
 
@@ -375,3 +377,14 @@ def test_a_route_never_loosens() -> None:
     play = confirmed(Play(pointer(activated_at=NOW - 20 * DAY, route="manual")), alert(ALL))
     play.make()
     assert play.pointer.route == "manual"
+
+
+def test_the_reference_policy_waits_for_as_many_labels_as_it_asks_of_the_smallest_segment() -> None:
+    policy = load_policy(EXAMPLES / "policy.yaml")
+    model = policy.models["coding"]
+    baseline = load_baseline(EXAMPLES / "baseline.json")
+    shares = [baseline.n(name, value) / baseline.n() for name, values in model.segments.items() for value in values]
+    verify = model.rollback.verify
+    # A day may pass until outcomes that are loaded once a day are there.
+    labels = (verify.within / DAY - 1) * model.labels.per_day * model.labels.minimum_coverage * min(shares)
+    assert labels >= verify.minimum_labels

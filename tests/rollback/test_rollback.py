@@ -60,7 +60,7 @@ def test_low_input_of_one_source_holds_that_source(controller: Controller, prome
 def test_a_rollback_that_does_not_help_routes_to_people(
     prometheus: FakePrometheus, tmp_path: Path, terms: Terms
 ) -> None:
-    write_policy(tmp_path, **{"within: 60m": "within: 1s"})
+    write_policy(tmp_path, **{"within: 2d": "within: 1s"})
     controller = Controller(tmp_path, prometheus.url)
     controller.start()
     try:
