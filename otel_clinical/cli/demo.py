@@ -29,14 +29,14 @@ def command(*, fast: bool, json_file: Path | None, keep: bool, seed: int) -> int
     from rich.console import Console
 
     from otel_clinical.simulate.demo import run_demo
-    from otel_clinical.simulate.stack import BinaryNotFoundError, DeadlineError, ProcessError
+    from otel_clinical.simulate.stack import BinaryNotFoundError, ProcessError
 
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise CliError(f"--json {json_file}: the folder does not exist; create it first")
     console = Console()
     try:
         outcome = run_demo(console, fast=fast, keep=keep, seed=seed)
-    except (BinaryNotFoundError, DeadlineError, ProcessError) as error:
+    except (BinaryNotFoundError, ProcessError) as error:
         raise CliError(str(error)) from None
     _tell(console, outcome, keep=keep)
     if json_file is not None:

@@ -39,6 +39,7 @@ class Act:
         settle: How long the act is watched after everything that must happen has happened.
         release: Version that people activate when the act begins, if any.
         ready: Tells when the act can begin, because what earlier acts left has cleared.
+        waits_for: What ``ready`` tells, in words.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Act:
     deadline: float = 75.0
     release: str | None = None
     ready: Callable[[View], bool] = lambda _: True
+    waits_for: str = "an answer of every process"
 
 
 def playbill(*, fast: bool) -> tuple[Act, ...]:
@@ -75,6 +77,7 @@ def _calm() -> Act:
         ),
         settle=12.0,
         ready=_warm,
+        waits_for="mature labels and the first heartbeat",
     )
 
 
@@ -153,6 +156,7 @@ def _bad_release() -> Act:
         ),
         settle=12.0,
         ready=_healed,
+        waits_for="the end of the input-quality alert",
     )
 
 

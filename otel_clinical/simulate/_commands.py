@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.semconv.enums import RollbackDecision
 from otel_clinical.simulate._components import ENVIRONMENT, command_line
+from otel_clinical.simulate._process import ProcessError
 from otel_clinical.simulate.population import MODEL
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _TIMEOUT: Final = 120.0
 
 
-class CommandError(RuntimeError):
+class CommandError(ProcessError):
     """A command of ours failed; the message is what it said."""
 
 

@@ -109,9 +109,8 @@ def play(act: Act, observer: Observer, world: Path, release: Callable[[str], Non
     Raises:
         DeadlineError: What earlier acts left did not clear, or nothing answers.
     """
-    first = wait_until(
-        lambda: _ready(act, observer), within=_READY_WITHIN, what=f"the stage of act '{act.name}'", every=_LOOK_EVERY
-    )
+    what = f"{act.waits_for} before act '{act.name}'"
+    first = wait_until(lambda: _ready(act, observer), within=_READY_WITHIN, what=what, every=_LOOK_EVERY)
     progress = Progress(act, Story(time.time(), [first]))
     audience.begin(progress)
     write_truth(world, act.truth)

@@ -69,6 +69,11 @@ class Stack:
         """Return everything that is there before the services speak."""
         return (self.processor, self.prometheus, self.alertmanager, self.controller)
 
+    def problems(self) -> str:
+        """Return the tails of all logs that say anything, and which processes have ended by themselves."""
+        ended = [f"\n{process.name} has ended" for process in self.processes if not process.running]
+        return "".join([*ended, *(process.log_tail() for process in self.processes if process.log.stat().st_size)])
+
     def observer(self) -> Observer:
         """Return a new pair of eyes; close it, or use it as a context manager."""
         return Observer(

@@ -14,15 +14,18 @@ from otel_clinical.simulate._acts import BAD_RELEASE, playbill
 from otel_clinical.simulate._commands import activate, write_report
 from otel_clinical.simulate._play import Result, play, verdict
 from otel_clinical.simulate._policy import Load, write_policy
+from otel_clinical.simulate._process import ProcessError
 from otel_clinical.simulate._stack import Stack
 from otel_clinical.simulate._stage import Stage
 from otel_clinical.simulate._switch import seconds_to_previous_version
+from otel_clinical.simulate._waiting import DeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
+    from otel_clinical.simulate._acts import Act
     from otel_clinical.simulate._observer import Observer
     from otel_clinical.simulate._play import Progress
 
@@ -118,15 +121,20 @@ def _perform(
     policy = write_policy(folder, load, seed)
     with Stack(folder, policy, load=load, seed=seed) as stack, stack.observer() as observer, _closing(stage):
         stage.say(f"{len(stack.processes)} processes are ready; Prometheus is at {stack.prometheus.url}")
-        played: list[Progress] = []
-        for act in playbill(fast=fast):
-            progress = play(act, observer, stack.layout.world, lambda version: activate(stack.layout, version), stage)
-            played.append(progress)
+        played = [_play(act, stack, observer, stage) for act in playbill(fast=fast)]
         seconds = seconds_to_previous_version(played[-1].story, observer)
         report = write_report(stack.layout, observer, folder / REPORT)
         if after is not None:
             after(stack, observer)
     return Outcome(tuple(map(verdict, played)), seconds, folder, report)
+
+
+def _play(act: Act, stack: Stack, observer: Observer, stage: Stage) -> Progress:
+    """Play one act; where it cannot even begin, say what the processes say."""
+    try:
+        return play(act, observer, stack.layout.world, lambda version: activate(stack.layout, version), stage)
+    except DeadlineError as error:
+        raise ProcessError(f"{error}{stack.problems()}") from None
 
 
 @contextmanager

@@ -137,8 +137,8 @@ def test_a_process_that_does_not_answer_for_a_while_spoils_nothing(scene, perfor
 
 
 def test_a_stage_that_is_never_ready_is_an_error_and_not_a_verdict(scene, perform):
-    with pytest.raises(DeadlineError, match="the stage of act 'test'"):
-        perform(act(ready=lambda _view: False), scene.view)
+    with pytest.raises(DeadlineError, match="for the sun before act 'test', in vain"):
+        perform(act(ready=lambda _view: False, waits_for="the sun"), scene.view)
 
 
 def test_a_look_at_a_process_that_restarts_is_none(scene):
