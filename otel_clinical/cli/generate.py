@@ -117,7 +117,7 @@ def deliver(files: Mapping[str, str], out: Path, *, check: bool) -> None:
         else:
             (out / path).parent.mkdir(parents=True, exist_ok=True)
             (out / path).write_text(content, encoding="utf-8")
-            click.echo(f"wrote {path}")
+            click.echo(f"wrote {out / path}")
     if check and changed:
         click.echo(f"{len(changed)} of {len(files)} files differ: run the same command without --check", err=True)
         raise click.exceptions.Exit(1)

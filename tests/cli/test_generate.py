@@ -38,6 +38,12 @@ def test_check_passes_after_writing_and_writes_nothing_itself(generate, tmp_path
     assert generate("semconv", "--check", "--out", tmp_path)[0] == 0
 
 
+def test_writing_prints_the_paths_that_it_wrote(generate, tmp_path):
+    _, out, _ = generate("schema", "--out", tmp_path / "made")
+    assert out == f"wrote {tmp_path / 'made' / 'docs' / 'policy.schema.json'}\n"
+    assert Path(out.removeprefix("wrote ").strip()).is_file()
+
+
 def test_check_fails_on_a_difference_of_one_character(generate, tmp_path):
     generate("semconv", "--out", tmp_path)
     page = tmp_path / "docs" / "telemetry.md"
