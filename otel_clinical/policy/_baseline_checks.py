@@ -53,7 +53,7 @@ def _read(name: str, model: ModelPolicy, source: Source, folder: Path) -> Baseli
         # The path as the author wrote it: an absolute one would differ from machine to machine.
         reason = str(error).removeprefix(f"{file}: ")
         problem = f'"{model.baseline.file}": {reason}'
-        hint = "a file made by BaselineBuilder or `otel-clinical baseline`"
+        hint = "a file made with otel_clinical.policy.BaselineBuilder, as in docs/policy.md"
         source.report(("models", name, "baseline", "file"), problem, hint)
         return None
 

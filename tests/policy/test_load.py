@@ -105,3 +105,9 @@ def test_the_exported_schema_accepts_the_examples_and_refuses_an_unknown_key():
 def test_the_committed_schema_is_the_exported_one():
     committed = (ROOT / "docs" / "policy.schema.json").read_text(encoding="utf-8")
     assert json.loads(committed) == json.loads(json.dumps(json_schema()))
+
+
+def test_the_page_lists_every_use_case_and_segment_name():
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    lists = page.split("are closed lists")[1].split("**`tiers`**")[0]
+    assert [word for word in (*UseCase, *SegmentName) if f"`{word}`" not in lists] == []
