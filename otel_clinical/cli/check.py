@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 def command(policies: tuple[str, ...], as_json: bool, no_baselines: bool) -> None:  # noqa: FBT001  -- click's own flags
     """Check POLICIES and print every problem as `file:line: key: problem; allowed: …`.
 
+    What is allowed and yet seldom meant is a warning, which does not make a policy unfit.
+
     Exits with 0 when all are fit for use, with 1 when any is not.
     """
     from otel_clinical.policy import PolicyErrors, load_policy
@@ -38,12 +40,19 @@ def command(policies: tuple[str, ...], as_json: bool, no_baselines: bool) -> Non
         raise click.exceptions.Exit(1)
 
 
+def _warnings(policy: Policy | None) -> tuple[str, ...]:
+    from otel_clinical.policy import policy_warnings
+
+    return () if policy is None else policy_warnings(policy)
+
+
 def _document(path: str, policy: Policy | None, problems: tuple[PolicyProblem, ...]) -> dict[str, object]:
     return {
         "file": path,
         "ok": not problems,
         "hash": None if policy is None else policy.hash,
         "problems": [problem.as_dict() for problem in problems],
+        "warnings": list(_warnings(policy)),
     }
 
 
@@ -54,5 +63,7 @@ def _print(path: str, policy: Policy | None, problems: tuple[PolicyProblem, ...]
         count = f"{len(problems)} problem{'' if len(problems) == 1 else 's'}"
         click.echo(f"{path}: {count}", err=True)
         return
+    for warning in _warnings(policy):
+        click.echo(f"{path}: warning: {warning}", err=True)
     models = ", ".join(policy.models)
     click.echo(f"{path}: ok; models: {models}; {policy.hash}")

@@ -34,6 +34,7 @@ from otel_clinical.policy._schema import (
     Tier,
     Verify,
 )
+from otel_clinical.policy._warnings import policy_warnings
 
 __all__ = [
     "ALL",
@@ -74,4 +75,5 @@ __all__ = [
     "parse_percent",
     "parse_policy",
     "policy_problems",
+    "policy_warnings",
 ]

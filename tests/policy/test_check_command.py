@@ -32,6 +32,24 @@ def test_problems_are_lines_and_the_exit_code_is_1(tmp_path):
     assert result.stderr == f"{bad}: 1 problem\n"
 
 
+def test_a_severer_tier_that_needs_fewer_labels_is_a_warning(tmp_path):
+    policy = tmp_path / "policy.yaml"
+    text = Path(EXAMPLE).read_text(encoding="utf-8")
+    assert "guard: 1%, minimum_labels: 100" in text
+    policy.write_text(text.replace("guard: 1%, minimum_labels: 100", "guard: 1%, minimum_labels: 200"), "utf-8")
+    warning = (
+        "models.coding.tiers.engineering_review.minimum_labels: engineering_review waits for 200 labels and "
+        "governance_review for 100, so governance_review can be reached first"
+    )
+    result = run(check.command, str(policy), "--no-baselines")
+    assert (result.exit_code, result.stderr) == (0, f"{policy}: warning: {warning}\n")
+    assert json.loads(run(check.command, "--json", str(policy), "--no-baselines").stdout)["warnings"] == [warning]
+
+
+def test_the_example_gives_no_warning():
+    assert run(check.command, EXAMPLE).stderr == ""
+
+
 def test_json_holds_every_field(tmp_path):
     result = run(check.command, "--json", str(tmp_path / "none.yaml"))
     assert result.exit_code == 1

@@ -1,0 +1,30 @@
+"""What is allowed in a policy, and yet seldom meant."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+from otel_clinical.policy._names import TIERS
+from otel_clinical.policy._problems import dotted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.policy._schema import ModelPolicy, Policy
+
+
+def policy_warnings(policy: Policy) -> tuple[str, ...]:
+    """Return one sentence per value of a sound policy that its author may want to look at again."""
+    return tuple(warning for name, model in policy.models.items() for warning in _label_order(name, model))
+
+
+def _label_order(name: str, model: ModelPolicy) -> Iterator[str]:
+    for milder, stronger in pairwise(TIERS):
+        more, fewer = model.tiers[milder].minimum_labels, model.tiers[stronger].minimum_labels
+        if more > fewer:
+            key = dotted(("models", name, "tiers", milder.value, "minimum_labels"))
+            yield (
+                f"{key}: {milder.value} waits for {more} labels and {stronger.value} for {fewer}, "
+                f"so {stronger.value} can be reached first"
+            )
