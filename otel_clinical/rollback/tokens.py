@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import logging
+import stat
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -11,6 +13,8 @@ if TYPE_CHECKING:
 
 MAX_TOKENS: Final = 2
 MIN_LENGTH: Final = 16
+_OTHERS: Final = stat.S_IRGRP | stat.S_IROTH
+_log = logging.getLogger(__name__)
 
 
 class TokenFileError(ValueError):
@@ -43,11 +47,23 @@ class TokenFile:
             if signature == self._signature:
                 return
             lines = self._path.read_text(encoding="ascii").splitlines()
+        except FileNotFoundError:
+            raise TokenFileError(f"{self._path}: there is no such token file; {_recipe(self._path)}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise TokenFileError(f"{self._path}: cannot be read as text ({type(error).__name__})") from None
         tokens = tuple(line.strip().encode() for line in lines if line.strip() and not line.startswith("#"))
         if not 1 <= len(tokens) <= MAX_TOKENS:
-            raise TokenFileError(f"{self._path}: {len(tokens)} tokens, expected one or two, one a line")
+            raise TokenFileError(
+                f"{self._path}: {len(tokens)} tokens, expected one or two, one a line; {_recipe(self._path)}"
+            )
         if any(len(token) < MIN_LENGTH for token in tokens):
-            raise TokenFileError(f"{self._path}: a token is shorter than {MIN_LENGTH} characters")
+            raise TokenFileError(
+                f"{self._path}: a token is shorter than {MIN_LENGTH} characters; {_recipe(self._path)}"
+            )
+        if found.st_mode & _OTHERS:
+            _log.warning("%s: others on this machine can read the tokens; run `chmod 600 %s`", self._path, self._path)
         self._tokens, self._signature = tokens, signature
+
+
+def _recipe(path: Path) -> str:
+    return f"make one with `(umask 077; openssl rand -hex 32 > {path})`"

@@ -3,12 +3,16 @@
 import hashlib
 import hmac
 import ipaddress
+import logging
 import socket
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
 _MINIMUM_LENGTH = 16
 _MAXIMUM_TOKENS = 2
+_OTHERS = stat.S_IRGRP | stat.S_IROTH
+_log = logging.getLogger(__name__)
 
 
 class AccessError(ValueError):
@@ -50,21 +54,34 @@ class TokenFile:
     def _stat(self) -> tuple[int, int, int]:
         try:
             status = self._path.stat()
+        except FileNotFoundError:
+            raise AccessError(f"{self._path}: there is no such token file; {_recipe(self._path)}") from None
         except OSError as error:
             raise AccessError(f"{self._path}: the token file cannot be read ({error.strerror})") from error
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _read(self) -> tuple[bytes, ...]:
         try:
+            mode = self._path.stat().st_mode
             lines = [line.strip() for line in self._path.read_text(encoding="utf-8").splitlines()]
         except (OSError, UnicodeDecodeError) as error:
             raise AccessError(f"{self._path}: the token file cannot be read ({type(error).__name__})") from error
         tokens = [line for line in lines if line and not line.startswith("#")]
         if not 1 <= len(tokens) <= _MAXIMUM_TOKENS:
-            raise AccessError(f"{self._path}: holds {len(tokens)} tokens; write one, or two while rotating")
+            raise AccessError(
+                f"{self._path}: holds {len(tokens)} tokens; write one, or two while rotating; {_recipe(self._path)}"
+            )
         if min(map(len, tokens)) < _MINIMUM_LENGTH:
-            raise AccessError(f"{self._path}: a token is shorter than {_MINIMUM_LENGTH} characters; use a random one")
+            raise AccessError(
+                f"{self._path}: a token is shorter than {_MINIMUM_LENGTH} characters; {_recipe(self._path)}"
+            )
+        if mode & _OTHERS:
+            _log.warning("%s: others on this machine can read the tokens; run `chmod 600 %s`", self._path, self._path)
         return tuple(map(_digest, tokens))
+
+
+def _recipe(path: Path) -> str:
+    return f"make one with `(umask 077; openssl rand -hex 32 > {path})`"
 
 
 def _digest(token: str) -> bytes:

@@ -75,8 +75,21 @@ class TestTokenFile:
             TokenFile(path)
 
     def test_a_missing_file_is_one_sentence(self, tmp_path: Path):
-        with pytest.raises(AccessError, match="cannot be read"):
+        with pytest.raises(AccessError, match=r"make one with `\(umask 077; openssl rand -hex 32 > .*none\)`"):
             TokenFile(tmp_path / "none")
+
+    def test_a_token_that_is_too_short_is_answered_with_a_better_one(self, tmp_path: Path):
+        (tmp_path / "tokens").write_text("short")
+        with pytest.raises(AccessError, match=r"shorter than 16 characters; make one with .*openssl rand -hex 32"):
+            TokenFile(tmp_path / "tokens")
+
+    @pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o640, 1), (0o604, 1)])
+    def test_a_file_that_others_can_read_is_warned_about(
+        self, token_file: Path, mode: int, warnings: int, caplog: pytest.LogCaptureFixture
+    ):
+        token_file.chmod(mode)
+        TokenFile(token_file)
+        assert [f"chmod 600 {token_file}" in record.getMessage() for record in caplog.records] == [True] * warnings
 
 
 class TestAddress:
