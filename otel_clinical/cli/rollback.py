@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,12 +18,18 @@ from otel_clinical.cli._policy import read_policy
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 _POLICY = click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy file.")
 _HIGHEST_PORT = 65_535
+_MODES = {
+    "observe": "nothing will be changed",
+    "recommend": "people are told what to change; nothing will be changed",
+    "enforce": "what is proved and confirmed will be changed",
+}
 
 
 @click.group("rollback")
@@ -58,7 +65,10 @@ def serve(
     retry: float,
     watch: float,
 ) -> None:
-    """Hear alerts, confirm them, and reduce harm, until SIGTERM."""
+    """Hear alerts, confirm them, and reduce harm, until SIGTERM.
+
+    Prints one line of JSON when it hears alerts: {"event": "ready", "http": …, "prometheus": …, "modes": …}.
+    """
     from otel_clinical.rollback import ControllerService, Timing, Tls
     from otel_clinical.semconv.enums import RollbackMode
 
@@ -78,7 +88,16 @@ def serve(
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
         )
-    service.run(host, port, Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None)
+    secured = Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
+    line = {
+        "event": "ready",
+        "pid": os.getpid(),
+        "http": listen,
+        "prometheus": service.prometheus,
+        "modes": service.modes,
+        "state": str(state),
+    }
+    service.run(host, port, secured, ready=lambda: click.echo(json.dumps(line)))
 
 
 @command.command("activate")
@@ -136,21 +155,26 @@ def close(*, incident_id: str, state: Path, by: str, reason: str) -> None:
 @_POLICY
 @click.option("--state", type=_DIRECTORY, help="State directory of the controller, for its incidents.")
 def status(policy_path: Path, state: Path | None) -> None:
-    """Say what serves, what is held back, and which incidents there are."""
-    from otel_clinical.rollback import incidents, quarantined, read_terms, serving
+    """Say what serves, what the controller may do, what is held back, and which incidents there are."""
+    from otel_clinical.rollback import activity, how_to_activate, incidents, quarantined, read_terms, serving
 
+    policy = read_policy(policy_path)
     with _explained():
-        for model, pointer in serving(read_terms(read_policy(policy_path))).items():
+        terms = read_terms(policy)
+        seen = activity(state) if state is not None else None
+        modes = {} if seen is None else seen.modes
+        for model, pointer in serving(terms).items():
             if pointer is None:
-                click.echo(f"{model}: no version activated yet")
-                continue
-            click.echo(f"{model}: version {pointer.version} on route {pointer.route}, epoch {pointer.epoch}")
-            for rule in pointer.rules:
-                held = f" on version {rule.version}" if rule.version else ""
-                where = f"{rule.segment.name}={rule.segment.value}"
-                click.echo(f"  {where}: route {rule.route}{held} ({rule.reason}, {rule.marker})")
+                click.echo(f"{model}: no version activated yet; {how_to_activate(terms[model], str(policy_path))}")
+            else:
+                _print_release(model, pointer)
+            click.echo(f"  mode {_mode(terms[model].mode, modes.get(model))}")
             if state is not None and (versions := quarantined(state, model)):
                 click.echo(f"  quarantined: {', '.join(sorted(versions))}")
+        if seen is not None:
+            click.echo(f"controller: started {_when(seen.started)}")
+            click.echo(f"  last heartbeat {_when(seen.heartbeat)}, last webhook {_when(seen.webhook)}")
+            click.echo(f"incidents: {seen.open_incidents} open, {seen.incidents} in all")
         for item in incidents(state) if state is not None else []:
             click.echo(_line(item))
 
@@ -177,9 +201,28 @@ def report(*, incident_id: str, state: Path, out: Path, as_json: bool) -> None:
     click.echo(f"{out}")
 
 
+def _print_release(model: str, pointer: ReleasePointer) -> None:
+    click.echo(f"{model}: version {pointer.version} on route {pointer.route}, epoch {pointer.epoch}")
+    for rule in pointer.rules:
+        held = f" on version {rule.version}" if rule.version else ""
+        where = f"{rule.segment.name}={rule.segment.value}"
+        click.echo(f"  {where}: route {rule.route}{held} ({rule.reason}, {rule.marker})")
+
+
+def _mode(declared: str, running: str | None) -> str:
+    """Say in words what a mode means: the one the controller was started with, if that is known."""
+    mode = running or declared
+    differs = f" (the controller was started so; the policy says {declared})" if mode != declared else ""
+    return f"{mode}: {_MODES[mode]}{differs}"
+
+
+def _when(time: float | None) -> str:
+    return "never" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
 def _line(item: dict[str, Any]) -> str:
     key = item["key"]
-    opened = datetime.fromtimestamp(item["opened_at"], UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    opened = _when(item["opened_at"])
     where = "all" if key["segment"]["name"] == "all" else f"{key['segment']['name']}={key['segment']['value']}"
     return f"{item['id']}  {opened}  {key['model']} {item['version']}  {where}  {item['state']}  {item['reason']}"
 

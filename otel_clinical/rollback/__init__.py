@@ -3,8 +3,22 @@
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import Alert, Cause
 from otel_clinical.rollback.audit import AuditBrokenError, Checkpoint, export_file, verify_file
-from otel_clinical.rollback.records import DATABASE, close_incident, incident, incidents, quarantined
-from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, lift_hold, serving
+from otel_clinical.rollback.records import (
+    DATABASE,
+    Activity,
+    activity,
+    close_incident,
+    incident,
+    incidents,
+    quarantined,
+)
+from otel_clinical.rollback.releases import (
+    ActivationRefusedError,
+    activate_version,
+    how_to_activate,
+    lift_hold,
+    serving,
+)
 from otel_clinical.rollback.service import AlreadyRunningError, ControllerService, Tls
 from otel_clinical.rollback.terms import Terms, read_terms
 from otel_clinical.rollback.tokens import TokenFileError
@@ -12,6 +26,7 @@ from otel_clinical.rollback.tokens import TokenFileError
 __all__ = [
     "DATABASE",
     "ActivationRefusedError",
+    "Activity",
     "Alert",
     "AlreadyRunningError",
     "AuditBrokenError",
@@ -23,8 +38,10 @@ __all__ = [
     "Tls",
     "TokenFileError",
     "activate_version",
+    "activity",
     "close_incident",
     "export_file",
+    "how_to_activate",
     "incident",
     "incidents",
     "lift_hold",

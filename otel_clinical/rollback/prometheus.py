@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 import math
 import ssl
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
 
+from otel_clinical.rollback.reach import Reach
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 _MAX_SERIES = 10_000
 
@@ -29,9 +32,14 @@ class Series:
 
 
 class Prometheus:
-    """A Prometheus server that can be asked. Thread-safe as httpx clients are."""
+    """A Prometheus server that can be asked. Thread-safe as httpx clients are.
 
-    def __init__(self, url: str, *, timeout: float = 5.0) -> None:
+    `reach` tells whether it answers; `address` is its URL without credentials.
+    """
+
+    def __init__(self, url: str, *, timeout: float = 5.0, clock: Callable[[], float] = time.time) -> None:
+        self.address = str(httpx.URL(url).copy_with(userinfo=b""))
+        self.reach = Reach(self.address, clock)
         # A system's proxies must not come between a controller and its evidence. Certificates are loaded only
         # where they are used: that takes longer than a query.
         verify = True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -69,6 +77,15 @@ class Prometheus:
             raise PrometheusUnavailableError("the answer to time() is no number") from None
 
     def _data(self, expression: str) -> dict[str, Any]:
+        try:
+            data = self._ask(expression)
+        except PrometheusUnavailableError as error:
+            self.reach.failed(str(error))
+            raise
+        self.reach.answered()
+        return data
+
+    def _ask(self, expression: str) -> dict[str, Any]:
         try:
             answer = self._client.post("/api/v1/query", data={"query": expression})
             answer.raise_for_status()

@@ -54,9 +54,12 @@ class Receiver:
         counters: Counters,
         registry: CollectorRegistry,
         clock: Callable[[], float],
+        unconfirmed: Callable[[], str | None],
     ) -> None:
+        """`unconfirmed` says why the controller could not confirm an alert now, or None where it could."""
         self._terms, self._tokens, self._store = terms, tokens, store
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
+        self._unconfirmed = unconfirmed
 
     def app(self) -> Starlette:
         """Return the ASGI application."""
@@ -137,9 +140,11 @@ class Receiver:
         try:
             await run_in_threadpool(self._store.audit_head)
         except sqlite3.Error:
-            return JSONResponse({"ready": False}, 503)
-        working = self._worker.working()
-        return JSONResponse({"ready": working}, 200 if working else 503)
+            return _not_ready("the state directory cannot be read")
+        if not self._worker.working():
+            return _not_ready("the worker does no turns; restart the controller with its state directory")
+        problem = self._unconfirmed()
+        return JSONResponse({"ready": True}) if problem is None else _not_ready(problem)
 
     async def _metrics(self, request: Request) -> Response:
         del request
@@ -190,6 +195,11 @@ class Receiver:
             return response
 
         return answer
+
+
+def _not_ready(reason: str) -> Response:
+    """Say so; requests are accepted all the same, for what is stored now is decided later."""
+    return JSONResponse({"ready": False, "reason": reason}, 503)
 
 
 async def _read(request: Request) -> bytes:

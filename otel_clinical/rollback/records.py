@@ -5,15 +5,42 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
+from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 DATABASE: Final = "controller.sqlite"
+_OPEN: Final = UNDECIDED | WORKING | WATCHING
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """What a controller was started with and last heard: modes by model, counts, Unix times or None."""
+
+    modes: Mapping[str, str]
+    started: float | None
+    heartbeat: float | None
+    webhook: float | None
+    incidents: int
+    open_incidents: int
+
+
+def activity(state: Path) -> Activity:
+    """Return what a controller's database says about its last start and what reached it since."""
+    with audit.open_read_only(state / DATABASE) as connection:
+        newest = "SELECT time, data FROM audit WHERE action = 'controller.started' ORDER BY seq DESC LIMIT 1"
+        started, data = connection.execute(newest).fetchone() or (None, "{}")
+        (heartbeat,) = connection.execute("SELECT max(time) FROM heartbeat").fetchone()
+        (webhook,) = connection.execute("SELECT max(received) FROM webhooks").fetchone()
+        states = [item["state"] for item in incident_list(connection)]
+    is_open = [state in _OPEN for state in states]
+    return Activity(json.loads(data).get("mode", {}), started, heartbeat, webhook, len(states), sum(is_open))
 
 
 def quarantined(state: Path, model: str) -> frozenset[str]:

@@ -41,10 +41,14 @@ def activate_version(
     """
     if version not in terms.versions:
         raise ActivationRefusedError(
-            f"version {version} of {terms.model} is not declared in the policy; declared: {', '.join(terms.versions)}"
+            f"version {version} of {terms.model} is not declared in the policy; declared: {', '.join(terms.versions)}. "
+            "Activate one of those, or add it under the model's versions"
         )
     if state is not None and version in quarantined(state, terms.model):
-        raise ActivationRefusedError(f"version {version} of {terms.model} is quarantined after a rollback")
+        raise ActivationRefusedError(
+            f"version {version} of {terms.model} is quarantined after a rollback; activate another version: "
+            f"`otel-clinical rollback activate {terms.model} VERSION --policy POLICY --by NAME --state {state}`"
+        )
     try:
         current = read_pointer(terms.pointer)
     except FileNotFoundError:
@@ -74,11 +78,17 @@ def lift_hold(
     first, second = (name.strip() for name in by)
     if not first or not second or first.casefold() == second.casefold():
         raise ActivationRefusedError("more reach for the AI needs two different people")
-    current = read_pointer(terms.pointer)
+    try:
+        current = read_pointer(terms.pointer)
+    except FileNotFoundError:
+        raise ActivationRefusedError(f"no version of {terms.model} serves yet; {how_to_activate(terms)}") from None
     whole = marker == WHOLE_ROUTE
     held = current.route != ROUTES[0] if whole else any(rule.marker == marker for rule in current.rules)
     if not held:
-        raise ActivationRefusedError(f"the release pointer of {terms.model} holds nothing back under {marker}")
+        raise ActivationRefusedError(
+            f"the release pointer of {terms.model} holds nothing back under {marker}; "
+            "`otel-clinical rollback status --policy POLICY` lists the markers"
+        )
     names = f"{first} and {second}"
 
     def lifted(pointer: ReleasePointer) -> ReleasePointer:
@@ -87,6 +97,14 @@ def lift_hold(
         return pointer.without_rules(marker, at=at, by=names)
 
     return swap_pointer(terms.pointer, current.epoch if expect_epoch is None else expect_epoch, lifted)
+
+
+def how_to_activate(terms: Terms, policy: str = "POLICY") -> str:
+    """Say which command makes the release pointer of a model."""
+    return (
+        f"make {terms.pointer} with `otel-clinical rollback activate {terms.model} VERSION "
+        f"--policy {policy} --by NAME` (declared versions: {', '.join(terms.versions)})"
+    )
 
 
 def serving(terms: Mapping[str, Terms]) -> dict[str, ReleasePointer | None]:

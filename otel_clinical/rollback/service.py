@@ -6,8 +6,9 @@ import fcntl
 import ssl
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvicorn
 from prometheus_client import CollectorRegistry
@@ -24,12 +25,16 @@ from otel_clinical.rollback.worker import Worker
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+    from socket import socket
 
     from starlette.applications import Starlette
 
     from otel_clinical.policy import Policy
     from otel_clinical.rollback._records import Timing
     from otel_clinical.semconv.enums import RollbackMode
+
+_PATIENCE: Final = 3.0
+"""Pulls for which Prometheus may be silent before the controller says that it is not ready."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +49,19 @@ class Tls:
         """Return them as uvicorn takes them."""
         asked = {"ssl_ca_certs": str(self.clients), "ssl_cert_reqs": ssl.CERT_REQUIRED} if self.clients else {}
         return {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key), **asked}
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it answers requests."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
 
 
 class AlreadyRunningError(RuntimeError):
@@ -84,7 +102,8 @@ class ControllerService:
         allowed = TokenFile(tokens)
         self._lease = _lease(state)
         self.store = Store(state)
-        self._prometheus = Prometheus(prometheus)
+        self._prometheus = Prometheus(prometheus, clock=clock)
+        self.prometheus, self.modes = self._prometheus.address, {model: term.mode for model, term in terms.items()}
         counters = Counters(terms)
         targets = {model: FileTarget(term.pointer, clock=clock) for model, term in terms.items()}
         self.worker = Worker(
@@ -93,18 +112,27 @@ class ControllerService:
         registry = CollectorRegistry()
         registry.register(ControllerCollector(terms, counters, self.worker.snapshot))
         self.app: Starlette = Receiver(
-            terms, allowed, self.store, self.worker, counters=counters, registry=registry, clock=clock
+            terms,
+            allowed,
+            self.store,
+            self.worker,
+            counters=counters,
+            registry=registry,
+            clock=clock,
+            unconfirmed=lambda: self._prometheus.reach.problem(_PATIENCE * pull),
         ).app()
-        modes = {model: term.mode.value for model, term in terms.items()}
-        self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": modes}, clock())
+        self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": self.modes}, clock())
 
-    def run(self, host: str, port: int, tls: Tls | None = None) -> None:
-        """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded."""
+    def run(self, host: str, port: int, tls: Tls | None = None, *, ready: Callable[[], None] = lambda: None) -> None:
+        """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded.
+
+        `ready` is called once, when requests are answered.
+        """
         secured = {} if tls is None else tls.options()
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
         try:
-            uvicorn.run(
+            config = uvicorn.Config(
                 self.app,
                 host=host,
                 port=port,
@@ -115,6 +143,8 @@ class ControllerService:
                 timeout_keep_alive=30,
                 **secured,
             )
+            with suppress(KeyboardInterrupt):
+                _Server(config, ready).run()
         finally:
             self.worker.stop()
             thread.join(10)

@@ -80,6 +80,7 @@ class Worker:
         self._clock, self._timing, self._pull = clock, timing or Timing(), pull
         self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
         self._pointers: dict[str, ReleasePointer] = {}
+        self._unread: set[str] = set()
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_prune = 0.0
         self._failed_until = 0.0
@@ -225,8 +226,14 @@ class Worker:
     def _read(self, model: str) -> ReleasePointer | None:
         try:
             pointer = self._targets[model].read()
-        except Unreachable:
+        except Unreachable as error:
+            if model not in self._unread:
+                self._unread.add(model)
+                _log.error("%s: %s; until it can be read nothing will be done for %s", model, error, model)
             return None
+        if model in self._unread:
+            self._unread.remove(model)
+            _log.warning("%s: the release pointer can be read again", model)
         known = self._pointers.get(model)
         self._pointers[model] = pointer
         if known is None or known.epoch != pointer.epoch:

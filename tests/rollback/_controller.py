@@ -98,9 +98,10 @@ class Controller:
         command += [f"--policy={self.folder / 'policy.yaml'}", f"--state={self.folder / 'state'}"]
         command += [f"--listen={self.url.removeprefix('http://')}", f"--token-file={self.folder / 'tokens'}"]
         command += [f"--prometheus={self.prometheus}", *self.options]
-        ready = f"{self.url}/readyz"
         log = self.folder / "controller.log"
-        return ManagedProcess("controller", command, log, ready, self.url, {**self.environment, **environment})
+        return ManagedProcess(
+            "controller", command, log, f"{self.url}/healthz", self.url, {**self.environment, **environment}
+        )
 
     def start(self, **environment: str) -> None:
         self.process = self._process(**environment)

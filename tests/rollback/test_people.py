@@ -11,6 +11,7 @@ import pytest
 from otel_clinical.cli._frame import run
 from otel_clinical.release import EpochConflict, Segment, SegmentRule, read_pointer, swap_pointer
 from otel_clinical.rollback import ActivationRefusedError, activate_version, lift_hold
+from otel_clinical.rollback.tokens import TokenFile, TokenFileError
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import Controller, alert, notification, terms_of, value
 from tests.rollback._prometheus import degraded, low_input, recovered
@@ -164,4 +165,63 @@ def test_a_token_file_that_protects_nothing_is_refused(
     assert run([*call, f"--token-file={tmp_path / 'tokens'}", "--prometheus=http://x"]) == 2
     shown = capsys.readouterr().err
     assert problem in shown
+    assert f"(umask 077; openssl rand -hex 32 > {tmp_path / 'tokens'})" in shown
     assert "a" * 20 not in shown
+
+
+def test_a_missing_token_file_is_answered_with_the_command_that_makes_one(tmp_path: Path) -> None:
+    with pytest.raises(TokenFileError, match=r"no such token file; make one with `\(umask 077; openssl rand -hex 32 >"):
+        TokenFile(tmp_path / "none")
+
+
+@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o640, 1), (0o604, 1)])
+def test_a_token_file_that_others_can_read_is_warned_about(
+    mode: int, warnings: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "tokens"
+    path.write_text("a" * 20)
+    path.chmod(mode)
+    tokens = TokenFile(path)
+    assert tokens.allows("Bearer " + "a" * 20)
+    assert [f"chmod 600 {path}" in record.getMessage() for record in caplog.records] == [True] * warnings
+
+
+def test_where_nothing_serves_the_command_that_changes_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    terms = terms_of(tmp_path)
+    policy = tmp_path / "policy.yaml"
+    assert run(["rollback", "status", f"--policy={policy}"]) == 0
+    shown = capsys.readouterr().out
+    assert f"`otel-clinical rollback activate coding VERSION --policy {policy} --by NAME`" in shown
+    assert "declared versions: 7, 8" in shown
+    with pytest.raises(ActivationRefusedError, match="otel-clinical rollback activate coding"):
+        lift_hold(terms, "rb-1", by=("ana", "ben"), at=2.0)
+
+
+def test_status_says_in_words_what_the_controller_may_do_and_what_it_heard(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["rollback", "status", f"--policy={tmp_path / 'policy.yaml'}"]
+    assert run(call) == 0
+    assert "mode enforce: what is proved and confirmed will be changed\n" in capsys.readouterr().out
+    controller = Controller(tmp_path, prometheus.url, ("--pull=3600", "--retry=0.2", "--mode=observe"))
+    controller.start()
+    try:
+        call.append(f"--state={tmp_path / 'state'}")
+        assert run(call) == 0
+        shown = capsys.readouterr().out
+        assert "mode observe: nothing will be changed (the controller was started so; the policy says enf" in shown
+        assert "last heartbeat never, last webhook never" in shown
+        assert "incidents: 0 open, 0 in all" in shown
+        labels = degraded(prometheus, baseline="sha256:" + "0" * 64, change_point=time.time() - 30)
+        controller.post(notification(), path="/v1/heartbeat")
+        controller.post(notification(alert(labels)))
+        controller.wait_state("inconclusive")
+        assert run(call) == 0
+        shown = capsys.readouterr().out
+        assert "never" not in shown
+        assert "incidents: 1 open, 1 in all" in shown
+    finally:
+        controller.process.stop()
+    assert read_pointer(terms.pointer).version == "8"

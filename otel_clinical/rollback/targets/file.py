@@ -35,6 +35,11 @@ class FileTarget:
         """Return the pointer; raise `Unreachable` where there is none that can be trusted."""
         try:
             return read_pointer(self._path)
+        except FileNotFoundError:
+            raise Unreachable(
+                f"there is no release pointer {self._path}; make it with "
+                "`otel-clinical rollback activate MODEL VERSION --policy POLICY --by NAME`"
+            ) from None
         except (OSError, PointerError) as error:
             raise Unreachable(f"release pointer {self._path}: {error}") from error
 
