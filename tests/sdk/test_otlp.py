@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 
 import pytest
@@ -111,3 +112,16 @@ def test_shutting_down_is_bounded_when_the_receiver_hangs(receiver, start):
     started = time.monotonic()
     assert handle.shutdown(0.5) is False
     assert time.monotonic() - started < 3
+
+
+def test_a_receiver_that_takes_no_metrics_is_named_once_with_what_to_write_instead(receiver, start, caplog):
+    receiver.answers = [404, 404]
+    handle = start()
+    with caplog.at_level(logging.WARNING, logger="otel_clinical"):
+        for _ in range(2):
+            handle.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.OUTCOMES.name).add(1)
+            handle.meter_provider.force_flush()
+    assert [path for path, _, _, status in receiver.requests if status == 404] == ["/v1/metrics"] * 2
+    (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("otel_clinical")]
+    assert "takes no metrics (404): is it a drift processor?" in said
+    assert 'metrics="prometheus:PORT"' in said
