@@ -46,10 +46,10 @@ def record_revenue(
 
     def record() -> str:
         labels = (
-            (attributes.USE_CASE, required(where, UseCase, use_case).value),
+            (attributes.USE_CASE, required(where, UseCase, use_case, "record_revenue: use_case").value),
             (attributes.BUSINESS_CURRENCY, _currency(currency)),
-            (attributes.ASSISTANCE, required(where, Assistance, assistance).value),
-            (attributes.BUSINESS_ENTRY, required(where, BusinessEntry, entry).value),
+            (attributes.ASSISTANCE, required(where, Assistance, assistance, "record_revenue: assistance").value),
+            (attributes.BUSINESS_ENTRY, required(where, BusinessEntry, entry, "record_revenue: entry").value),
         )
         return _count(where, metrics.BUSINESS_REVENUE, labels, amount(value))
 
@@ -69,7 +69,7 @@ def record_cost(
 
     def record() -> str:
         labels = (
-            (attributes.USE_CASE, required(where, UseCase, use_case).value),
+            (attributes.USE_CASE, required(where, UseCase, use_case, "record_cost: use_case").value),
             (attributes.BUSINESS_CURRENCY, _currency(currency)),
             (attributes.BUSINESS_CATEGORY, where.declared.admit(attributes.BUSINESS_CATEGORY, category)),
         )
@@ -89,8 +89,8 @@ def record_encounter(
 
     def record() -> str:
         labels = (
-            (attributes.USE_CASE, required(where, UseCase, use_case).value),
-            (attributes.ASSISTANCE, required(where, Assistance, assistance).value),
+            (attributes.USE_CASE, required(where, UseCase, use_case, "record_encounter: use_case").value),
+            (attributes.ASSISTANCE, required(where, Assistance, assistance, "record_encounter: assistance").value),
         )
         return _count(where, metrics.BUSINESS_ENCOUNTERS, labels, 1)
 
@@ -108,7 +108,7 @@ def record_risk_event(
 
     def record() -> str:
         labels = (
-            (attributes.USE_CASE, required(where, UseCase, use_case).value),
+            (attributes.USE_CASE, required(where, UseCase, use_case, "record_risk_event: use_case").value),
             (attributes.BUSINESS_CATEGORY, where.declared.admit(attributes.BUSINESS_CATEGORY, category)),
         )
         return _count(where, metrics.BUSINESS_RISK_EVENTS, labels, 1)

@@ -178,17 +178,17 @@ class Inference:
         except Withheld as refusal:
             self.telemetry.withheld(refusal.reason)
         if method is not None:
-            self.confidence_method = admit(self.telemetry, ConfidenceMethod, method)
+            self.confidence_method = admit(self.telemetry, ConfidenceMethod, method, "set_confidence: method")
 
     def _abstain(self, reason: object) -> None:
         self.status = InferenceStatus.ABSTAINED
-        self.abstention = admit(self.telemetry, AbstentionReason, reason)
+        self.abstention = admit(self.telemetry, AbstentionReason, reason, "abstain: reason")
 
     def _restrict(self, level: object, reason: object) -> None:
-        wanted = admit(self.telemetry, RoutingLevel, level)
+        wanted = admit(self.telemetry, RoutingLevel, level, "restrict: level")
         if wanted is not None and _LEVELS.index(wanted) > _LEVELS.index(self._level):
             self._level = wanted
-            self.reason = admit(self.telemetry, RoutingReason, reason)
+            self.reason = admit(self.telemetry, RoutingReason, reason, "restrict: reason")
 
     def _set_segment(self, name: str, value: object) -> None:
         segment, key = segment_key(name)

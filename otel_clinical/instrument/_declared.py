@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MAX_VALUES: Final = 200
+_UNDECLARED: Final = (
+    "an inference or record names {} that the policy does not declare (declared: {}); it is sent, but the drift "
+    "processor will not take it: correct the name, or declare it"
+)
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]{0,63}\Z")
 _ALLOWED = "letters, digits or any of _ . : / + @ -, with a letter, digit or _ first"
 
@@ -48,6 +52,28 @@ class DeclaredValues:
         if text is None:
             return OTHER
         return self._values.get(key, {}).get(text, OTHER)
+
+
+class DeclaredModels:
+    """Versions per model as the policy declares them; until it does, everything goes."""
+
+    def __init__(self) -> None:
+        self._versions: dict[str, tuple[str, ...]] = {}
+
+    def declare(self, model: str, versions: Iterable[str]) -> None:
+        """Allow versions of a model; declaring again adds."""
+        self._versions[model] = tuple(dict.fromkeys((*self._versions.get(model, ()), *versions)))
+
+    def problem(self, model: str, version: str) -> tuple[str, str] | None:
+        """Return name and sentence of what is not declared, None when all is; the sentence has declared names only."""
+        if not self._versions or OTHER in (model, version):
+            return None
+        known = self._versions.get(model)
+        if known is None:
+            return "UndeclaredModel", _UNDECLARED.format("a model", ", ".join(self._versions))
+        if version not in known:
+            return "UndeclaredVersion", _UNDECLARED.format(f"a version of model {model}", ", ".join(known))
+        return None
 
 
 def segment_key(name: str) -> tuple[SegmentName, str]:

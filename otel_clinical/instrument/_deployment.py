@@ -92,10 +92,17 @@ def record_deployment_change(
             attributes.MODEL_VERSION: _identifier(to_version),
             attributes.MODEL_PREVIOUS_VERSION: _identifier(from_version),
             attributes.DEPLOYMENT_ACTIVATION: int(amount(activation)),
-            attributes.DEPLOYMENT_CHANGE_TYPE: required(where, DeploymentChangeType, type).value,
-            attributes.DEPLOYMENT_CHANGE_TRIGGER: required(where, DeploymentChangeTrigger, trigger).value,
-            attributes.DEPLOYMENT_CHANGE_REASON: required(where, DeploymentChangeReason, reason).value,
+            attributes.DEPLOYMENT_CHANGE_TYPE: required(
+                where, DeploymentChangeType, type, "record_deployment_change: type"
+            ).value,
+            attributes.DEPLOYMENT_CHANGE_TRIGGER: required(
+                where, DeploymentChangeTrigger, trigger, "record_deployment_change: trigger"
+            ).value,
+            attributes.DEPLOYMENT_CHANGE_REASON: required(
+                where, DeploymentChangeReason, reason, "record_deployment_change: reason"
+            ).value,
         }
+        where.check_declared(_identifier(model), _identifier(to_version))
         fields[attributes.EVENT_ID] = found = claim_event_id(where, event_id)
         where.put(_Change(fields, moment(at)))
         return found

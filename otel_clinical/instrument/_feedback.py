@@ -54,11 +54,11 @@ def record_feedback(
 
     def record() -> str:
         opened = open_receipt(where, receipt, at)
-        given = required(where, FeedbackRating, rating)
-        arrived = required(where, FeedbackChannel, channel)
+        given = required(where, FeedbackRating, rating, "record_feedback: rating")
+        arrived = required(where, FeedbackChannel, channel, "record_feedback: channel")
         report = _FeedbackReport(where, opened, claim_event_id(where, event_id), moment(at))
         report.rating, report.channel = given, arrived
-        report.category = admit(where, FeedbackCategory, category)
+        report.category = admit(where, FeedbackCategory, category, "record_feedback: category")
         where.put(report)
         return report.event_id
 

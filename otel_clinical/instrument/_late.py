@@ -8,7 +8,7 @@ from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
 from . import _ambient
-from ._admit import admit
+from ._admit import admit, not_a_word
 from ._declared import plain_text
 from ._event_fields import new_event_id, receipt_context
 from ._numbers import Withheld, nanoseconds, unix_seconds
@@ -27,13 +27,15 @@ if TYPE_CHECKING:
 E = TypeVar("E", bound="StrEnum")
 MAX_DELAY_SECONDS: Final = 366 * 86400.0
 _EVENT_ID_LENGTH: Final = 36
+_LOST: Final = "nothing was recorded"
 _NANOSECONDS: Final = 1_000_000_000
 
 
-def required(telemetry: Telemetry, kind: type[E], value: object) -> E:
-    """Return a member of a closed set, else reject the report."""
-    found = admit(telemetry, kind, value)
+def required(telemetry: Telemetry, kind: type[E], value: object, asked: str) -> E:
+    """Return a member of a closed set, else count, say once and reject; `asked` names function and parameter."""
+    found = admit(telemetry, kind, value, asked, lost=_LOST)
     if found is None:
+        telemetry.failed(TelemetryComponent.DECORATOR, "UnknownWord", not_a_word(kind, asked, _LOST))
         raise Rejected(Rejection.BAD_VALUE)
     return found
 

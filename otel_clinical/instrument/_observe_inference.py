@@ -22,6 +22,7 @@ from otel_clinical.semconv.enums import (
 
 from ._admit import member
 from ._current import Inference
+from ._errors import error_type
 from ._router import NOBODY
 from ._telemetry import default_telemetry
 from ._wrap import Observation
@@ -85,6 +86,7 @@ class InferenceObservation(Observation):
             self._route(plan.router)
         self._check_quality(arguments)
         inference.telemetry.versions.add(plan.spec.model, inference.version, plan.spec.use_case.value)
+        inference.telemetry.check_declared(plan.spec.model, inference.version)
         inference.begin_span()
         self.context = inference.context
 
@@ -100,7 +102,12 @@ class InferenceObservation(Observation):
         try:
             resolution = router.route(inference.segments)
         except Exception as error:  # noqa: BLE001 -- a router that cannot decide must not let the model answer
-            inference.telemetry.failed(TelemetryComponent.ROUTING, error)
+            inference.telemetry.failed(
+                TelemetryComponent.ROUTING,
+                error,
+                f"routing of model {inference.model} failed with {error_type(error)}: the model is not called, the "
+                "call goes to the fallback (or RoutedToManual)",
+            )
             resolution = NOBODY
         inference.resolution = resolution
         inference.version = resolution.version or OTHER

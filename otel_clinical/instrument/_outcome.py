@@ -52,10 +52,14 @@ def record_outcome(
 
     def record() -> str:
         opened = open_receipt(where, receipt, at)
-        verdict = required(where, OutcomeResult, result)
+        verdict = required(where, OutcomeResult, result, "record_outcome: result")
         given = SCORES.get(verdict) if score is None else ratio(score)
         report = _OutcomeReport(where, opened, claim_event_id(where, event_id), moment(at))
-        report.result, report.source, report.score = verdict, required(where, OutcomeSource, source), given
+        report.result, report.source, report.score = (
+            verdict,
+            required(where, OutcomeSource, source, "record_outcome: source"),
+            given,
+        )
         where.put(report)
         return report.event_id
 

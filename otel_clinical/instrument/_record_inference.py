@@ -63,9 +63,9 @@ def record_inference(
     where = telemetry or default_telemetry()
     spec = InferenceSpec(
         identifier(model) or _withhold(where),
-        admit(where, UseCase, use_case) or UseCase.OTHER,
-        admit(where, OperationName, operation) or OperationName.OTHER,
-        admit(where, DeploymentRole, role) or DeploymentRole.ACTIVE,
+        admit(where, UseCase, use_case, "record_inference: use_case") or UseCase.OTHER,
+        admit(where, OperationName, operation, "record_inference: operation") or OperationName.OTHER,
+        admit(where, DeploymentRole, role, "record_inference: role") or DeploymentRole.ACTIVE,
     )
     found = Inference(where, spec, identifier(version) or _withhold(where), activation=_activation(where, activation))
     for name, value in (segments or {}).items():
@@ -75,8 +75,9 @@ def record_inference(
     if quality is not None:
         found.set_quality(quality)
     found.restrict(route, route_reason)
-    found.status = admit(where, InferenceStatus, status)
+    found.status = admit(where, InferenceStatus, status, "record_inference: status")
     where.versions.add(found.model, found.version, spec.use_case.value)
+    where.check_declared(found.model, found.version)
     started = _number(where, unix_seconds, started_at)
     try:
         found.begin_span(parent, None if started is None else nanoseconds(started))

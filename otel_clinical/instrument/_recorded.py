@@ -102,4 +102,5 @@ def open_receipt(telemetry: Telemetry, receipt: Receipt | str, at: object) -> Re
     if opened.inference_id == NO_INFERENCE:
         telemetry.failed(TelemetryComponent.RECEIPT, "NoInference")
         raise Rejected(Rejection.NO_INFERENCE)
+    telemetry.check_declared(opened.model, opened.version)
     return opened

@@ -55,13 +55,13 @@ def record_review(
 
     def record() -> str:
         opened = open_receipt(where, receipt, at)
-        done = required(where, ReviewAction, action)
+        done = required(where, ReviewAction, action, "record_review: action")
         report = _ReviewReport(where, opened, claim_event_id(where, event_id), moment(at))
         report.action = done
         report.edit_ratio = optional_ratio(where, edit_ratio)
-        given = admit(where, OverrideReason, reason)
+        given = admit(where, OverrideReason, reason, "record_review: reason")
         report.reason = (given or OverrideReason.OTHER) if done in _OVERRIDES else None
-        report.role = admit(where, ReviewerRole, role)
+        report.role = admit(where, ReviewerRole, role, "record_review: role")
         where.put(report)
         return report.event_id
 

@@ -53,7 +53,10 @@ def record_safety_event(
 
     def record() -> str:
         opened = open_receipt(where, receipt, at)
-        grave, kind = required(where, SafetyEventSeverity, severity), required(where, SafetyEventType, type)
+        grave, kind = (
+            required(where, SafetyEventSeverity, severity, "record_safety_event: severity"),
+            required(where, SafetyEventType, type, "record_safety_event: type"),
+        )
         report = _SafetyReport(where, opened, claim_event_id(where, event_id), moment(at))
         report.severity, report.type = grave, kind
         where.put(report)

@@ -43,7 +43,7 @@ def record_task(
     def record() -> str:
         labels = (
             (attributes.TASK_NAME, where.declared.admit(attributes.TASK_NAME, name)),
-            (attributes.ASSISTANCE, required(where, Assistance, assistance).value),
+            (attributes.ASSISTANCE, required(where, Assistance, assistance, "record_task: assistance").value),
         )
         where.put(Figure(metrics.TASK_DURATION, labels, lasting(seconds)))
         return new_event_id()

@@ -17,7 +17,7 @@ from otel_clinical.semconv import attributes as keys
 from otel_clinical.semconv import metrics as names
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
-from ._declared import DeclaredValues
+from ._declared import DeclaredModels, DeclaredValues
 from ._errors import error_type
 from ._sink import Instruments, Sink
 from ._urgent import UrgentFlush
@@ -78,10 +78,11 @@ class Telemetry:
         self._logger = _logs.get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
         self.declared = DeclaredValues()
         self.versions = VersionRegister(self.declared)
+        self.models = DeclaredModels()
         self._lock = threading.Lock()
         self._errors: Counter[tuple[str, str]] = Counter()
         self._withheld: Counter[str] = Counter()
-        self._logged: set[tuple[str, str]] = set()
+        self._said: set[str] = set()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self.worker = Worker(self._handle, size=queue_size, when_full=when_full, synchronous=synchronous)
         self._urgent = UrgentFlush(self.flush)
@@ -100,18 +101,33 @@ class Telemetry:
         if self.listens():
             self.worker.put(record)
 
-    def failed(self, component: TelemetryComponent, error: BaseException | str) -> None:
-        """Count a fault of telemetry itself; log it once per kind, never with its message."""
+    def failed(self, component: TelemetryComponent, error: BaseException | str, said: str = "") -> None:
+        """Count a fault; log it once, never with the message of an exception.
+
+        Args:
+            component: Where it happened.
+            error: The exception, of which only the class counts, or the name of the fault.
+            said: The sentence to log in place of the usual one; no value that came with a patient.
+        """
         kind = error if isinstance(error, str) else error_type(error)
         with self._lock:
             self._errors[component.value, kind] += 1
-            first = (component.value, kind) not in self._logged
-            self._logged.add((component.value, kind))
         self.worker.nudge()
+        self.say_once(said or f"{component.value} failed with {kind}; counted, the call goes on")
+
+    def say_once(self, sentence: str) -> None:
+        """Log a sentence, the first time; sentences are few and hold no value that came with a patient."""
+        with self._lock:
+            first = sentence not in self._said
+            self._said.add(sentence)
         if first:
-            _log.warning(
-                "telemetry of clinical AI: %s failed with %s; counted, the call goes on", component.value, kind
-            )
+            _log.warning("telemetry of clinical AI: %s", sentence)
+
+    def check_declared(self, model: str, version: str) -> None:
+        """Count a model or version that the policy does not declare, and say once which ones it does."""
+        problem = self.models.problem(model, version)
+        if problem is not None:
+            self.failed(TelemetryComponent.CONFIG, *problem)
 
     def withheld(self, reason: TelemetryRedactionReason) -> None:
         """Count a value that was not exported."""

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
-    """Declare the segment values of all models and register their versions, so that counters start at zero."""
+    """Declare the segment values of all models and register their versions, so that counters start at zero.
+
+    What is reported of other models and versions is said and counted.
+    """
     segments: dict[str, list[str]] = {}
     for model in policy.models.values():
         for name, values in model.segments.items():
@@ -20,5 +23,6 @@ def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
             known += [str(value) for value in values if value not in known]
     declare_segments(segments, telemetry=telemetry)
     for model_name, model in policy.models.items():
+        telemetry.models.declare(model_name, model.versions)
         for version in model.versions:
             register_version(model_name, version, use_case=model.use_case, telemetry=telemetry)

@@ -14,6 +14,7 @@ from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
+from otel_clinical.instrument import record_inference
 from otel_clinical.policy import PolicyErrors
 from otel_clinical.sdk import ConfigurationError, Exporters, configure
 from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
@@ -95,12 +96,25 @@ def test_the_policy_declares_segment_values(setup, memory):
     assert found == {attributes.SEGMENT_PAYER: "medicaid", attributes.SEGMENT_SITE: "_OTHER"}
 
 
+def test_a_version_that_the_policy_does_not_declare_is_said_once_and_still_sent(setup, memory, caplog):
+    handle = setup(policy=POLICY)
+    for _ in range(2):
+        record_inference(model="coding", version="9", telemetry=handle.telemetry)
+    handle.flush()
+    assert len(memory.spans.get_finished_spans()) == 2
+    (record,) = caplog.records
+    assert "a version of model coding that the policy does not declare (declared: 7, 8)" in record.getMessage()
+
+
 def test_the_policys_versions_start_at_zero_on_the_page(setup, eventually):
     """Rules cannot see a counter that is born at 1, so the zeros come before anything is recorded."""
     handle = setup(policy=str(POLICY), metrics="prometheus:0")
-    found = eventually(lambda: [s for s in samples(page(handle)) if s.name == metrics.OUTCOMES.prometheus])
-    assert {sample.labels["clinical_ai_model_version"] for sample in found} == {"7", "8"}
-    assert {sample.value for sample in found} == {0.0}
+
+    def zeros():
+        found = [s for s in samples(page(handle)) if s.name == metrics.OUTCOMES.prometheus]
+        return {sample.labels["clinical_ai_model_version"]: sample.value for sample in found}
+
+    eventually(lambda: zeros() == {"7": 0.0, "8": 0.0})
 
 
 def test_the_page_is_on_the_loopback_and_has_no_scope_labels(setup):
