@@ -161,10 +161,28 @@ class ModelRouter:
     def _keep(self, fault: str) -> None:
         """Go on with the last good pointer; count when that begins."""
         if not self.degraded:
-            (self._telemetry or default_telemetry()).failed(TelemetryComponent.ROUTING, fault)
+            telemetry = self._telemetry or default_telemetry()
+            telemetry.failed(TelemetryComponent.ROUTING, fault, self._explain(fault))
         self.degraded = True
         if fault == "PointerMissing":
             self._signature = None
+
+    def _explain(self, fault: str) -> str:
+        """Say what is wrong with the pointer, what happens to calls, and what to do."""
+        if self._pointer is not None:
+            consequence = f"version {self._pointer.version} goes on as last told"
+        else:
+            consequence = (
+                "every call goes to the fallback (or RoutedToManual) until "
+                f"`otel-clinical rollback activate {self.model} VERSION --policy POLICY --by NAME`"
+            )
+        problem = {
+            "PointerMissing": f"no release pointer at {self._path}",
+            "OtherModel": f"the release pointer at {self._path} is not of model {self.model}",
+            "UnknownVersion": f"the release pointer at {self._path} names none of {', '.join(self.versions)}",
+            "LowerEpoch": f"the release pointer at {self._path} is older than the one in use",
+        }.get(fault, f"the release pointer at {self._path} cannot be read ({fault})")
+        return f"{problem}: {consequence}"
 
     def _register(self, use_case: UseCase) -> None:
         telemetry = self._telemetry or default_telemetry()

@@ -239,3 +239,35 @@ def test_whatever_epochs_appear_the_router_never_goes_back(capture, tmp_path_fac
         target.write_text(ReleasePointer("coding", "78"[epoch % 2], epoch=epoch).dumps())
         highest = max(highest, epoch)
         assert router.route().epoch == highest
+
+
+def test_without_a_pointer_the_log_says_where_it_was_looked_for_and_what_to_do(capture, tmp_path, caplog):
+    router = make(capture, tmp_path / "none.json")
+    router.route()
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"telemetry of clinical AI: no release pointer at {tmp_path / 'none.json'}: every call goes to the fallback "
+        "(or RoutedToManual) until `otel-clinical rollback activate coding VERSION --policy POLICY --by NAME`"
+    )
+
+
+def test_a_pointer_that_breaks_is_said_with_the_version_that_goes_on(capture, path, caplog):
+    router = make(capture, path)
+    path.write_text("{")
+    router()
+    (record,) = caplog.records
+    assert record.args[0] == (
+        f"the release pointer at {path} cannot be read (PointerError): version 7 goes on as last told"
+    )
+
+
+def test_the_receipt_is_there_for_the_fallback_of_a_router(capture, tmp_path):
+    router = make(capture, tmp_path / "none.json", fallback=lambda: current_inference().receipt)
+
+    @inference(model="coding", router=router, telemetry=capture.telemetry)
+    def predict():
+        raise AssertionError
+
+    receipt = predict()
+    assert (receipt.model, receipt.version, receipt.route) == ("coding", "_OTHER", "manual")
+    assert receipt.inference_id == capture.span.attributes[attributes.INFERENCE_ID]
