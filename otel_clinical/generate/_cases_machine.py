@@ -47,6 +47,15 @@ def controller_cases(model: str, interval: float) -> Iterator[Scenario]:
         },
         quiet={"it beats": (running, growing(beat, {}, interval))},
     )
+    read = metrics.ROLLBACK_CONFIRMATION_TIME
+    yield Scenario(
+        "ClinicalAIControllerCannotConfirm",
+        fires={
+            "Prometheus answers no longer": (running, level(read, {}, 0)),
+            "Prometheus never answered": (running,),
+        },
+        quiet={"Prometheus answers": (running, growing(read, {}, interval))},
+    )
     yield Scenario(
         "ClinicalAIAuditBroken",
         fires={"the newest number went back": (Series(sequence.prometheus, f"90x{LOOKS - 10} 40x9"),)},

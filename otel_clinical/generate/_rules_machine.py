@@ -102,6 +102,7 @@ def _of_controller(author: Author, pace: Pace) -> Iterator[Alert]:
         pending=pace.settle,
     )
     yield _heartbeat(author, pace)
+    yield _confirmation(author, pace)
     yield _audit(author, pace)
     yield author.alert(
         "ClinicalAIWebhookRefused",
@@ -136,6 +137,25 @@ def _heartbeat(author: Author, pace: Pace) -> Alert:
             f"any more (nothing for {duration_text(pace.recent)}). Tier 3 alerts take the same road.",
             "Check Alertmanager, its route to the controller, and the token file. Until it is back you are the "
             "rollback.",
+        ),
+        severity="critical",
+        category="rollback",
+        pending=pace.settle,
+    )
+
+
+def _confirmation(author: Author, pace: Pace) -> Alert:
+    read, mode = metrics.ROLLBACK_CONFIRMATION_TIME.prometheus, metrics.ROLLBACK_MODE.prometheus
+    never = f"max({mode}) unless on () {read}"
+    return author.alert(
+        "ClinicalAIControllerCannotConfirm",
+        f"time() - max({read}) > {number(pace.recent)}\nor\n{never}",
+        Message(
+            "The controller cannot read Prometheus",
+            "What: the controller runs and hears alerts, and Prometheus answers none of its queries (nothing for "
+            f"{duration_text(pace.recent)}, or never). Nothing can be confirmed, so nothing is done.",
+            "Compare --prometheus of the controller with the address of this Prometheus; /readyz and the log of the "
+            "controller say what fails. Until it is back you are the rollback.",
         ),
         severity="critical",
         category="rollback",

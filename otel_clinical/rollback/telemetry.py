@@ -104,11 +104,12 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the collector shows: states and pointers by model, heartbeat and audit sequence."""
+    """What the collector shows: states and pointers by model, heartbeat, last answer of Prometheus, audit sequence."""
 
     states: Mapping[str, ModelState]
     pointers: Mapping[str, ReleasePointer]
     heartbeat: float | None
+    confirmation: float | None
     audit_sequence: int
 
 
@@ -138,11 +139,16 @@ class ControllerCollector(Collector):
         ):
             yield _counter(counter, self._counters.of(counter))
         yield _histogram(metrics.ROLLBACK_DURATION, self._counters.durations())
-        beat = [] if seen.heartbeat is None else [((), seen.heartbeat)]
-        yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, beat)
+        yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, _once(seen.heartbeat))
+        yield _gauge(metrics.ROLLBACK_CONFIRMATION_TIME, _once(seen.confirmation))
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit_sequence)])
         yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))
+
+
+def _once(time: float | None) -> list[tuple[tuple[str, ...], float]]:
+    """Return one point, or none for what has not happened."""
+    return [] if time is None else [((), time)]
 
 
 def _states(seen: Snapshot, models: Iterable[str]) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -139,6 +139,7 @@ class Worker:
             states=dict(self._states),
             pointers=dict(self._pointers),
             heartbeat=self._store.last_heartbeat(),
+            confirmation=self._prometheus.reach.last,
             audit_sequence=self._store.audit_head().seq,
         )
 

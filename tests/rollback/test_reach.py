@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from typing import TYPE_CHECKING, Any
 
 import httpx
+import pytest
 
 from otel_clinical.rollback.reach import Reach
+from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import Controller, notification, terms_of
+from tests.rollback._controller import Controller, notification, samples, terms_of, value
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from otel_clinical.rollback import Terms
     from tests.rollback._prometheus import FakePrometheus
 
 NOWHERE = "http://127.0.0.1:9"
+READ = metrics.ROLLBACK_CONFIRMATION_TIME.prometheus
 LOGGER = "otel_clinical.rollback.reach"
 
 
@@ -90,6 +92,7 @@ def test_a_controller_without_prometheus_is_not_ready_hears_alerts_and_says_why(
         assert (code, body["ready"]) == (503, False)
         assert f"Prometheus at {NOWHERE} was not read yet" in body["reason"]
         assert controller.post(notification()).status_code == 202
+        assert READ not in {name for name, _ in samples(controller)}
     finally:
         controller.process.stop()
     assert log_of(controller).count("check --prometheus") == 1
@@ -105,11 +108,14 @@ def test_readiness_follows_prometheus_and_the_log_tells_both_turns(
     controller.start()
     try:
         wait_until(lambda: readiness(controller) == (200, {"ready": True}), within=10, what="ready")
+        before = value(controller, READ)
+        assert before == pytest.approx(time.time(), abs=30)
         prometheus.up = False
         wait_until(lambda: readiness(controller)[0] == 503, within=10, what="not ready")
         assert "cannot be read" in readiness(controller)[1]["reason"]
         prometheus.up = True
         wait_until(lambda: readiness(controller)[0] == 200, within=10, what="ready again")
+        assert value(controller, READ) > before
         assert log_of(controller).count("check --prometheus") == 1
         assert log_of(controller).count("answers again") == 1
     finally:

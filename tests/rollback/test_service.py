@@ -195,7 +195,11 @@ def test_metrics_carry_the_registrys_names_and_what_was_decided(
 ) -> None:
     first = {name.removesuffix("_created") for name, _ in samples(controller)}
     expected = {m.prometheus for m in metrics.ALL if m.source == "controller"}
-    late = {metrics.DEPLOYMENT_CHANGES.prometheus, metrics.ROLLBACK_HEARTBEAT_TIME.prometheus}
+    late = {
+        metrics.DEPLOYMENT_CHANGES.prometheus,
+        metrics.ROLLBACK_HEARTBEAT_TIME.prometheus,
+        metrics.ROLLBACK_CONFIRMATION_TIME.prometheus,
+    }
     bases = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in first}
     assert expected - late <= bases
     assert bases <= expected

@@ -54,6 +54,7 @@ __all__ = [
     "REVIEW_DELAY",
     "REVIEW_EDIT_RATIO",
     "ROLLBACK_AUDIT_SEQUENCE",
+    "ROLLBACK_CONFIRMATION_TIME",
     "ROLLBACK_DECISIONS",
     "ROLLBACK_DURATION",
     "ROLLBACK_GUARD_RESULTS",
@@ -137,6 +138,17 @@ ROLLBACK_HEARTBEAT_TIME: Final = MetricDef(
     attributes=(),
     buckets=None,
     prometheus="clinical_ai_rollback_heartbeat_time_seconds",
+    source="controller",
+)
+
+ROLLBACK_CONFIRMATION_TIME: Final = MetricDef(
+    name="clinical_ai.rollback.confirmation.time",
+    instrument="gauge",
+    unit="s",
+    description="Unix time of the last query that Prometheus answered; absent until the first.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_rollback_confirmation_time_seconds",
     source="controller",
 )
 
@@ -785,6 +797,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ROLLBACK_GUARD_RESULTS,
     ROLLBACK_WEBHOOKS,
     ROLLBACK_HEARTBEAT_TIME,
+    ROLLBACK_CONFIRMATION_TIME,
     ROLLBACK_AUDIT_SEQUENCE,
     ROLLBACK_DURATION,
     DEPLOYMENT_CHANGES,
