@@ -41,6 +41,7 @@ class Activation:
         self.version = version
         self.ordinal = ordinal
         self.updated = 0
+        self.inferred = 0
         self._outcomes: dict[SegmentKey, OutcomeStream] = {}
         self._signals: dict[tuple[str, SegmentKey], Signal] = {}
         self._mixes: dict[str, Mix] = {}
@@ -63,7 +64,7 @@ class Activation:
             if worse:
                 found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
             found += self._change_tier(key, stream, end)
-        self.updated = max(self.updated, end)
+        self._note(rows, end)
         return found
 
     def feed_inferences(self, rows: NDArray[np.void], end: int) -> list[Transition]:
@@ -82,8 +83,16 @@ class Activation:
                 DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
-        self.updated = max(self.updated, end)
+        self._note(rows, end)
         return found
+
+    def resume(self, time: int) -> None:
+        """Say when a loaded activation last served, microseconds."""
+        self.updated = self.inferred = time
+
+    def _note(self, rows: NDArray[np.void], end: int) -> None:
+        self.updated = max(self.updated, end)
+        self.inferred = max(self.inferred, int(rows["inferred"].max()))
 
     def evidence(self, watermark: int) -> Iterator[EvidenceRow]:
         """Yield the evidence of every declared segment value, seen or not."""

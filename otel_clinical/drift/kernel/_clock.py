@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KIND, _VERSION = "clock", 1
+MOST_ACTIVATIONS: Final = 16
+"""Activations that are kept for a version: a service that numbers them wildly must not fill the memory."""
 
 
 class Clock:
@@ -20,6 +22,9 @@ class Clock:
 
     Args:
         lateness: How much later than its neighbours a record may arrive, microseconds.
+
+    Attributes:
+        served: By (model, version), the time of the newest inference of each activation, microseconds.
     """
 
     def __init__(self, lateness: int) -> None:
@@ -27,8 +32,17 @@ class Clock:
         self._floor: int | None = None
         self.newest: int | None = None
         self.labels: dict[str, int] = {}
-        self.activations: dict[tuple[str, str], int] = {}
+        self.served: dict[tuple[str, str], dict[int, int]] = {}
         self.unreported = 0
+
+    @property
+    def activations(self) -> dict[tuple[str, str], int]:
+        """By (model, version) the activation that served last.
+
+        Last by the time of its newest inference, not by its number: after a release pointer was made anew, or after
+        one record with a senseless number, the highest number would hide what serves now.
+        """
+        return {key: max(served, key=lambda ordinal: (served[ordinal], ordinal)) for key, served in self.served.items()}
 
     @property
     def watermark(self) -> int | None:
@@ -52,10 +66,16 @@ class Clock:
         for model in np.unique(outcomes["model"]).tolist():
             newest = min(int(outcomes["time"][outcomes["model"] == model].max()), received)
             self.labels[words[model]] = max(self.labels.get(words[model], newest), newest)
-        served = np.unique(rows[["model", "version", "activation"]])
-        for model, version, activation in served.tolist():
-            key = words[model], words[version]
-            self.activations[key] = max(self.activations.get(key, activation), activation)
+        for model, version, activation in np.unique(rows[["model", "version", "activation"]]).tolist():
+            chosen = (rows["model"] == model) & (rows["version"] == version) & (rows["activation"] == activation)
+            newest = min(int(_serving(rows[chosen]).max()), received)
+            self._serve((words[model], words[version]), activation, newest)
+
+    def _serve(self, key: tuple[str, str], activation: int, time: int) -> None:
+        served = self.served.setdefault(key, {})
+        served[activation] = max(served.get(activation, time), time)
+        if len(served) > MOST_ACTIVATIONS:
+            del served[min(served, key=lambda ordinal: (served[ordinal], ordinal))]
 
     def dumps(self, words: tuple[str, ...], slot: int) -> bytes:
         """Return the state as bytes, with the meaning of the numbers in waiting records."""
@@ -63,7 +83,7 @@ class Clock:
             "newest": self.newest,
             "floor": self._floor,
             "labels": self.labels,
-            "activations": sorted([*key, activation] for key, activation in self.activations.items()),
+            "served": sorted([*key, *item] for key, served in self.served.items() for item in served.items()),
             "unreported": self.unreported,
             "words": list(words),
             "slot": slot,
@@ -78,6 +98,12 @@ class Clock:
         """
         meta, _ = unpack(data, _KIND, _VERSION)
         self.newest, self._floor, self.labels = meta["newest"], meta["floor"], meta["labels"]
-        self.activations = {(model, version): ordinal for model, version, ordinal in meta["activations"]}
+        for model, version, ordinal, time in meta["served"]:
+            self.served.setdefault((model, version), {})[ordinal] = time
         self.unreported = meta["unreported"]
         return tuple(meta["words"]), meta["slot"]
+
+
+def _serving(rows: NDArray[np.void]) -> NDArray[np.int64]:
+    """Return when the activation of each record served: a change says so itself, all else by its inference."""
+    return np.asarray(np.where(rows["kind"] == Kind.CHANGE, rows["time"], rows["inferred"]))

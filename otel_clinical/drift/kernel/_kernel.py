@@ -131,7 +131,7 @@ class Kernel:
 
     @property
     def activations(self) -> Mapping[tuple[str, str], int]:
-        """Newest activation seen by (model, version)."""
+        """Activation that served last by (model, version)."""
         return dict(sorted(self._clock.activations.items()))
 
     def dump_dirty(self) -> dict[str, bytes]:
@@ -168,6 +168,7 @@ class Kernel:
                 self._slots.load(rest, translate(rows, table) if moved else rows, moved=moved)
             elif kind != _CLOCK:
                 lost.append(self._ledger.load(tuple(map(unquote, key.split("/"))), data))
+        self._ledger.resume(self._clock.served)
         return [sentence for sentence in lost if sentence is not None]
 
     def _timed(self, batch: Batch) -> NDArray[np.void]:

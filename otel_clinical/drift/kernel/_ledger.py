@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from otel_clinical.drift.kernel._activation import Activation
 from otel_clinical.drift.kernel._batch import ABSENT, Kind
+from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
 from otel_clinical.drift.kernel._fed import Fed
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 VersionKey = tuple[str, str]
 """(model, version)."""
-_MOST_ACTIVATIONS: Final = 16  # kept per version: a service that counts wildly must not fill the memory
 
 
 class Ledger:
@@ -115,6 +115,12 @@ class Ledger:
             return self._abandon(key, "its baseline, guard or segment has changed")
         return None
 
+    def resume(self, served: Mapping[VersionKey, Mapping[int, int]]) -> None:
+        """Give loaded activations the times at which they last served, microseconds: a restart ages nothing."""
+        for key, known in self._activations.items():
+            for ordinal, activation in known.items():
+                activation.resume(served.get(key, {}).get(ordinal, 0))
+
     def _abandon(self, key: tuple[str, ...], why: str) -> str:
         self._gone.append(key)
         return f"{' '.join(key)} begins anew: {why}"
@@ -140,8 +146,9 @@ class Ledger:
         known = self._activations.setdefault((plan.name, version), {})
         if ordinal not in known:
             known[ordinal] = Activation(plan, version, ordinal)
-            if len(known) > _MOST_ACTIVATIONS:
-                self._drop((plan.name, version), min(known))
+            if len(known) > MOST_ACTIVATIONS:
+                others = (one for one in known if one != ordinal)
+                self._drop((plan.name, version), min(others, key=lambda one: (known[one].inferred, one)))
         return known.get(ordinal) or Activation(plan, version, ordinal)
 
     def _coverage_of(self, activation: Activation) -> Coverage:
@@ -153,7 +160,7 @@ class Ledger:
 
     def _if_newest(self, activation: Activation, found: list[Transition]) -> list[Transition]:
         known = self._activations[activation.plan.name, activation.version]
-        return found if activation.ordinal == max(known) else []
+        return found if activation.ordinal == _last_served(known) else []
 
     def _forget(self, end: int) -> None:
         """Let go of what can no longer matter at event time `end`."""
@@ -163,7 +170,7 @@ class Ledger:
         for key, known in self._activations.items():
             plan = self._by_name[key[0]]
             horizon = end - plan.times.retention - plan.maturity
-            for ordinal in [o for o in known if known[o].updated < horizon and o != max(known)]:
+            for ordinal in [o for o in known if known[o].updated < horizon and o != _last_served(known)]:
                 self._drop(key, ordinal)
         self.fed.forget(end - next(iter(self._plans.values())).times.retention)
 
@@ -171,6 +178,10 @@ class Ledger:
         activation = self._activations[key].pop(ordinal)
         states: list[StateKey] = activation.keys()
         self._gone += [("stream", *key, str(ordinal), *state) for state in states]
+
+
+def _last_served(known: Mapping[int, Activation]) -> int:
+    return max(known, key=lambda ordinal: (known[ordinal].inferred, ordinal))
 
 
 def latest_per_inference(rows: NDArray[np.void]) -> NDArray[np.void]:

@@ -6,6 +6,7 @@ import pytest
 
 from otel_clinical.drift.kernel import CodecError
 from otel_clinical.policy import parse_policy
+from otel_clinical.semconv.enums import EscalationLevel
 from tests.drift.kernel import _world
 from tests.drift.kernel._world import (
     START,
@@ -151,6 +152,32 @@ def test_a_service_that_counts_activations_wildly_cannot_fill_the_memory():
     run(kernel, batch(rows), to=START + HOUR)
     kept = {key.split("/")[3] for key, data in kernel.dump_dirty().items() if key.startswith("stream") and data}
     assert kept == {str(n) for n in range(84, 100)}
+
+
+@pytest.mark.parametrize("before", [3, 2**31 - 1])
+def test_a_number_that_is_too_high_does_not_hide_what_serves_now(before: int):
+    """A release pointer made anew begins at 1 again; one senseless number is enough to be the highest."""
+    kernel = make_kernel()
+    run(kernel, World(8, activation=before).records(5), to=START + HOUR)
+    worse = World(9, activation=1, drop=lambda *_: 0.3)
+    run(kernel, worse.records(1500, first=100), to=START + 1600 * worse.gap + HOUR)
+    row = row_of(kernel)
+    assert kernel.activations == {("coding", "7"): 1}
+    assert row.activation == 1
+    assert row.latched[EscalationLevel.ROLLBACK]
+
+
+def test_a_restart_ages_no_activation():
+    """Late labels of an earlier activation still find its state after a restart."""
+    kernel = make_kernel()
+    run(kernel, World(1).records(300), to=START + 2 * HOUR)
+    run(kernel, World(1, activation=2).records(20, first=1000))
+    again = make_kernel()
+    saved = kernel.dump_dirty()
+    again.load(saved)
+    run(again, World(1, activation=2).records(20, first=1100))
+    gone = {key for key, data in again.dump_dirty().items() if not data}
+    assert not {key for key in gone if key.startswith("stream/coding/7/1/")}
 
 
 def test_old_activations_are_forgotten_when_nothing_can_reach_them():
