@@ -287,16 +287,16 @@ import sys, time
 from otel_clinical.sdk import configure
 handle = configure("coding-service", metrics="otlp", endpoint=sys.argv[1])
 handle.tracer_provider.get_tracer("library").start_span("GET").end()
+print(time.monotonic())
 """
 
 
 def test_a_dead_receiver_does_not_hold_the_exit_up(receiver):
     """The SDK alone takes more than ten seconds here."""
     receiver.hold.clear()
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", EXIT, receiver.url], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 0, done.stderr
-    assert time.monotonic() - started < 9
+    assert time.monotonic() - float(done.stdout) < 9  # one clock for both processes; starting Python is not the exit
     assert "given up" in done.stderr
