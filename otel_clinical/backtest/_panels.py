@@ -21,17 +21,22 @@ from otel_clinical.backtest._svg import (
     Drawing,
     Frame,
 )
-from otel_clinical.policy import TIERS
+from otel_clinical.policy import TIERS, duration_text
+from otel_clinical.semconv import AGGREGATE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from otel_clinical.backtest._calibration import Calibration
+    from otel_clinical.backtest._encounters import Encounter
     from otel_clinical.backtest._fires import Fire
     from otel_clinical.backtest._run import Backtest
 
 _Z = 1.96
 _FEWEST = 30
+"""Answers of a point in the calibration."""
+_FEWEST_RECENT = 11
+"""Outcomes of a point on the line, as few as the processor itself shows."""
 _TICKS = 5
 _WIDE = 0.25  # range of the y axis from which every second tick is enough
 _DECADES = 3.0
@@ -61,12 +66,13 @@ def _panel(test: Backtest, name: str) -> Panel:
         for snapshot in test.replayed.snapshots
         for row in snapshot.rows
         if segment_label(row.segment, row.value) == name and row.performance is not None
-        if row.performance_samples >= _FEWEST
+        if row.performance_samples >= _FEWEST_RECENT
     ]
     baseline = next(r.baseline for r in test.replayed.evidence if segment_label(r.segment, r.value) == name)
     fires = [fire for fire in test.fires if fire.segment == name]
     svg = _draw(test, name, baseline, series, fires)
-    return Panel(name, svg, _evidence(test, name), _verdict(fires), max((f.tier for f in fires), default=0))
+    evidence = _evidence(test, name) if test.timeline.rows.get(name) else ""
+    return Panel(name, svg, evidence, _verdict(fires), max((f.tier for f in fires), default=0))
 
 
 def _evidence(test: Backtest, name: str) -> str:
@@ -107,8 +113,9 @@ def _draw(
     series: Sequence[tuple[float, float, int]],
     fires: Sequence[Fire],
 ) -> str:
-    low = min([value for _, value, _ in series] + [_threshold(test, baseline, 3)], default=0.0) - 0.04
-    high = max([value for _, value, _ in series] + [baseline], default=1.0) + 0.05
+    values = [value for _, value, _ in series] + [_below(test, baseline, fire.drop) for fire in fires]
+    low = min([*values, _threshold(test, baseline, 3)]) - 0.04
+    high = max([*values, baseline]) + 0.05
     start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
     drawing = Drawing(
         Frame((start, end), (max(low, 0.0), min(high, 1.0))), f"{name}: {test.model.metric.name} over time"
@@ -120,11 +127,13 @@ def _draw(
     drawing.level(baseline, f"base {baseline:.2f}", INK, dash="", width=1.4)
     drawing.band([(at, value - _half(value, n), value + _half(value, n)) for at, value, n in series], SKY)
     drawing.line([(at, value) for at, value, _ in series], BLUE, 2.0)
+    if len(series) < 2:  # noqa: PLR2004  -- a line has two ends
+        drawing.note(_why_no_line(test, name))
     for fault in test.faults:
         if fault.injection.where == name and fault.first_time is not None:
             drawing.moment(fault.first_time, f"fault: {fault.injection.drop:.0%} of right answers wrong", PURPLE)
     for fire in fires:
-        drawing.mark(fire.at, _near(series, fire.at, baseline), fire.tier, f"tier {fire.tier}: {fire.reason}")
+        drawing.mark(fire.at, _below(test, baseline, fire.drop), fire.tier, f"tier {fire.tier}: {fire.reason}")
     drawing.axis_y(_y_ticks(drawing.frame))
     drawing.axis_x(_x_ticks(test, drawing.frame))
     return drawing.svg()
@@ -137,16 +146,28 @@ def _shade(test: Backtest, drawing: Drawing) -> None:
 
 
 def _threshold(test: Backtest, baseline: float, tier: int) -> float:
-    drop = test.model.tiers[TIERS[tier - 1]].drop
+    return _below(test, baseline, test.model.tiers[TIERS[tier - 1]].drop)
+
+
+def _below(test: Backtest, baseline: float, drop: float) -> float:
+    """Return the performance that is `drop` below the baseline, in the policy's kind of drop."""
     return baseline * (1 - drop) if test.model.metric.drop == "relative" else baseline - drop
+
+
+def _why_no_line(test: Backtest, name: str) -> str:
+    if not any(name in _places(encounter) for encounter in test.encounters):
+        return "no encounters"
+    if not test.timeline.rows.get(name):
+        return "no outcomes"
+    return f"too few outcomes to draw: fewer than {_FEWEST_RECENT} in {duration_text(test.policy.drift.window)}"
+
+
+def _places(encounter: Encounter) -> set[str]:
+    return {AGGREGATE, *(segment_label(segment, value) for segment, value in encounter.segments.items())}
 
 
 def _half(value: float, n: int) -> float:
     return _Z * math.sqrt(max(value * (1 - value), 1e-6) / n)
-
-
-def _near(series: Sequence[tuple[float, float, int]], at: float, otherwise: float) -> float:
-    return min(series, key=lambda point: abs(point[0] - at))[1] if series else otherwise
 
 
 def _y_ticks(frame: Frame) -> list[float]:

@@ -92,6 +92,12 @@ class Drawing:
         )
         self.text(column, top - 3, label, colour, anchor="middle", size=9)
 
+    def note(self, words: str) -> None:
+        """Write words in the middle of the frame, just above its lower edge."""
+        frame = self.frame
+        middle = frame.left + (frame.width - frame.left - frame.right) / 2
+        self.text(middle, frame.height - frame.bottom - 18, words, MUTED, anchor="middle", size=11)
+
     def mark(self, x: float, y: float, tier: int, tip: str) -> None:
         """Mark a tier: shape, colour and words all say which. Words of the tiers stand on different lines."""
         cx, cy, colour = self.frame.px(x), self.frame.py(y), TIER_COLOURS[tier]
