@@ -136,7 +136,8 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("model", "version", "segment", box=None)
+    table = Table("model", "version", box=None)
+    table.add_column("segment", overflow="fold")
     for heading in ("baseline", "recent", "drop", "outcomes since change"):
         table.add_column(heading, justify="right")
     table.add_column("proved")
