@@ -138,9 +138,9 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
 
     table = Table("model", "version", box=None)
     table.add_column("segment", overflow="fold")
-    for heading in ("baseline", "recent", "drop", "outcomes since change"):
+    for heading in ("baseline", "recent", "drop", "labels"):
         table.add_column(heading, justify="right")
-    table.add_column("proved")
+    table.add_column("proved", overflow="fold")
     for line in streams:
         table.add_row(
             line.model,
@@ -154,6 +154,8 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
         )
     if isinstance(console, Console):
         console.print(table if streams else "no outcome has been received yet")
+        if streams:
+            console.print("labels: mature outcomes since the estimated change; - while there is no change, or no mature outcome")
 
 
 def _pairs(counts: dict[str, int]) -> str:
