@@ -155,7 +155,9 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
     if isinstance(console, Console):
         console.print(table if streams else "no outcome has been received yet")
         if streams:
-            console.print("labels: mature outcomes since the estimated change; - while there is no change, or no mature outcome")
+            console.print(
+                "labels: mature outcomes since the estimated change; - while there is no change, or no mature outcome"
+            )
 
 
 def _pairs(counts: dict[str, int]) -> str:
