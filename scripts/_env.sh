@@ -23,7 +23,7 @@ _find_python() {
 ensure_venv() {
   local stamp want
   stamp="$VENV/.otel-clinical-stamp"
-  want="$(cat pyproject.toml constraints.txt | sha256sum | cut -d' ' -f1)"
+  want="$(cat pyproject.toml constraints.txt tests/instrumentations.txt | sha256sum | cut -d' ' -f1)"
   if [ -x "$PYTHON" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ]; then
     return
   fi
@@ -31,6 +31,7 @@ ensure_venv() {
   [ -x "$PYTHON" ] || "$(_find_python)" -m venv "$VENV"
   "$PYTHON" -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
   "$PYTHON" -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]' --group dev
+  "$PYTHON" -m pip install --quiet --disable-pip-version-check --no-deps -r tests/instrumentations.txt
   printf '%s' "$want" > "$stamp"
 }
 
