@@ -59,7 +59,8 @@ def run(
 
     Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}.
     """
-    from otel_clinical.drift.runtime import Address, Certificate, ProcessorService, ProcessorSettings
+    from otel_clinical.access import Address, Certificate
+    from otel_clinical.drift.runtime import ProcessorService, ProcessorSettings
 
     if (tls_cert is None) is not (tls_key is None):
         raise CliError("--tls-cert and --tls-key go together: give both, or neither")
@@ -171,7 +172,8 @@ def _when(seconds: float | None) -> str:
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn what a person can do something about into one sentence."""
-    from otel_clinical.drift.runtime import AccessError, ListenError, StateDirectoryError
+    from otel_clinical.access import AccessError
+    from otel_clinical.drift.runtime import ListenError, StateDirectoryError
     from otel_clinical.drift.runtime.status import StatusError
     from otel_clinical.policy import BaselineError
 

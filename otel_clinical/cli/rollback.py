@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 _POLICY = click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy file.")
-_HIGHEST_PORT = 65_535
 _MODES = {
     "observe": "nothing will be changed",
     "recommend": "people are told what to change; nothing will be changed",
@@ -69,16 +68,20 @@ def serve(
 
     Prints one line of JSON when it hears alerts: {"event": "ready", "http": …, "prometheus": …, "modes": …}.
     """
-    from otel_clinical.rollback import ControllerService, Timing, Tls
+    from otel_clinical.access import Address, Certificate
+    from otel_clinical.rollback import ControllerService, Timing
     from otel_clinical.semconv.enums import RollbackMode
 
-    host, port = _address(listen)
     if min(pull, retry, watch) <= 0:
         raise CliError("--pull, --retry and --watch are seconds above 0")
     if (tls_cert is None) is not (tls_key is None) or (tls_client_ca and not tls_cert):
         raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
     policy = read_policy(policy_path)
     with _explained():
+        address = Address.parse(listen)
+        if not address.port:
+            raise CliError(f"--listen {listen}: Alertmanager must know the port; choose one of 1-65535")
+        certificate = Certificate(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
         service = ControllerService(
             policy,
             state,
@@ -88,7 +91,6 @@ def serve(
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
         )
-    secured = Tls(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
     line = {
         "event": "ready",
         "pid": os.getpid(),
@@ -97,7 +99,7 @@ def serve(
         "modes": service.modes,
         "state": str(state),
     }
-    service.run(host, port, secured, ready=lambda: click.echo(json.dumps(line)))
+    service.run(address.host, address.port, certificate, ready=lambda: click.echo(json.dumps(line)))
 
 
 @command.command("activate")
@@ -238,23 +240,18 @@ def _terms(policy_path: Path, model: str) -> Terms:
     return terms[model]
 
 
-def _address(text: str) -> tuple[str, int]:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) <= _HIGHEST_PORT:
-        raise CliError(f"--listen {text} is not HOST:PORT")
-    return host.strip("[]"), int(port)
-
-
 @contextmanager
 def _explained() -> Iterator[None]:
     """Turn what a person can do something about into one sentence."""
+    from otel_clinical.access import AccessError
     from otel_clinical.policy import BaselineError
     from otel_clinical.release import EpochConflict, PointerError, PointerLocked
-    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError, TokenFileError
+    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError
 
     try:
         yield
     except (
+        AccessError,
         ActivationRefusedError,
         AlreadyRunningError,
         BaselineError,
@@ -262,6 +259,5 @@ def _explained() -> Iterator[None]:
         FileNotFoundError,
         PointerError,
         PointerLocked,
-        TokenFileError,
     ) as error:
         raise CliError(str(error)) from error

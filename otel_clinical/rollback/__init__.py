@@ -19,9 +19,8 @@ from otel_clinical.rollback.releases import (
     lift_hold,
     serving,
 )
-from otel_clinical.rollback.service import AlreadyRunningError, ControllerService, Tls
+from otel_clinical.rollback.service import AlreadyRunningError, ControllerService
 from otel_clinical.rollback.terms import Terms, read_terms
-from otel_clinical.rollback.tokens import TokenFileError
 
 __all__ = [
     "DATABASE",
@@ -35,8 +34,6 @@ __all__ = [
     "ControllerService",
     "Terms",
     "Timing",
-    "Tls",
-    "TokenFileError",
     "activate_version",
     "activity",
     "close_incident",

@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from otel_clinical.access import TokenFile
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.telemetry import Counters
     from otel_clinical.rollback.terms import Terms
-    from otel_clinical.rollback.tokens import TokenFile
     from otel_clinical.rollback.worker import Worker
 
 MAX_BODY: Final = 1 << 20
@@ -177,7 +177,7 @@ class Receiver:
 
         async def answer(request: Request) -> Response:
             try:
-                if not self._tokens.allows(request.headers.get("authorization")):
+                if not self._tokens.accepts(request.headers.get("authorization")):
                     raise _Answer(401, "expected an active bearer token")  # noqa: TRY301 -- one way out for all
                 return await handler(request)
             except _Answer as refused:

@@ -7,19 +7,18 @@ import ssl
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from otel_clinical.access import TokenFile
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.store import Store
 from otel_clinical.rollback.targets import FileTarget
 from otel_clinical.rollback.telemetry import ControllerCollector, Counters
 from otel_clinical.rollback.terms import read_terms
-from otel_clinical.rollback.tokens import TokenFile
 from otel_clinical.rollback.worker import Worker
 
 if TYPE_CHECKING:
@@ -29,26 +28,13 @@ if TYPE_CHECKING:
 
     from starlette.applications import Starlette
 
+    from otel_clinical.access import Certificate
     from otel_clinical.policy import Policy
     from otel_clinical.rollback._records import Timing
     from otel_clinical.semconv.enums import RollbackMode
 
 _PATIENCE: Final = 3.0
 """Pulls for which Prometheus may be silent before the controller says that it is not ready."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tls:
-    """PEM files of the HTTP interface: certificate chain, key, and the authority clients must show one of."""
-
-    certificate: Path
-    key: Path
-    clients: Path | None = None
-
-    def options(self) -> dict[str, Any]:
-        """Return them as uvicorn takes them."""
-        asked = {"ssl_ca_certs": str(self.clients), "ssl_cert_reqs": ssl.CERT_REQUIRED} if self.clients else {}
-        return {"ssl_certfile": str(self.certificate), "ssl_keyfile": str(self.key), **asked}
 
 
 class _Server(uvicorn.Server):
@@ -83,7 +69,7 @@ class ControllerService:
 
     Raises:
         AlreadyRunningError: another process holds `state`.
-        TokenFileError: the token file cannot be used.
+        AccessError: the token file cannot be used.
     """
 
     def __init__(
@@ -123,12 +109,14 @@ class ControllerService:
         ).app()
         self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": self.modes}, clock())
 
-    def run(self, host: str, port: int, tls: Tls | None = None, *, ready: Callable[[], None] = lambda: None) -> None:
+    def run(
+        self, host: str, port: int, certificate: Certificate | None = None, *, ready: Callable[[], None] = lambda: None
+    ) -> None:
         """Serve until SIGTERM or SIGINT; a request under way is answered, a change under way is recorded.
 
         `ready` is called once, when requests are answered.
         """
-        secured = {} if tls is None else tls.options()
+        secured = {} if certificate is None else _tls(certificate)
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
         try:
@@ -155,6 +143,14 @@ class ControllerService:
         self._prometheus.close()
         self.store.close()
         self._lease.close()
+
+
+def _tls(certificate: Certificate) -> dict[str, Any]:
+    """Return a certificate as uvicorn takes it."""
+    pair = {"ssl_certfile": str(certificate.chain), "ssl_keyfile": str(certificate.key)}
+    if certificate.clients is None:
+        return pair
+    return {**pair, "ssl_ca_certs": str(certificate.clients), "ssl_cert_reqs": ssl.CERT_REQUIRED}
 
 
 def _lease(state: Path) -> TextIO:

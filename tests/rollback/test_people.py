@@ -11,7 +11,6 @@ import pytest
 from otel_clinical.cli._frame import run
 from otel_clinical.release import EpochConflict, Segment, SegmentRule, read_pointer, swap_pointer
 from otel_clinical.rollback import ActivationRefusedError, activate_version, lift_hold
-from otel_clinical.rollback.tokens import TokenFile, TokenFileError
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import Controller, alert, notification, terms_of, value
 from tests.rollback._prometheus import degraded, low_input, recovered
@@ -167,23 +166,6 @@ def test_a_token_file_that_protects_nothing_is_refused(
     assert problem in shown
     assert f"(umask 077; openssl rand -hex 32 > {tmp_path / 'tokens'})" in shown
     assert "a" * 20 not in shown
-
-
-def test_a_missing_token_file_is_answered_with_the_command_that_makes_one(tmp_path: Path) -> None:
-    with pytest.raises(TokenFileError, match=r"no such token file; make one with `\(umask 077; openssl rand -hex 32 >"):
-        TokenFile(tmp_path / "none")
-
-
-@pytest.mark.parametrize(("mode", "warnings"), [(0o600, 0), (0o640, 1), (0o604, 1)])
-def test_a_token_file_that_others_can_read_is_warned_about(
-    mode: int, warnings: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    path = tmp_path / "tokens"
-    path.write_text("a" * 20)
-    path.chmod(mode)
-    tokens = TokenFile(path)
-    assert tokens.allows("Bearer " + "a" * 20)
-    assert [f"chmod 600 {path}" in record.getMessage() for record in caplog.records] == [True] * warnings
 
 
 def test_where_nothing_serves_the_command_that_changes_that_is_named(

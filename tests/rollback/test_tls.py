@@ -63,3 +63,24 @@ def test_half_of_a_certificate_is_refused(option: str, terms: Terms, capsys: pyt
     call = ["rollback", "serve", f"--policy={folder / 'policy.yaml'}", f"--state={folder / 's'}", option]
     assert run([*call, "--token-file=x", "--prometheus=http://x"]) == 2
     assert "go together" in capsys.readouterr().err
+
+
+def test_a_certificate_that_cannot_be_used_is_one_sentence(terms: Terms, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = terms.pointer.parent
+    (folder / "tokens").write_text(f"{TOKEN}\n")
+    call = [
+        "rollback",
+        "serve",
+        f"--policy={folder / 'policy.yaml'}",
+        f"--state={folder / 's'}",
+        "--prometheus=http://x",
+    ]
+    call += [
+        f"--token-file={folder / 'tokens'}",
+        f"--tls-cert={folder / 'none.pem'}",
+        f"--tls-key={folder / 'none.key'}",
+    ]
+    assert run(call) == 2
+    shown = capsys.readouterr().err
+    assert "not a usable certificate and key" in shown
+    assert "Traceback" not in shown

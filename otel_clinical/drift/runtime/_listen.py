@@ -2,7 +2,7 @@
 
 import socket
 
-from otel_clinical.drift.runtime._auth import Address
+from otel_clinical.access import Address
 
 
 class ListenError(RuntimeError):

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import uvicorn
 from starlette.applications import Starlette
 
-from otel_clinical.drift.runtime._tls import Certificate
+from otel_clinical.access import Certificate
 
 _GRACE_SECONDS = 5
 

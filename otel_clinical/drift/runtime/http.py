@@ -8,8 +8,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from otel_clinical.access import TokenFile
 from otel_clinical.drift.runtime import _answers
-from otel_clinical.drift.runtime._auth import TokenFile
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._gzip import CorruptBodyError, TooLargeError, gunzip
 from otel_clinical.drift.runtime._refusals import (

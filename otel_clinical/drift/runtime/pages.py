@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from otel_clinical.drift.runtime._auth import TokenFile
+from otel_clinical.access import TokenFile
 from otel_clinical.drift.runtime.writer import Phase
 
 

@@ -5,12 +5,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc  # type: ignore[import-untyped]
 
+from otel_clinical.access import Address, Certificate, TokenFile
 from otel_clinical.drift.runtime import _answers
-from otel_clinical.drift.runtime._auth import Address, TokenFile
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._refusals import RefusedError, UnauthenticatedError, UnavailableError
-from otel_clinical.drift.runtime._tls import Certificate
 from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Intake
 
 _SERVICES = {

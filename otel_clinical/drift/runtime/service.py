@@ -7,13 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from otel_clinical.access import Address, Certificate, TokenFile, require_token_off_loopback
 from otel_clinical.drift.kernel import Kernel, PolicyIndex
 from otel_clinical.drift.runtime import http
-from otel_clinical.drift.runtime._auth import Address, TokenFile, require_token_off_loopback
 from otel_clinical.drift.runtime._faults import Faults
 from otel_clinical.drift.runtime._listen import bind, port_of
 from otel_clinical.drift.runtime._pipeline import Pipeline
-from otel_clinical.drift.runtime._tls import Certificate
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime._web import WebServers
 from otel_clinical.drift.runtime.exporter import Exposition, registry

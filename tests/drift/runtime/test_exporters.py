@@ -12,7 +12,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
-from otel_clinical.drift.runtime import Address, Phase, ProcessorService, ProcessorSettings
+from otel_clinical.access import Address
+from otel_clinical.drift.runtime import Phase, ProcessorService, ProcessorSettings
 from otel_clinical.semconv import SCOPE_NAME, attributes
 from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire

@@ -1,4 +1,4 @@
-"""TLS on all three addresses, and certificates that cannot be used."""
+"""TLS on all three addresses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import grpc
 import pytest
 import trustme
 
-from otel_clinical.drift.runtime import AccessError, Certificate
+from otel_clinical.access import Certificate
 from tests.drift import _wire
 from tests.drift.runtime._harness import PROTOBUF, TRACES, running
 
@@ -53,19 +53,3 @@ def test_every_address_speaks_tls_and_nothing_else(tmp_path: Path, policy_path: 
             service = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
             assert channel.unary_unary(service)(body, timeout=30) == b""
         assert processor.stop() == 0
-
-
-def test_a_key_of_another_certificate_is_refused(tmp_path: Path, authority: trustme.CA):
-    first, second = (certificate(tmp_path, authority, name) for name in ("first", "second"))
-    with pytest.raises(AccessError, match="not a usable certificate"):
-        Certificate(first.chain, second.key)
-
-
-@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_file_without_a_certificate_is_refused(tmp_path: Path, authority: trustme.CA, content: bytes | None):
-    good = certificate(tmp_path, authority)
-    bad = tmp_path / "bad.pem"
-    if content is not None:
-        bad.write_bytes(content)
-    with pytest.raises(AccessError, match=r"bad\.pem"):
-        Certificate(bad, good.key)
