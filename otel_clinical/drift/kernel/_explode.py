@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import numpy as np
 from google.protobuf.message import DecodeError
@@ -29,8 +30,9 @@ from otel_clinical.drift.kernel._values import RefusedError, pick
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
+    from google.protobuf.message import Message
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     from otel_clinical.drift.kernel._index import PolicyIndex
@@ -47,18 +49,7 @@ def explode_traces(body: bytes, received: float, scope: PolicyIndex) -> Exploded
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
     """
-    work = _Work(scope, received)
-    request = ExportTraceServiceRequest()
-    try:
-        request.ParseFromString(body)
-    except DecodeError:
-        return work.salvage(body, Span, work.span)
-    for resource_spans in request.resource_spans:
-        shared = pick(resource_spans.resource.attributes, SUBJECT_KEYS)
-        for scope_spans in resource_spans.scope_spans:
-            for span in scope_spans.spans:
-                work.span(span, shared)
-    return work.done()
+    return _Work(_TRACES, scope, received).walk(body)
 
 
 def explode_logs(body: bytes, received: float, scope: PolicyIndex) -> Exploded:
@@ -69,54 +60,83 @@ def explode_logs(body: bytes, received: float, scope: PolicyIndex) -> Exploded:
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
     """
-    work = _Work(scope, received)
-    request = ExportLogsServiceRequest()
-    try:
-        request.ParseFromString(body)
-    except DecodeError:
-        return work.salvage(body, LogRecord, work.log)
-    for resource_logs in request.resource_logs:
-        shared = pick(resource_logs.resource.attributes, SUBJECT_KEYS)
-        for scope_logs in resource_logs.scope_logs:
-            for record in scope_logs.log_records:
-                work.log(record, shared)
-    return work.done()
+    return _Work(_LOGS, scope, received).walk(body)
 
 
-class _Work:
+def _span_row(reader: Reader, span: Span, shared: dict[str, AnyValue]) -> Row | None:
+    values = {**shared, **pick(span.attributes, SPAN_KEYS)}
+    return inference_row(reader, span, values) if is_inference(values) else None
+
+
+def _log_row(reader: Reader, record: LogRecord, shared: dict[str, AnyValue]) -> Row | None:
+    kind = kind_of(record)
+    return None if kind is None else event_row(reader, kind, record, {**shared, **pick(record.attributes, LOG_KEYS)})
+
+
+@dataclass(frozen=True)
+class _Shape(Generic[_Record]):
+    """What tells the two kinds of request apart.
+
+    Attributes:
+        request: The message.
+        record: What it carries.
+        fields: Names of its resources, of their scopes, and of the scopes' records.
+        row: Reads one record with the attributes of its resource; None if it is not about clinical AI. Raises
+            `RefusedError`.
+    """
+
+    request: type[Message]
+    record: type[_Record]
+    fields: tuple[str, str, str]
+    row: Callable[[Reader, _Record, dict[str, AnyValue]], Row | None]
+
+    def records(self, request: Message) -> Iterator[tuple[_Record, dict[str, AnyValue]]]:
+        """Yield the records of a request, each with what its resource says about all of them."""
+        resources, scopes, records = self.fields
+        for group in getattr(request, resources):
+            shared = pick(group.resource.attributes, SUBJECT_KEYS)
+            for scope in getattr(group, scopes):
+                for record in getattr(scope, records):
+                    yield record, shared
+
+
+_TRACES: Final = _Shape(ExportTraceServiceRequest, Span, ("resource_spans", "scope_spans", "spans"), _span_row)
+_LOGS: Final = _Shape(ExportLogsServiceRequest, LogRecord, ("resource_logs", "scope_logs", "log_records"), _log_row)
+
+
+class _Work(Generic[_Record]):
     """Rows and rejections of one request while it is taken apart."""
 
-    def __init__(self, scope: PolicyIndex, received: float) -> None:
+    def __init__(self, shape: _Shape[_Record], scope: PolicyIndex, received: float) -> None:
+        self._shape: _Shape[_Record] = shape
         self._reader = Reader(scope, round(received * 1e6))
         self._rows: list[Row] = []
         self._rejections: list[Rejection] = []
         self._refused = self._ignored = 0
 
-    def span(self, span: Span, shared: dict[str, AnyValue]) -> None:
-        """Take one span."""
-        values = {**shared, **pick(span.attributes, SPAN_KEYS)}
-        if not is_inference(values):
-            self._ignored += 1
-            return
+    def walk(self, body: bytes) -> Exploded:
+        """Take every record, or every one that can be decoded by itself."""
+        request = self._shape.request()
         try:
-            self._keep(inference_row(self._reader, span, values))
-        except RefusedError as refused:
-            self._refuse(refused, span)
+            request.ParseFromString(body)
+        except DecodeError:
+            return self._salvage(body)
+        for record, shared in self._shape.records(request):
+            self._take(record, shared)
+        return self._done()
 
-    def log(self, record: LogRecord, shared: dict[str, AnyValue]) -> None:
-        """Take one log record."""
-        kind = kind_of(record)
-        if kind is None:
-            self._ignored += 1
-            return
+    def _take(self, record: _Record, shared: dict[str, AnyValue]) -> None:
         try:
-            self._keep(event_row(self._reader, kind, record, {**shared, **pick(record.attributes, LOG_KEYS)}))
+            row = self._shape.row(self._reader, record, shared)
         except RefusedError as refused:
             self._refuse(refused, record)
+            return
+        if row is None:
+            self._ignored += 1
+        else:
+            self._keep(row)
 
-    def salvage(
-        self, body: bytes, kind: type[_Record], take: Callable[[_Record, dict[str, AnyValue]], None]
-    ) -> Exploded:
+    def _salvage(self, body: bytes) -> Exploded:
         """Take the records that can be decoded one by one out of a `body` that cannot be decoded as a whole."""
         try:
             found = list(salvage(body))
@@ -125,16 +145,16 @@ class _Work:
         if not found:
             return _undecodable(body)
         for resource, data in found:
-            record = kind()
+            record = self._shape.record()
             try:
                 record.ParseFromString(data)
             except DecodeError:
                 self._rejections.append(_unreadable(data))
             else:
-                take(record, pick(resource.attributes, SUBJECT_KEYS))
-        return self.done()
+                self._take(record, pick(resource.attributes, SUBJECT_KEYS))
+        return self._done()
 
-    def done(self) -> Exploded:
+    def _done(self) -> Exploded:
         """Return the result."""
         batch = Batch(np.array(self._rows, RECORD), tuple(self._reader.words), self._reader.received)
         return Exploded(batch, tuple(self._rejections), self._ignored)

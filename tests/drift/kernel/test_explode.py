@@ -262,6 +262,24 @@ def test_the_same_for_logs():
     assert len(exploded.batch) == 2
 
 
+@pytest.mark.parametrize("broken", [False, True], ids=["whole", "salvaged"])
+@pytest.mark.parametrize(
+    ("explode", "body", "kind"),
+    [
+        (explode_traces, wire.traces([wire.span(n, **SUBJECT) for n in range(3)]), Kind.INFERENCE),
+        (explode_logs, wire.logs([wire.outcome(n, **SUBJECT) for n in range(3)]), Kind.OUTCOME),
+    ],
+    ids=["traces", "logs"],
+)
+def test_both_signals_are_walked_alike_whole_or_record_by_record(explode, body, kind, broken):
+    # A second group whose only record holds bytes that are no protobuf makes the whole request undecodable.
+    torn = b"\x0a\x05\x12\x03\x12\x01\xff" if broken else b""
+    exploded = explode(body + torn, NOW, INDEX)
+    assert exploded.batch.rows["kind"].tolist() == [kind] * 3
+    assert exploded.counts == ({R.UNDECODABLE: 1} if broken else {})
+    assert exploded.batch.words == explode(body, NOW, INDEX).batch.words
+
+
 def test_an_empty_request_is_fine():
     assert len(explode_traces(b"", NOW, INDEX).batch) == 0
     assert not explode_logs(b"", NOW, INDEX).undecodable
