@@ -3,7 +3,7 @@
 from otel_clinical.backtest._fires import FaultReport, Fire
 from otel_clinical.backtest._history import History, freeze_baseline, read_history
 from otel_clinical.backtest._inject import Injection, InjectionError, inject, parse_injection
-from otel_clinical.backtest._mapping import Mapping, read_mapping
+from otel_clinical.backtest._mapping import Mapping, Rows, read_mapping
 from otel_clinical.backtest._rows import HistoryError
 from otel_clinical.backtest._run import Backtest, BaselineUsed, as_json, choose_baseline, mapped_policy, run_backtest
 
@@ -17,6 +17,7 @@ __all__ = [
     "Injection",
     "InjectionError",
     "Mapping",
+    "Rows",
     "as_json",
     "choose_baseline",
     "freeze_baseline",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._history import history_errors, read_documents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from otel_clinical.backtest import Backtest, Injection, Mapping
-    from otel_clinical.policy import Policy, PolicyProblem
+    from otel_clinical.backtest import Backtest, Injection
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -57,10 +57,10 @@ def command(  # noqa: PLR0917  -- click passes the options by name
     )
     from otel_clinical.backtest._report import write_report
 
-    policy, mapping = _documents(policy_file, mapping_file)
+    policy, mapping = read_documents(policy_file, mapping_file)
     try:
         injections: list[Injection] = [parse_injection(fault) for fault in faults]
-        with _errors():
+        with history_errors():
             policy = mapped_policy(policy, mapping)
             model = policy.models[mapping.model]
             read = read_history(history, mapping, model)
@@ -73,36 +73,6 @@ def command(  # noqa: PLR0917  -- click passes the options by name
     page, data = write_report(test, out)
     _summary(test)
     click.echo(f"{page}\n{data}")
-
-
-def _documents(policy_file: Path, mapping_file: Path) -> tuple[Policy, Mapping]:
-    from otel_clinical.backtest import read_mapping
-    from otel_clinical.policy import PolicyErrors, load_policy
-
-    problems: list[PolicyProblem] = []
-    try:
-        # The baseline may be frozen from the history itself, so a missing file is no mistake here.
-        policy = load_policy(policy_file, baselines=False)
-    except PolicyErrors as errors:
-        problems += errors.problems
-    try:
-        mapping = read_mapping(mapping_file)
-    except PolicyErrors as errors:
-        problems += errors.problems
-    if problems:
-        raise CliError("policy or mapping has mistakes:\n" + "\n".join(str(problem) for problem in problems))
-    return policy, mapping
-
-
-@contextmanager
-def _errors() -> Iterator[None]:
-    from otel_clinical.backtest import HistoryError
-    from otel_clinical.policy import BaselineError
-
-    try:
-        yield
-    except (HistoryError, BaselineError) as error:
-        raise CliError(str(error)) from error
 
 
 @contextmanager

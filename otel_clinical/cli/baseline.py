@@ -1,4 +1,4 @@
-"""`otel-clinical baseline`: look at the frozen reference performance."""
+"""`otel-clinical baseline`: freeze the reference performance, look at it, compare two."""
 
 from __future__ import annotations
 
@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._history import history_errors, read_documents
+from otel_clinical.semconv import AGGREGATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from otel_clinical.backtest import Mapping
     from otel_clinical.policy import Baseline
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group("baseline")
 def command() -> None:
-    """Look at a frozen baseline."""
+    """Freeze a baseline from a history, look at one, compare two."""
 
 
 @command.command("show")
@@ -23,33 +30,124 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print the content as JSON.")
 def show(file: Path, as_json: bool) -> None:  # noqa: FBT001  -- click's own flag
     """Print what FILE expects per segment value, with its 99 % lower bound."""
-    from otel_clinical.policy import BaselineError, load_baseline
-
-    try:
-        baseline = load_baseline(file)
-    except BaselineError as error:
-        raise click.ClickException(str(error)) from None
+    baseline = _load(file)
     if as_json:
         click.echo(baseline.dumps(), nl=False)
         return
     click.echo("\n".join(_lines(baseline)))
 
 
-def _lines(baseline: Baseline) -> Iterator[str]:
-    from otel_clinical.policy import ALL
+@command.command("freeze")
+@click.argument("history", type=_FILE)
+@click.option("--mapping", "mapping_file", type=_FILE, required=True, help="Which column is what.")
+@click.option("--policy", "policy_file", type=_FILE, required=True, help="Policy with the model of the mapping.")
+@click.option("--from-row", type=click.IntRange(min=1), help="First row; by default as the mapping says.")
+@click.option("--to-row", type=click.IntRange(min=1), help="Last row; by default as the mapping says.")
+@click.option("--out", type=_FILE, required=True, help="File to write.")
+@click.option("--replace", is_flag=True, help="Replace the file at --out.")
+def freeze(  # noqa: PLR0917  -- click passes the options by name
+    history: Path,
+    mapping_file: Path,
+    policy_file: Path,
+    from_row: int | None,
+    to_row: int | None,
+    out: Path,
+    replace: bool,  # noqa: FBT001  -- click's own flag
+) -> None:
+    """Count the outcomes of a period of HISTORY (CSV, JSON Lines, also .gz) into a baseline.
 
+    Choose a period in which the model was accepted, with outcomes that it was not trained on.
+    """
+    from otel_clinical.backtest import freeze_baseline, mapped_policy, read_history
+
+    if out.exists() and not replace:
+        raise CliError(f"{out} exists; look at it with `otel-clinical baseline show`, or give --replace")
+    policy, mapping = read_documents(policy_file, mapping_file)
+    mapping = _with_rows(mapping, from_row, to_row)
+    with history_errors():
+        model = mapped_policy(policy, mapping).models[mapping.model]
+        read = read_history(history, mapping, model)
+        frozen = freeze_baseline(read.encounters, mapping, model)
+    frozen.save(out)
+    click.echo("\n".join(_lines(frozen)))
+    click.echo(
+        f"\n{read.tally.used} of {read.tally.rows} rows read, {read.tally.unlabelled} without outcome; wrote {out}"
+    )
+    click.echo(f'pin it in the policy: baseline: {{file: {out.name}, hash: "{frozen.hash}"}}')
+
+
+def _with_rows(mapping: Mapping, first: int | None, last: int | None) -> Mapping:
+    from otel_clinical.backtest import Rows
+
+    given = mapping.baseline
+    if first is None and last is None and given is not None:
+        return mapping
+    begin = given.from_row if first is None and given is not None else first
+    end = given.to_row if last is None and given is not None else last
+    if begin is None or end is None:
+        raise CliError("which rows? Give --from-row and --to-row, or baseline: {from_row: …, to_row: …} in the mapping")
+    if end < begin:
+        raise CliError(f"rows {begin} to {end}: the last comes before the first")
+    return mapping.model_copy(update={"baseline": Rows(from_row=begin, to_row=end)})
+
+
+@command.command("diff")
+@click.argument("old", type=_FILE)
+@click.argument("new", type=_FILE)
+def diff(old: Path, new: Path) -> None:
+    """Print what a change from OLD to NEW does to each segment value; exit 1 when they differ."""
+    before, after = _load(old), _load(new)
+    if before.hash == after.hash:
+        click.echo(f"same content: {before.hash}")
+        return
+    click.echo("\n".join(_changes(before, after)))
+    raise SystemExit(1)
+
+
+def _changes(before: Baseline, after: Baseline) -> Iterator[str]:
+    for name in ("model", "version", "metric"):
+        was, now = getattr(before, name), getattr(after, name)
+        if was != now:
+            yield f"{name} {was} -> {now}"
+    yield f"hash {before.hash}"
+    yield f"  -> {after.hash}"
+    yield ""
+    yield f"{'segment':<34} {'labels':>16} {'lower 99 %':>17} {'change':>8}"
+    for name, value in sorted({*_margins(before), *_margins(after)}, key=lambda key: (key[0] != AGGREGATE, key)):
+        label = AGGREGATE if name == AGGREGATE else f"{name}={value}"
+        labels = f"{before.n(name, value)} -> {after.n(name, value)}"
+        was, now = before.lower(name, value), after.lower(name, value)
+        yield f"{label:<34} {labels:>16} {f'{was:.4f} -> {now:.4f}':>17} {now - was:>+8.4f}"
+    yield ""
+    yield "Evidence is tested against the lower bound: where it falls, the same drop now takes longer to prove."
+
+
+def _margins(baseline: Baseline) -> set[tuple[str, str]]:
+    return {(name, value) for name, value, _ in baseline.cells}
+
+
+def _load(file: Path) -> Baseline:
+    from otel_clinical.policy import BaselineError, load_baseline
+
+    try:
+        return load_baseline(file)
+    except BaselineError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _lines(baseline: Baseline) -> Iterator[str]:
     version = f" version {baseline.version}" if baseline.version else ""
     yield f"model {baseline.model}{version}, {baseline.metric}, {baseline.n()} outcomes"
     yield f"hash {baseline.hash}"
     yield ""
     yield f"{'segment':<34} {'labels':>8} {'ratio':>8} {'lower 99 %':>11}"
-    segments = sorted({name for name, _, _ in baseline.cells} - {ALL})
-    for name in [ALL, *segments]:
+    segments = sorted({name for name, _, _ in baseline.cells} - {AGGREGATE})
+    for name in [AGGREGATE, *segments]:
         for value in baseline.values(name):
-            label = ALL if name == ALL else f"{name}={value}"
+            label = AGGREGATE if name == AGGREGATE else f"{name}={value}"
             ratio, lower = baseline.ratio(name, value), baseline.lower(name, value)
             yield f"{label:<34} {baseline.n(name, value):>8} {ratio:>8.4f} {lower:>11.4f}"
-    if baseline.strata != (ALL,):
+    if baseline.strata != (AGGREGATE,):
         yield ""
         yield f"{'stratum':<34} {'share':>8} {'expected':>8}"
         for stratum, share in baseline.weights().items():
