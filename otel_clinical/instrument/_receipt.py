@@ -81,6 +81,12 @@ class Receipt:
     time: float
     confidence: float | None = None
     segments: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    vouched: bool = field(default=False, init=False, repr=False, compare=False)
+    """Whether an inference of this process wrote it, or a key of this process signed it."""
+
+    def vouch(self) -> None:
+        """Say that every field is what an inference wrote."""
+        object.__setattr__(self, "vouched", True)
 
     def dumps(self, keys: ReceiptKeys | None = None) -> str:
         """Write the receipt as at most 400 characters, signed when keys are configured.
@@ -104,6 +110,8 @@ class Receipt:
         """
         keys = keys or current_keys()
         receipt = _unpack(_unseal(text, keys))
+        if keys.keys:
+            receipt.vouch()
         moment = _ambient.time_ns() / 1_000_000_000 if now is None else now
         if receipt.time > moment + CLOCK_SKEW_SECONDS:
             raise FutureReceiptError("receipt: issued in the future; check the clocks of the two hosts")

@@ -10,6 +10,7 @@ from otel_clinical.semconv.enums import TelemetryComponent
 
 from ._numbers import Withheld, unix_seconds
 from ._receipt import NO_INFERENCE, Receipt
+from ._receipt_checks import checked_receipt
 from ._receipt_errors import (
     BadSignatureError,
     ExpiredReceiptError,
@@ -93,7 +94,7 @@ def attempt(telemetry: Telemetry, record: Callable[[], str]) -> Recorded:
 
 
 def open_receipt(telemetry: Telemetry, receipt: Receipt | str, at: object) -> Receipt:
-    """Return a checked receipt; a `Receipt` object comes from this process and is taken as it is."""
+    """Return a checked receipt: an inference of this process wrote it, a key signed it, or its fields are sound."""
     opened = (
         receipt
         if isinstance(receipt, Receipt)
@@ -102,5 +103,7 @@ def open_receipt(telemetry: Telemetry, receipt: Receipt | str, at: object) -> Re
     if opened.inference_id == NO_INFERENCE:
         telemetry.failed(TelemetryComponent.RECEIPT, "NoInference")
         raise Rejected(Rejection.NO_INFERENCE)
+    if not opened.vouched:
+        opened = checked_receipt(telemetry, opened)
     telemetry.check_declared(opened.model, opened.version)
     return opened
