@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from otel_clinical.semconv import OTHER
+
 MAX_LENGTH: Final = 128
+# Classes can be made at run time, under any name.
+_CLASS_NAME: Final = re.compile(r"[A-Za-z_]\w*(\.([A-Za-z_]\w*|<locals>))*", re.ASCII)
 
 
 def error_type(error: BaseException) -> str:
@@ -15,4 +20,4 @@ def error_type(error: BaseException) -> str:
     """
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    return name[:MAX_LENGTH]
+    return name[:MAX_LENGTH] if _CLASS_NAME.fullmatch(name) else OTHER

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from otel_clinical.semconv import attributes
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="StrEnum")
 MAX_DELAY_SECONDS: Final = 366 * 86400.0
-_EVENT_ID_LENGTH: Final = 36
+# Whole: the number of a record or an encounter has digits too, but not this many.
+_EVENT_ID: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 _LOST: Final = "nothing was recorded"
 _NANOSECONDS: Final = 1_000_000_000
 
@@ -46,11 +48,11 @@ def moment(at: object) -> int:
 
 
 def claim_event_id(telemetry: Telemetry, event_id: object) -> str:
-    """Return the event id, made up when none is given; reject a repeated one."""
+    """Return the event id, made up when none is given; reject a repeated one, and what is too short to be random."""
     if event_id is None:
         return new_event_id()
     text = plain_text(event_id)
-    if not text or len(text) > _EVENT_ID_LENGTH or not set(text) <= set("0123456789abcdef-"):
+    if text is None or not _EVENT_ID.match(text):
         raise Withheld(TelemetryRedactionReason.PATTERN)
     if not telemetry.first_time(text):
         raise Rejected(Rejection.DUPLICATE)

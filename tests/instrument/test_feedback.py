@@ -76,7 +76,7 @@ def test_a_comment_has_no_way_out(capture, receipt):
 
 def test_repeated_feedback_is_counted_once(capture, receipt):
     first, second = (
-        record_feedback(receipt, rating="positive", event_id="ab12", at=AT + 5, telemetry=capture.telemetry)
+        record_feedback(receipt, rating="positive", event_id="ab" * 16, at=AT + 5, telemetry=capture.telemetry)
         for _ in range(2)
     )
     assert first.ok
