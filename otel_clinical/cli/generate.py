@@ -93,6 +93,16 @@ def schema(out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own flag
     deliver({SCHEMA_FILE: json.dumps(json_schema(), indent=2) + "\n"}, out, check=check)
 
 
+@command.command("settings")
+@_out
+@_check
+def settings(out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own flag
+    """Write the reference of all settings and their environment variables."""
+    from otel_clinical.generate.settings import render
+
+    deliver(render(), out, check=check)
+
+
 def _renderer(name: str) -> Callable[[Any], Mapping[str, str]]:
     module = importlib.import_module(f"otel_clinical.generate.{name}")
     render: Callable[[Any], Mapping[str, str]] = module.render

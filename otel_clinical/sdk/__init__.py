@@ -8,7 +8,7 @@ from otel_clinical.sdk._exporters import Exporters
 from otel_clinical.sdk._handle import Handle
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import RedactingMetricExporter, RedactingPrometheusReader
-from otel_clinical.sdk._settings import ConfigurationError
+from otel_clinical.sdk._settings import ConfigurationError, Settings
 from otel_clinical.sdk._spans import RedactingSpanExporter
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "RedactingMetricExporter",
     "RedactingPrometheusReader",
     "RedactingSpanExporter",
+    "Settings",
     "configure",
 ]

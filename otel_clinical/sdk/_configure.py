@@ -10,62 +10,71 @@ from otel_clinical.instrument import configure_receipts, default_telemetry
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._exporters import Exporters, otlp_exporters
 from otel_clinical.sdk._handle import Handle
+from otel_clinical.sdk._otlp import grpc_exporters
 from otel_clinical.sdk._page import Page, SerialRegistry
-from otel_clinical.sdk._policy import apply_policy
+from otel_clinical.sdk._policy import apply_policy, read_policy
+from otel_clinical.sdk._precedence import FROM_ENVIRONMENT, resolve
 from otel_clinical.sdk._providers import Providers, refuse_second_setup
 from otel_clinical.sdk._self_test import self_test
-from otel_clinical.sdk._settings import Settings, parse_metrics
+from otel_clinical.sdk._settings import GRPC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from otel_clinical.policy import Policy
+    from otel_clinical.sdk._settings import Settings
 
 _log = logging.getLogger(__name__)
 
 
 def configure(
-    service: str,
+    service: str | None = None,
     *,
     policy: Policy | Path | str | None = None,
     endpoint: str | None = None,
-    metrics: str | None = "otlp",
+    protocol: str | None = None,
+    metrics: str | None = FROM_ENVIRONMENT,
     token: str | None = None,
     headers: Mapping[str, str] | None = None,
     receipt_keys: Mapping[str, bytes] | None = None,
     active_receipt_key: str | None = None,
     version: str = "",
     environment: str = "",
-    schedule_delay: float = 1.0,
-    metric_interval: float = 15.0,
-    timeout: float = 10.0,
-    queue_size: int = 8192,
+    schedule_delay: float | None = None,
+    metric_interval: float | None = None,
+    timeout: float | None = None,
+    queue_size: int | None = None,
     exporters: Exporters | None = None,
     set_global: bool = True,
 ) -> Handle:
     """Set up providers that export only what the registry admits, whatever library recorded it.
 
-    Everything is exported over OTLP/HTTP, unless `exporters` says otherwise. Before the first export a marker is sent
-    through the redaction; if it comes out again, nothing is exported and the handle's `problem` says so.
+    What is not given comes from the environment and else from the defaults in docs/settings.md. Before the first export
+    a marker is sent through the redaction; if it comes out again, nothing is exported and the handle's `problem` says
+    so.
 
     Args:
-        service: Name of the service.
+        service: Name of the service; by default `OTEL_SERVICE_NAME`.
         policy: The policy, or its file: its segment values become the declared ones and its versions start at zero.
-        endpoint: Base URL of the receiver, such as ``https://collector:4318``; None leaves it to the environment
-            variable ``OTEL_EXPORTER_OTLP_ENDPOINT`` and else to port 4318 of this host.
+            By default the file that `OTEL_CLINICAL_POLICY` names.
+        endpoint: Base URL of the receiver, such as ``https://collector:4318``; by default
+            `OTEL_EXPORTER_OTLP_ENDPOINT`, and else port 4318 of this host (4317 with gRPC).
+        protocol: ``"http/protobuf"`` or ``"grpc"``; by default `OTEL_EXPORTER_OTLP_PROTOCOL`, and else HTTP.
         metrics: ``"otlp"`` exports metrics, ``"prometheus:PORT"`` exposes them to a scraper on the loopback address,
-            ``"prometheus:HOST:PORT"`` on another; None records none.
+            ``"prometheus:HOST:PORT"`` on another; None records none. ``"environment"`` takes what
+            `OTEL_CLINICAL_METRICS` says, and else ``"otlp"``.
         token: Bearer token for the receiver; refused with an ``http://`` endpoint on another host.
         headers: Further headers of every export.
-        receipt_keys: Keys that sign and verify receipts, by name; see `configure_receipts`.
+        receipt_keys: Keys that sign and verify receipts, by name; see `configure_receipts`. By default those of
+            `OTEL_CLINICAL_RECEIPT_KEYS`.
         active_receipt_key: Name of the key that signs; the first one by default.
         version: Version of the service.
         environment: Deployment environment, such as ``production``.
-        schedule_delay: Longest wait of a span or event before export, in seconds.
-        metric_interval: Time between exports of metrics, in seconds.
-        timeout: Time that one export may take, retries included, in seconds.
-        queue_size: Spans, and events, that may wait for export; more are dropped.
-        exporters: Exporters to use instead of OTLP/HTTP; they receive reduced signals only.
+        schedule_delay: Longest wait of a span or event before export, in seconds; 1 by default.
+        metric_interval: Time between exports of metrics, in seconds; 15 by default.
+        timeout: Time that one export may take, retries included, in seconds; 10 by default.
+        queue_size: Spans, and events, that may wait for export; more are dropped. 8192 by default.
+        exporters: Exporters to use instead of OTLP; they receive reduced signals only.
         set_global: Make the providers the global ones, which decorators and other libraries use.
 
     Returns:
@@ -76,21 +85,24 @@ def configure(
         PolicyErrors: the policy file has mistakes.
         OSError: the port for Prometheus is taken.
     """
-    page, push = parse_metrics(metrics)
-    settings = Settings(
-        service=service,
-        version=version,
-        environment=environment,
-        endpoint=endpoint,
-        headers=_headers(headers, token),
-        page=page,
-        push_metrics=push,
-        schedule_delay=schedule_delay,
-        metric_interval=metric_interval,
-        timeout=timeout,
-        queue_size=queue_size,
+    settings = resolve(
+        {
+            "service": service,
+            "version": version,
+            "environment": environment,
+            "policy": Path(policy) if isinstance(policy, str | Path) else None,
+            "receipt_keys": receipt_keys,
+            "endpoint": endpoint,
+            "protocol": protocol,
+            "headers": _headers(headers, token),
+            "metrics": metrics,
+            "schedule_delay": schedule_delay,
+            "metric_interval": metric_interval,
+            "timeout": timeout,
+            "queue_size": queue_size,
+        }
     )
-    found = _read_policy(policy)
+    found = read_policy(settings.policy) if policy is None or isinstance(policy, str | Path) else policy
     if set_global:
         refuse_second_setup()
     if receipt_keys is not None:
@@ -100,10 +112,8 @@ def configure(
 
 def _start(settings: Settings, policy: Policy | None, exporters: Exporters | None, *, set_global: bool) -> Handle:
     audience = Audience()
-    problem = self_test(audience)
-    if problem is not None:
-        _log.error("%s: nothing is exported; update otel-clinical or pin the OpenTelemetry SDK", problem)
-    out = Exporters() if problem is not None else (exporters or otlp_exporters(settings))
+    problem = _problem(settings, audience)
+    out = Exporters() if problem is not None else (exporters or _exporters(settings))
     registry = SerialRegistry()
     page = Page(settings.page, registry) if settings.page is not None and problem is None else None
     providers = Providers(settings, out, audience, registry if page is not None else None)
@@ -121,16 +131,23 @@ def _start(settings: Settings, policy: Policy | None, exporters: Exporters | Non
     return handle
 
 
+def _problem(settings: Settings, audience: Audience) -> str | None:
+    """Return why nothing may be exported, after saying it; None when all is well."""
+    if settings.disabled:
+        _log.info("OTEL_SDK_DISABLED is true: nothing is recorded, nothing is exported")
+        return "OTEL_SDK_DISABLED is true"
+    problem = self_test(audience)
+    if problem is not None:
+        _log.error("%s: nothing is exported; update otel-clinical or pin the OpenTelemetry SDK", problem)
+    return problem
+
+
+def _exporters(settings: Settings) -> Exporters:
+    return grpc_exporters(settings) if settings.protocol == GRPC else otlp_exporters(settings)
+
+
 def _headers(headers: Mapping[str, str] | None, token: str | None) -> dict[str, str]:
     found = dict(headers or {})
     if token is not None:
         found["authorization"] = f"Bearer {token}"
     return found
-
-
-def _read_policy(policy: Policy | Path | str | None) -> Policy | None:
-    if not isinstance(policy, str | Path):
-        return policy
-    from otel_clinical.policy import load_policy  # noqa: PLC0415 -- pydantic is only needed to read a file
-
-    return load_policy(Path(policy))

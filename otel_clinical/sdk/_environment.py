@@ -1,4 +1,4 @@
-"""Exporters for a set-up by environment: `OTEL_TRACES_EXPORTER=otlp_clinical`, and the same for metrics and logs.
+"""Exporters for a set-up without code: `OTEL_TRACES_EXPORTER=otlp_clinical`, or `otlp_clinical` in `OTEL_CONFIG_FILE`.
 
 They are OTLP exporters behind the redaction, and read `OTEL_EXPORTER_OTLP_*` as the stock ones do.
 """
@@ -9,46 +9,111 @@ import os
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
 from otel_clinical.instrument import default_telemetry
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._logs import RedactingLogExporter
-from otel_clinical.sdk._metrics import CUMULATIVE, RedactingMetricExporter
+from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
+from otel_clinical.sdk._options import stock_options
+from otel_clinical.sdk._otlp import log_exporter, metric_exporter, span_exporter
+from otel_clinical.sdk._page import Page, SerialRegistry
+from otel_clinical.sdk._policy import apply_policy, read_policy
+from otel_clinical.sdk._precedence import METRIC_INTERVAL, policy_of_environment, protocol_of_environment, read_number
 from otel_clinical.sdk._self_test import self_test
-from otel_clinical.sdk._settings import ConfigurationError
+from otel_clinical.sdk._settings import LOOPBACK, ConfigurationError, PrometheusPage
 from otel_clinical.sdk._spans import RedactingSpanExporter
 
 if TYPE_CHECKING:
-    from opentelemetry.sdk._logs.export import LogRecordExporter
-    from opentelemetry.sdk.metrics.export import MetricExporter
-    from opentelemetry.sdk.trace.export import SpanExporter
+    from pathlib import Path
 
-_HTTP: Final = "http/protobuf"
-_GRPC: Final = "grpc"
+    from opentelemetry.sdk.metrics.export import MetricExportResult, MetricsData
+
+_HOST: Final = "OTEL_EXPORTER_PROMETHEUS_HOST"
+_PORT: Final = "OTEL_EXPORTER_PROMETHEUS_PORT"
+_DEFAULT_PORT: Final = 9464
 
 
 class ClinicalSpanExporter(RedactingSpanExporter):
-    """Redact spans, then export them by OTLP; `options` go to the OTLP exporter."""
+    """Redact spans, then export them by OTLP; for the options see `stock_options`."""
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        super().__init__(_span_exporter(_protocol("TRACES"), options), audience, audience)
+        super().__init__(span_exporter(*_stock("TRACES", options)), audience, audience)
 
 
 class ClinicalLogExporter(RedactingLogExporter):
-    """Redact events and log records, then export them by OTLP; `options` go to the OTLP exporter."""
+    """Redact events and log records, then export them by OTLP; for the options see `stock_options`."""
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        super().__init__(_log_exporter(_protocol("LOGS"), options), audience, audience)
+        super().__init__(log_exporter(*_stock("LOGS", options)), audience, audience)
 
 
 class ClinicalMetricExporter(RedactingMetricExporter):
-    """Redact metrics, then export them by OTLP, cumulative; `options` go to the OTLP exporter."""
+    """Redact metrics, then export them by OTLP, cumulative; for the options see `stock_options`."""
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        options = {"preferred_temporality": CUMULATIVE, **options}
-        super().__init__(_metric_exporter(_protocol("METRICS"), options), audience, audience)
+        super().__init__(metric_exporter(*_stock("METRICS", options)), audience, audience)
+
+
+class ClinicalMetricReader(PeriodicExportingMetricReader):
+    """Redact and export metrics every 15 s, or as `OTEL_METRIC_EXPORT_INTERVAL` says; with room for all segments.
+
+    `OTEL_METRICS_EXPORTER` admits readers, and a reader that the SDK makes by itself has too little room. A
+    configuration file brings a reader of its own and wants an exporter: there this is one, and collects nothing.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        milliseconds = read_number(*METRIC_INTERVAL) * 1000
+        self._own = ClinicalMetricExporter(**options)
+        super().__init__(self._own, milliseconds, cardinality_limits=CARDINALITY)
+
+    def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]  # final, and the only place
+        """Collect and export, unless no provider has taken this for its reader."""
+        if self._collect is not None:
+            super().collect(timeout_millis)
+
+    def export(self, metrics_data: MetricsData, timeout_millis: float = 10_000, **kwargs: Any) -> MetricExportResult:
+        """Redact and export what another reader collected."""
+        return self._own.export(metrics_data, timeout_millis, **kwargs)
+
+
+class ClinicalPrometheusReader(RedactingPrometheusReader):
+    """Redact metrics and expose them to a scraper, as `prometheus_clinical`.
+
+    Args:
+        host: Address to listen on; by default `OTEL_EXPORTER_PROMETHEUS_HOST`, and else the loopback.
+        port: Port to listen on, 0 for a free one; by default `OTEL_EXPORTER_PROMETHEUS_PORT`, and else 9464.
+    """
+
+    def __init__(self, host: str | None = None, port: int | None = None) -> None:
+        audience = _tested_audience()
+        registry = SerialRegistry()
+        self._page = Page(PrometheusPage(host or os.environ.get(_HOST, "") or LOOPBACK, _port(port)), registry)
+        super().__init__(registry, audience, audience)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Return host and port of the page."""
+        return self._page.address
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        """Stop serving."""
+        super().shutdown(timeout_millis, **kwargs)
+        self._page.close()
+
+
+def _stock(signal: str, options: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    return stock_options(options, protocol_of_environment(signal))
+
+
+def _port(given: int | None) -> int:
+    text = str(given) if given is not None else os.environ.get(_PORT, "").strip() or str(_DEFAULT_PORT)
+    if not text.isdecimal() or int(text) > 65535:  # noqa: PLR2004 -- the highest port there is
+        raise ConfigurationError(f"{_PORT} is {text!r}, expected a port")
+    return int(text)
 
 
 @cache
@@ -56,59 +121,27 @@ def _self_test_once() -> str | None:
     return self_test(Audience())
 
 
+@cache
+def _apply_policy_once(file: Path) -> None:
+    """Declare what the policy says; the first of the exporters does it for all."""
+    policy = read_policy(file)
+    if policy is not None:
+        apply_policy(policy, default_telemetry())
+
+
 def _tested_audience() -> Audience:
     """Return what counts for the process-wide telemetry.
 
     Raises:
         ConfigurationError: a marker came through the redaction, so nothing may be exported.
+        PolicyErrors: `OTEL_CLINICAL_POLICY` names a file that has mistakes.
     """
     problem = _self_test_once()
     if problem is not None:
         raise ConfigurationError(f"{problem}: nothing is exported; update otel-clinical or pin the OpenTelemetry SDK")
+    file = policy_of_environment()
+    if file is not None:
+        _apply_policy_once(file)
     audience = Audience()
     audience.listen(default_telemetry())
     return audience
-
-
-def _protocol(signal: str) -> str:
-    """Return the protocol of a signal as the environment says, by default OTLP/HTTP."""
-    for name in (f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"):
-        found = os.environ.get(name, "").strip()
-        if found:
-            if found not in {_HTTP, _GRPC}:
-                raise ConfigurationError(f"{name} is {found!r}, expected {_HTTP!r} or {_GRPC!r}")
-            return found
-    return _HTTP
-
-
-# Each of the two is imported when it is wanted: gRPC alone takes a tenth of a second.
-
-
-def _span_exporter(protocol: str, options: dict[str, Any]) -> SpanExporter:
-    if protocol == _GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: PLC0415
-
-        return Grpc(**options)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
-
-    return OTLPSpanExporter(**options)
-
-
-def _log_exporter(protocol: str, options: dict[str, Any]) -> LogRecordExporter:
-    if protocol == _GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as Grpc  # noqa: PLC0415
-
-        return Grpc(**options)
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
-
-    return OTLPLogExporter(**options)
-
-
-def _metric_exporter(protocol: str, options: dict[str, Any]) -> MetricExporter:
-    if protocol == _GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc  # noqa: PLC0415
-
-        return Grpc(**options)
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
-
-    return OTLPMetricExporter(**options)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from otel_clinical.instrument import declare_segments, register_version
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from otel_clinical.instrument import Telemetry
     from otel_clinical.policy import Policy
 
@@ -26,3 +28,16 @@ def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
         telemetry.models.declare(model_name, model.versions)
         for version in model.versions:
             register_version(model_name, version, use_case=model.use_case, telemetry=telemetry)
+
+
+def read_policy(file: Path | None) -> Policy | None:
+    """Return the policy of a file; None when there is no file to read.
+
+    Raises:
+        PolicyErrors: the file has mistakes, or is not there.
+    """
+    if file is None:
+        return None
+    from otel_clinical.policy import load_policy  # noqa: PLC0415 -- pydantic is only needed to read a file
+
+    return load_policy(file)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from otel_clinical.sdk._rules import safe_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 LOOPBACK: Final = "127.0.0.1"
+HTTP: Final = "http/protobuf"
+GRPC: Final = "grpc"
+_WHERE_METRICS_GO: Final = "otlp, prometheus:PORT, prometheus:HOST:PORT or none."
 _LOCAL_HOSTS = frozenset({LOOPBACK, "localhost", "::1"})
 _MAX_PORT = 65535
 
@@ -28,35 +32,46 @@ class PrometheusPage:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
+def _setting(variable: str, default: str, meaning: str, *, shown: bool = True) -> Any:
+    """Declare a field and where its value comes from when code does not say."""
+    return field(repr=shown, metadata={"variable": variable, "default": default, "meaning": meaning})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything `configure` was asked for, checked.
+    """Everything `configure` was asked for, checked; the metadata of a field names its environment variable."""
 
-    Attributes:
-        service: Name of the service.
-        version: Version of the service; empty when unknown.
-        environment: Deployment environment; empty when unknown.
-        endpoint: Base URL of an OTLP/HTTP receiver; None leaves it to the environment and to port 4318 of this host.
-        headers: Headers of every export, which may hold secrets.
-        page: Where to expose metrics; None when they are not exposed.
-        push_metrics: Whether to export metrics by OTLP.
-        schedule_delay: Longest wait of a span or event before export, in seconds.
-        metric_interval: Time between exports of metrics, in seconds.
-        timeout: Time that one export may take, retries included, in seconds.
-        queue_size: Spans, and events, that may wait for export.
-    """
-
-    service: str
-    version: str
-    environment: str
-    endpoint: str | None
-    headers: Mapping[str, str] = field(repr=False)
-    page: PrometheusPage | None
-    push_metrics: bool
-    schedule_delay: float
-    metric_interval: float
-    timeout: float
-    queue_size: int
+    service: str = _setting("OTEL_SERVICE_NAME", "must be given", "Name of the service.")
+    version: str = _setting("service.version in OTEL_RESOURCE_ATTRIBUTES", "", "Version of the service.")
+    environment: str = _setting(
+        "deployment.environment.name in OTEL_RESOURCE_ATTRIBUTES", "", "Deployment environment, such as production."
+    )
+    policy: Path | None = _setting(  # noqa: RUF009 -- returns a field
+        "OTEL_CLINICAL_POLICY", "", "Policy file: declares segment values, and its versions start at zero."
+    )
+    receipt_keys: Mapping[str, bytes] | None = _setting(
+        "OTEL_CLINICAL_RECEIPT_KEYS", "unsigned", "Keys that sign receipts: name:hex,name:hex.", shown=False
+    )
+    endpoint: str | None = _setting(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318", "Base URL of the receiver; a signal may have its own."
+    )
+    protocol: str = _setting("OTEL_EXPORTER_OTLP_PROTOCOL", HTTP, f"{HTTP} or {GRPC}.")
+    headers: Mapping[str, str] = _setting(
+        "OTEL_EXPORTER_OTLP_HEADERS", "", "Headers of every export, such as a token.", shown=False
+    )
+    page: PrometheusPage | None = _setting(  # noqa: RUF009 -- returns a field
+        "OTEL_CLINICAL_METRICS", "", _WHERE_METRICS_GO
+    )
+    push_metrics: bool = _setting("OTEL_CLINICAL_METRICS", "otlp", _WHERE_METRICS_GO)
+    schedule_delay: float = _setting(
+        "OTEL_BSP_SCHEDULE_DELAY", "1000 ms", "Longest wait of a span or event before export."
+    )
+    metric_interval: float = _setting("OTEL_METRIC_EXPORT_INTERVAL", "15000 ms", "Time between exports of metrics.")
+    timeout: float = _setting("OTEL_EXPORTER_OTLP_TIMEOUT", "10 s", "Time that one export may take, retries included.")
+    queue_size: int = _setting(
+        "OTEL_BSP_MAX_QUEUE_SIZE", "8192", "Spans, and events, that may wait for export; more are dropped."
+    )
+    disabled: bool = _setting("OTEL_SDK_DISABLED", "false", "true records nothing and exports nothing.")
 
     def __post_init__(self) -> None:
         for name in ("service", "version", "environment"):
@@ -65,6 +80,8 @@ class Settings:
             value = getattr(self, name)
             if not value > 0:
                 raise ConfigurationError(f"{name} is {value!r}, expected a number greater than 0")
+        if self.protocol not in {HTTP, GRPC}:
+            raise ConfigurationError(f"protocol is {self.protocol!r}, expected {HTTP!r} or {GRPC!r}")
         _check_endpoint(self.endpoint, self.headers)
 
     def url(self, signal: str) -> str | None:

@@ -30,6 +30,7 @@ class Receiver:
     def __init__(self):
         self.requests = []
         self.answers = []
+        self.answer = lambda _path: 200
         self.hold = threading.Event()
         self.hold.set()
         receiver = self
@@ -40,7 +41,7 @@ class Receiver:
             def do_POST(self):
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.hold.wait(30)
-                status = receiver.answers.pop(0) if receiver.answers else 200
+                status = receiver.answers.pop(0) if receiver.answers else receiver.answer(self.path)
                 receiver.requests.append((self.path, dict(self.headers), body, status))
                 self.send_response(status)
                 self.send_header("Content-Length", "0")

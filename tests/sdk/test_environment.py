@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_clinical.sdk import ConfigurationError, _environment
+from otel_clinical.semconv import attributes, metrics
 
 ROOT = Path(__file__).parents[2]
 CANARY = "canary-5b1e"
@@ -40,17 +42,31 @@ assert flush(20)
 """
 
 
-def run(receiver, exporter):
+def run(receiver, exporter, program=PROGRAM, **more):
     signals = ("TRACES", "METRICS", "LOGS")
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("OTEL_")},
         **{f"OTEL_{signal}_EXPORTER": exporter for signal in signals},
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
         "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        **more,
     }
     return subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-W", "error", "-c", program],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
+
+
+def metrics_in(body):
+    """Return (resource attributes, metrics by name) of one export."""
+    (resource,) = ExportMetricsServiceRequest.FromString(body).resource_metrics
+    found = {metric.name: metric for scope in resource.scope_metrics for metric in scope.metrics}
+    return {pair.key: pair.value.string_value for pair in resource.resource.attributes}, found
 
 
 def test_the_environment_alone_redacts_every_signal(receiver):
@@ -108,3 +124,142 @@ def test_a_redaction_that_fails_its_self_test_exports_nothing(monkeypatch):
     ):
         with pytest.raises(ConfigurationError, match="let a marker through: nothing is exported"):
             make()
+
+
+def test_the_environment_names_the_service_and_not_the_host(receiver):
+    done = run(
+        receiver,
+        "otlp_clinical",
+        OTEL_SERVICE_NAME="coding-service",
+        OTEL_RESOURCE_ATTRIBUTES=f"service.name=other,service.version=1.2,host.name={CANARY}",
+    )
+    assert done.returncode == 0, done.stderr
+    resource, _ = metrics_in(receiver.accepted("/v1/metrics")[-1])
+    assert (resource["service.name"], resource["service.version"]) == ("coding-service", "1.2")
+    assert CANARY not in resource.values()
+
+
+def test_the_environment_reads_the_policy(receiver):
+    """Its segment values pass, and its versions start at zero before anything is recorded."""
+    program = (
+        "from opentelemetry.sdk._configuration import _OTelSDKConfigurator\n"
+        "_OTelSDKConfigurator().configure()\n"
+        "from otel_clinical import flush, inference\n"
+        "with inference(model='coding', version='7', segments={'payer': 'medicaid', 'site': 'Jane'}): pass\n"
+        "assert flush(20)\n"
+    )
+    done = run(receiver, "otlp_clinical", program, OTEL_CLINICAL_POLICY=str(ROOT / "examples" / "policy.yaml"))
+    assert done.returncode == 0, done.stderr
+    bodies = receiver.accepted("/v1/traces")
+    assert any(b"medicaid" in body for body in bodies)
+    assert all(b"Jane" not in body for body in bodies)
+    _, found = metrics_in(receiver.accepted("/v1/metrics")[-1])
+    zeros = {
+        pair.value.string_value
+        for point in found[metrics.OUTCOMES.name].sum.data_points
+        for pair in point.attributes
+        if pair.key == attributes.MODEL_VERSION and point.as_int == 0
+    }
+    assert zeros == {"7", "8"}
+
+
+def test_a_policy_with_mistakes_stops_the_set_up(receiver, tmp_path):
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("nonsense: 1\n", encoding="utf-8")
+    done = run(receiver, "otlp_clinical", OTEL_CLINICAL_POLICY=str(policy))
+    assert done.returncode == 1
+    assert "nonsense" in done.stderr
+    assert receiver.requests == []
+
+
+@pytest.mark.parametrize(("value", "expected"), [("", 15_000), ("2000", 2_000)])
+def test_metrics_leave_every_15_seconds_or_as_the_environment_says(monkeypatch, value, expected):
+    monkeypatch.setenv("OTEL_METRIC_EXPORT_INTERVAL", value)
+    reader = _environment.ClinicalMetricReader()
+    assert reader._export_interval_millis == expected
+    reader.shutdown()
+
+
+def test_more_series_than_the_sdks_default_limit_stay_apart(receiver):
+    program = PROGRAM.replace("assert flush", (
+        "counter = metrics.get_meter('otel_clinical').create_counter('clinical_ai.abstentions')\n"
+        "for n in range(2500): counter.add(1, {'clinical_ai.model.version': str(n)})\n"
+        "assert flush"
+    ))  # fmt: skip
+    done = run(receiver, "otlp_clinical", program)
+    assert done.returncode == 0, done.stderr
+    _, found = metrics_in(receiver.accepted("/v1/metrics")[-1])
+    assert len(found[metrics.ABSTENTIONS.name].sum.data_points) == 2500
+
+
+def test_metrics_are_cumulative_with_the_registrys_bounds_whatever_the_environment_prefers(receiver):
+    done = run(
+        receiver,
+        "otlp_clinical",
+        OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE="delta",
+        OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION="base2_exponential_bucket_histogram",
+    )
+    assert done.returncode == 0, done.stderr
+    _, found = metrics_in(receiver.accepted("/v1/metrics")[-1])
+    assert found[metrics.OUTCOMES.name].sum.aggregation_temporality == 2
+    duration = found[metrics.INFERENCE_DURATION.name].histogram
+    assert duration.aggregation_temporality == 2
+    assert tuple(duration.data_points[0].explicit_bounds) == metrics.INFERENCE_DURATION.buckets
+
+
+@pytest.mark.parametrize(("filter_", "some"), [("", True), ("always_off", False)])
+def test_the_environment_switches_exemplars(receiver, filter_, some):
+    done = run(receiver, "otlp_clinical", OTEL_METRICS_EXEMPLAR_FILTER=filter_ or "trace_based")
+    assert done.returncode == 0, done.stderr
+    exports = [metrics_in(body)[1] for body in receiver.accepted("/v1/metrics")]
+    points = [point for found in exports for point in found[metrics.INFERENCE_DURATION.name].histogram.data_points]
+    assert any(point.exemplars for point in points) is some
+
+
+def test_a_disabled_sdk_exports_nothing(receiver):
+    done = run(
+        receiver,
+        "otlp_clinical",
+        PROGRAM.partition("receipt =")[0] + "predict({})\nassert flush(20)\n",
+        OTEL_SDK_DISABLED="true",
+    )
+    assert done.returncode == 0, done.stderr
+    assert receiver.requests == []
+
+
+def test_a_receiver_that_takes_no_metrics_is_named_with_what_to_do(receiver):
+    receiver.answer = lambda path: 404 if path == "/v1/metrics" else 200
+    done = run(receiver, "otlp_clinical")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("takes no metrics (404)") == 1
+
+
+def test_prometheus_can_scrape_a_process_that_the_environment_set_up():
+    """On the loopback, redacted."""
+    program = PROGRAM + (
+        "import urllib.request, opentelemetry.metrics as m\n"
+        "(reader,) = m.get_meter_provider()._metric_readers\n"
+        "host, port = reader.address\n"
+        "print(host, urllib.request.urlopen(f'http://{host}:{port}/metrics').read().decode())\n"
+    )
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
+    environment |= {"OTEL_METRICS_EXPORTER": "prometheus_clinical", "OTEL_EXPORTER_PROMETHEUS_PORT": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("127.0.0.1 ")
+    assert metrics.OUTCOMES.prometheus in done.stdout
+    assert CANARY not in done.stdout
+
+
+@pytest.mark.parametrize("text", ["http", "70000", "-1"])
+def test_a_port_that_is_none_is_named(monkeypatch, text):
+    monkeypatch.setenv("OTEL_EXPORTER_PROMETHEUS_PORT", text)
+    with pytest.raises(ConfigurationError, match=f"OTEL_EXPORTER_PROMETHEUS_PORT is '{text}', expected a port"):
+        _environment.ClinicalPrometheusReader()
+
+
+def test_the_variables_are_options_of_opentelemetry_instrument():
+    (found,) = entry_points(group="opentelemetry_environment_variables", name="otel_clinical")
+    assert found.load().OTEL_CLINICAL_POLICY == "OTEL_CLINICAL_POLICY"

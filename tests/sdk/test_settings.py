@@ -10,7 +10,8 @@ from otel_clinical.sdk._settings import PrometheusPage, Settings, parse_metrics
 SOUND = {
     "service": "coding-service", "version": "1.2", "environment": "test", "endpoint": "https://collector:4318",
     "headers": {}, "page": None, "push_metrics": True, "schedule_delay": 1.0, "metric_interval": 15.0,
-    "timeout": 10.0, "queue_size": 10,
+    "timeout": 10.0, "queue_size": 10, "policy": None, "receipt_keys": None, "protocol": "http/protobuf",
+    "disabled": False,
 }  # fmt: skip
 
 BAD = [
@@ -21,6 +22,7 @@ BAD = [
     ({"metric_interval": -1.0}, "metric_interval is -1.0"),
     ({"timeout": float("nan")}, "timeout is nan"),
     ({"queue_size": 0}, "queue_size is 0"),
+    ({"protocol": "http/json"}, "protocol is 'http/json', expected 'http/protobuf' or 'grpc'"),
     ({"endpoint": "collector:4318"}, "endpoint is 'collector:4318', expected a base URL"),
     ({"endpoint": "ftp://collector"}, "expected a base URL"),
     ({"endpoint": "https://"}, "expected a base URL"),
