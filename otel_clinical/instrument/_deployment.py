@@ -80,7 +80,7 @@ def record_deployment_change(
     event_id: str | None = None,
     telemetry: Telemetry | None = None,
 ) -> Recorded:
-    """Report that another version of a model starts to serve. Never raises.
+    """Report that another version of a model starts to serve. Never raises; exported at once, like a safety event.
 
     `activation` is the ordinal of the new activation, `at` a Unix time in seconds or an aware `datetime`.
     """
@@ -105,6 +105,7 @@ def record_deployment_change(
         where.check_declared(_identifier(model), _identifier(to_version))
         fields[attributes.EVENT_ID] = found = claim_event_id(where, event_id)
         where.put(_Change(fields, moment(at)))
+        where.flush_soon()
         return found
 
     return attempt(where, record)

@@ -21,6 +21,7 @@ from otel_clinical.semconv.enums import RoutingLevel, RoutingReason, TelemetryCo
 
 from ._current import find_inference
 from ._declared import checked_identifier
+from ._fork import renew_in_child
 from ._refusals import RoutedToManual
 from ._router_metrics import observe_router
 from ._telemetry import default_telemetry
@@ -77,12 +78,18 @@ class ModelRouter:
         self._force_manual = os.fspath(force_manual_path(pointer))
         self._refresh = refresh
         self._telemetry = telemetry
-        self._lock = threading.Lock()
         self._pointer: ReleasePointer | None = None
         self._signature: object = None
+        self._fault = ""
         self._manual = False
         self._next_look = 0.0
+        self._renew()
+        renew_in_child(self._renew)
         self._register(UseCase(use_case))
+
+    def _renew(self) -> None:
+        # A signal handler may interrupt the holder and come here on the same thread.
+        self._lock = threading.RLock()
 
     @property
     def pointer(self) -> ReleasePointer | None:
@@ -122,31 +129,43 @@ class ModelRouter:
         """Look at the files; one thread at a time, the others go on with what is known."""
         if not self._lock.acquire(blocking=self._pointer is None):
             return
+        before, was_degraded = self._pointer, self.degraded
         try:
             self._manual = os.path.lexists(self._force_manual)
-            signature = pointer_signature(self._path)
-            if signature is None:
-                self._keep("PointerMissing")
-            elif signature != self._signature:
-                self._signature = signature
-                self._take()
+            fault = self._read()
+            self.degraded = bool(fault)
             self._next_look = time.monotonic() + self._refresh
         finally:
             self._lock.release()
+        # Without the lock: a log handler is anybody's code, and may come back here.
+        if fault and not was_degraded:
+            telemetry = self._telemetry or default_telemetry()
+            telemetry.failed(TelemetryComponent.ROUTING, fault, self._explain(fault))
+        if before is not None and before is not self._pointer:
+            (self._telemetry or default_telemetry()).flush_soon()
 
-    def _take(self) -> None:
+    def _read(self) -> str:
+        """Take over a pointer that changed; return what is wrong with it, or nothing."""
+        signature = pointer_signature(self._path)
+        if signature is None:
+            self._signature = None
+            return "PointerMissing"
+        if signature == self._signature:
+            return self._fault
+        self._signature = signature
+        self._fault = self._take()
+        return self._fault
+
+    def _take(self) -> str:
         try:
             found = read_pointer(self._path)
         except (OSError, PointerError) as error:
             self._signature = None
-            self._keep(type(error).__qualname__)
-            return
+            return type(error).__qualname__
         fault = self._fault_of(found)
-        if fault:
-            self._keep(fault)
-            return
-        self._pointer = found
-        self.degraded = False
+        if not fault:
+            self._pointer = found
+        return fault
 
     def _fault_of(self, found: ReleasePointer) -> str:
         if found.model != self.model:
@@ -157,15 +176,6 @@ class ModelRouter:
         if known is not None and found != known and found.epoch <= known.epoch:
             return "LowerEpoch"
         return ""
-
-    def _keep(self, fault: str) -> None:
-        """Go on with the last good pointer; count when that begins."""
-        if not self.degraded:
-            telemetry = self._telemetry or default_telemetry()
-            telemetry.failed(TelemetryComponent.ROUTING, fault, self._explain(fault))
-        self.degraded = True
-        if fault == "PointerMissing":
-            self._signature = None
 
     def _explain(self, fault: str) -> str:
         """Say what is wrong with the pointer, what happens to calls, and what to do."""

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import _logs, metrics, trace
@@ -19,6 +19,7 @@ from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionRe
 
 from ._declared import DeclaredModels, DeclaredValues
 from ._errors import error_type
+from ._fork import renew_in_child
 from ._sink import Instruments, Sink
 from ._urgent import UrgentFlush
 from ._worker import Worker
@@ -79,13 +80,20 @@ class Telemetry:
         self.declared = DeclaredValues()
         self.versions = VersionRegister(self.declared)
         self.models = DeclaredModels()
-        self._lock = threading.Lock()
-        self._errors: Counter[tuple[str, str]] = Counter()
-        self._withheld: Counter[str] = Counter()
+        self._renew()
+        renew_in_child(self._renew)
         self._said: set[str] = set()
         self._seen: OrderedDict[str, None] = OrderedDict()
         self.worker = Worker(self._handle, size=queue_size, when_full=when_full, synchronous=synchronous)
         self._urgent = UrgentFlush(self.flush)
+
+    def _renew(self) -> None:
+        """Start with nothing to report: at first, and in a forked child, where the parent reports what was its own."""
+        # A signal handler may interrupt the holder and come here on the same thread.
+        self._lock = threading.RLock()
+        self._errors: Counter[tuple[str, str]] = Counter()
+        self._withheld: Counter[str] = Counter()
+        self.versions.write_again()
 
     def listens(self) -> bool:
         """Tell whether metrics or events go anywhere; until then records are not even queued."""
@@ -195,7 +203,7 @@ class Telemetry:
     def _flush_providers(self, deadline: float) -> bool:
         """Ask every provider to flush, each in its own thread: an exporter without a collector may hang."""
         pending = [self._start_flush(provider, deadline) for provider in self._current_providers()]
-        for thread in pending:
+        for thread in filter(threading.Thread.is_alive, pending):
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in pending)
 
@@ -208,7 +216,8 @@ class Telemetry:
                 self._guarded(lambda: force_flush(milliseconds))
 
         thread = threading.Thread(target=run, name="otel-clinical-flush", daemon=True)
-        thread.start()
+        with suppress(RuntimeError):  # the interpreter is going down: the providers flush at exit themselves
+            thread.start()
         return thread
 
     def _current_providers(self) -> list[object]:
@@ -236,9 +245,9 @@ def default_telemetry() -> Telemetry:
     """Return the process-wide telemetry, made on first use."""
     global _default  # noqa: PLW0603 -- the one process-wide default
     if _default is None:
+        made = Telemetry()  # asks the global providers, which may be anybody's code: not under the lock
         with _default_lock:
-            if _default is None:
-                _default = Telemetry()
+            _default = _default or made
     return _default
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from ._fork import renew_in_child
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -18,14 +20,18 @@ class UrgentFlush:
     def __init__(self, flush: Callable[[float], bool], timeout: float = URGENT_SECONDS) -> None:
         self._flush = flush
         self._timeout = timeout
-        self._lock = threading.Lock()
+        self._renew()
+        renew_in_child(self._renew)
+
+    def _renew(self) -> None:
+        # A signal handler may interrupt the holder and come here on the same thread.
+        self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._again = False
 
     def request(self) -> None:
         """Flush soon; return at once."""
         with self._lock:
-            # In a forked child the parent's thread is known but not alive.
             if self._thread is not None and self._thread.is_alive():
                 self._again = True
                 return

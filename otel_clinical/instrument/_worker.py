@@ -10,6 +10,8 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ._wake import Wake
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -48,7 +50,6 @@ class Worker:
         self._synchronous = synchronous
         self._linger = linger
         self._closed = False
-        self._dropped = 0
         self._reset()
         _workers.add(self)
         _hook_once()
@@ -56,9 +57,11 @@ class Worker:
     def _reset(self) -> None:
         """Start from nothing: at first, and in a forked child, where the parent's thread does not exist."""
         self._items: deque[Any] = deque()
-        self._lock = threading.Lock()
-        self._wake = threading.Event()
-        self._hurry = threading.Event()
+        self._dropped = 0
+        # A signal handler may interrupt the holder and come here on the same thread.
+        self._lock = threading.RLock()
+        self._wake = Wake()
+        self._hurry = Wake()
         self._room = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -104,6 +107,8 @@ class Worker:
         self._hurry.set()
         self._wake.set()
         self._start()
+        if self._thread is None:
+            self._drain()
         return reached.wait(timeout)
 
     def close(self, timeout: float = EXIT_SECONDS) -> bool:
@@ -129,9 +134,13 @@ class Worker:
 
     def _start(self) -> None:
         with self._lock:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="otel-clinical", daemon=True)
+            if self._thread is not None:
+                return
+            self._thread = threading.Thread(target=self._run, name="otel-clinical", daemon=True)
+            try:
                 self._thread.start()
+            except RuntimeError:  # the interpreter is going down, and what is queued is processed at exit
+                self._thread = None
 
     def _run(self) -> None:
         while True:

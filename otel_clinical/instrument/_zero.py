@@ -44,6 +44,10 @@ class VersionRegister:
         self._versions.setdefault((model, version), set()).add(use_case)
         return True
 
+    def write_again(self) -> None:
+        """Forget what was written: the counters of this process are new."""
+        self._provider = None
+
     def known(self, model: str) -> tuple[str, ...]:
         """Return the registered versions of a model."""
         return tuple(version for name, version in self._versions if name == model)
