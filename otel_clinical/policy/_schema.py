@@ -122,6 +122,24 @@ class Overrides(Section):
     maximum_ratio: Annotated[Percent, Field(gt=0)] = Field(default=0.3, description="Overrides per review allowed.")
     minimum_reviews: Positive = Field(default=100, description="Reviews in the window below which nothing fires.")
     window: PositiveDuration = Field(default=_DAY, description="Window of the ratio.")
+    resolved_after: PositiveDuration = Field(
+        default=_DAY, description="Age of an inference at which its last review is final; later ones are not used."
+    )
+
+
+class RubberStamps(Section):
+    """When clinicians accept the model's answers without looking."""
+
+    minimum_review: PositiveDuration = Field(
+        default=5.0, description="Active review time below which an unedited acceptance is a rubber stamp."
+    )
+    maximum_ratio: Annotated[Percent, Field(gt=0)] = Field(
+        default=0.5, description="Rubber stamps per acceptance with a measured time allowed."
+    )
+    minimum_accepted: Positive = Field(
+        default=100, description="Acceptances with a measured time in the window below which nothing fires."
+    )
+    window: PositiveDuration = Field(default=_DAY, description="Window of the ratio.")
 
 
 class Silence(Section):
@@ -197,6 +215,7 @@ class ModelPolicy(Section):
     confidence: Confidence = Field(default=Confidence())
     input_quality: InputQuality = Field(default=InputQuality())
     overrides: Overrides = Field(default=Overrides())
+    rubber_stamps: RubberStamps = Field(default=RubberStamps())
     silence: Silence = Field(default=Silence())
     rollback: Rollback
 

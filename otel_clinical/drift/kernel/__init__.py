@@ -18,6 +18,7 @@ from otel_clinical.drift.kernel._rows import (
     DriftDetected,
     DriftRow,
     EvidenceRow,
+    SuggestionRow,
     TierChange,
     Transition,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "ModelIndex",
     "PolicyIndex",
     "Rejection",
+    "SuggestionRow",
     "TierChange",
     "Transition",
     "decide_tier",

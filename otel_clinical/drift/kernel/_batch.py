@@ -36,7 +36,7 @@ class Kind(IntEnum):
 RECORD: Final = np.dtype(
     [
         ("kind", "<u1"),
-        ("eligible", "<u1"),  # 1: the inference is expected to get an outcome
+        ("mark", "<u1"),  # of an inference 1 if it is expected to get an outcome; of a review, see `_verdict`
         ("model", "<u2"),
         ("version", "<u2"),
         ("segments", "<u2", (len(SEGMENTS),)),

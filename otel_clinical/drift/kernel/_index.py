@@ -19,11 +19,13 @@ class ModelIndex:
         versions: Declared versions.
         segments: Declared values by segment name.
         maturity: Seconds after which an inference's outcome counts.
+        minimum_review: Seconds of active review below which an unedited acceptance is a rubber stamp.
     """
 
     versions: frozenset[str]
     segments: Mapping[str, frozenset[str]]
     maturity: float
+    minimum_review: float
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class PolicyIndex:
                 frozenset(model.versions),
                 {str(segment): frozenset(values) for segment, values in model.segments.items()},
                 model.labels.maturity,
+                model.rubber_stamps.minimum_review,
             )
             for name, model in policy.models.items()
         }

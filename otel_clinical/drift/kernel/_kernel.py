@@ -14,6 +14,7 @@ from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
+from otel_clinical.drift.kernel._reviews import KINDS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
 from otel_clinical.semconv import OTHER
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._activation import Activation
     from otel_clinical.drift.kernel._batch import Batch
-    from otel_clinical.drift.kernel._rows import DriftRow, EvidenceRow, Transition
+    from otel_clinical.drift.kernel._rows import DriftRow, EvidenceRow, SuggestionRow, Transition
     from otel_clinical.policy import Baseline, Policy
 
 _CLOCK = "clock"
@@ -66,19 +67,23 @@ class Kernel:
         self._clock = Clock(times.lateness)
         self._slots = Slots(times.slot)
         self._ledger = Ledger(self._plans, self._words)
+        self._reviews = Reviews(self._plans, self._words, times.slot)
         self._clean = True
 
     def apply(self, batch: Batch) -> Applied:
         """Take in a batch. Nothing is decided before `advance`."""
         rows = self._timed(batch)
-        kept, late, known = self._in_time(rows)
+        review = rows["kind"] == Kind.REVIEW
+        kept, late, known = self._in_time(rows[~review])
+        reviews = self._reviews.sort(rows[review], self._bound())
+        kept = np.concatenate((kept, reviews.new))
         new = self._slots.add(kept)
-        duplicates = known + len(kept) - len(new) + self._clock.unreported
+        duplicates = known + reviews.repeated + len(kept) - len(new) + self._clock.unreported
         self._clock.unreported = 0
         self._clock.note(rows, self._words, batch.received)
         self._clean = False
         events = Counter(_SIGNALS[Kind(row[_KIND_BYTE])] for row in new)
-        return Applied(events, late, duplicates)
+        return Applied(events, late + reviews.late, duplicates)
 
     def advance(self, to: float | None = None) -> list[Transition]:
         """Close every slot that ends at or before the watermark and return what changed, in event time.
@@ -92,10 +97,14 @@ class Kernel:
         found: list[Transition] = []
         for slot in self._slots.before(self._bound()):
             rows, repeated = self._slots.take(slot)
-            changed, known = self._ledger.close(rows, (slot + 1) * self._slots.width)
+            end = (slot + 1) * self._slots.width
+            changed, known = self._ledger.close(rows, end)
+            self._reviews.begin(rows[rows["kind"] == Kind.REVIEW], end)
             self._clock.unreported += repeated + known
             self._clean = False
             found += changed
+        if self._reviews.resolve(self._bound()):
+            self._clean = False
         return found
 
     def evidence(self) -> list[EvidenceRow]:
@@ -113,6 +122,10 @@ class Kernel:
             CoverageRow(*key, labelled / eligible if eligible else None, eligible, labelled)
             for key, eligible, labelled in self._ledger.coverage(self._clock.watermark or 0)
         ]
+
+    def suggestions(self) -> list[SuggestionRow]:
+        """Return what was done with the answers of each version seen, sorted."""
+        return list(self._reviews.rows(sorted(self._clock.activations)))
 
     @property
     def watermark(self) -> float | None:
@@ -138,7 +151,8 @@ class Kernel:
         """Return what changed since the last dump, by key; an empty value says: delete this key."""
         found = {} if self._clean else {_CLOCK: self._clock.dumps(self._words, self._slots.width)}
         found |= {f"{_PENDING}/{key}": data for key, data in self._slots.dump_dirty().items()}
-        found |= {"/".join(map(_escape, key)): data for key, data in self._ledger.dump_dirty().items()}
+        for part in (self._ledger, self._reviews):
+            found |= {"/".join(map(_escape, key)): data for key, data in part.dump_dirty().items()}
         self._clean = True
         return found
 
@@ -164,8 +178,10 @@ class Kernel:
         for key, data in sorted(states.items()):
             kind, _, rest = key.partition("/")
             if kind == _PENDING:
-                rows = unpack_rows(data)
-                self._slots.load(rest, translate(rows, table) if moved else rows, moved=moved)
+                self._slots.load(rest, translate(unpack_rows(data), table), moved=moved)
+            elif kind in KINDS:
+                parts = tuple(map(unquote, key.split("/")))
+                lost.append(self._reviews.load(parts, data, lambda rows: translate(rows, table), moved=moved))
             elif kind != _CLOCK:
                 lost.append(self._ledger.load(tuple(map(unquote, key.split("/"))), data))
         self._ledger.resume(self._clock.served)

@@ -53,7 +53,7 @@ class Ledger:
         found: list[Transition] = []
         for activation, served in self._by_activation(rows[rows["kind"] == Kind.INFERENCE]):
             coverage = self._coverage_of(activation)
-            coverage.infer(served["time"][served["eligible"] == 1])
+            coverage.infer(served["time"][served["mark"] == 1])
             found += self._if_newest(activation, activation.feed_inferences(served, end))
         for activation, served in self._by_activation(outcomes):
             self._coverage_of(activation).label(served["inferred"])

@@ -56,6 +56,7 @@ class ModelPlan:
         self.baseline = baseline
         self.times = times
         self.maturity = micros(model.labels.maturity)
+        self.resolved = micros(model.overrides.resolved_after)
         self._thresholds = thresholds
         self._designs: dict[SegmentKey, StreamDesign] = {}
         self._columns = {

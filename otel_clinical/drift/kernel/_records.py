@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO, Kind
 from otel_clinical.drift.kernel._subject import SKEW, SUBJECT_KEYS, Reader, check_time
 from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, share, text
+from otel_clinical.drift.kernel._verdict import mark_of
 from otel_clinical.semconv import attributes, events
-from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ProcessorRejection, ReviewAction
+from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ProcessorRejection
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -33,6 +34,8 @@ LOG_KEYS: Final = SUBJECT_KEYS | {
     attributes.OUTCOME_RESULT,
     attributes.OUTCOME_SCORE,
     attributes.REVIEW_ACTION,
+    attributes.REVIEW_DURATION,
+    attributes.REVIEW_EDIT_RATIO,
 }
 _KINDS: Final = {
     events.OUTCOME: Kind.OUTCOME,
@@ -46,7 +49,6 @@ _SCORES: Final = {
     OutcomeResult.INDETERMINATE.value: ABSENT,
 }
 _STATUSES: Final = frozenset(status.value for status in InferenceStatus)
-_REVIEWS: Final = frozenset(action.value for action in ReviewAction)
 _SPAN_ID: Final = 8  # bytes
 _LATEST: Final = 253_402_300_800.0  # year 10000, seconds
 
@@ -105,7 +107,7 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
     """
     time = (record.time_unix_nano or record.observed_time_unix_nano) // 1000
     event = identity(values, attributes.EVENT_ID)
-    inferred, inference, score = time, 0, ABSENT
+    inferred, inference, score, mark = time, 0, ABSENT, 0
     if kind is not Kind.CHANGE:
         inference = identity(values, attributes.INFERENCE_ID)
         inferred = _inference_time(values)
@@ -116,13 +118,13 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
         )
     if kind is Kind.OUTCOME:
         score = _score(values)
-    elif kind is Kind.REVIEW and text(values, attributes.REVIEW_ACTION) not in _REVIEWS:
-        raise bad(f"{attributes.REVIEW_ACTION} is not one of the declared words")
     model, version, segments, activation = reader.subject(values)
+    if kind is Kind.REVIEW:
+        mark = mark_of(reader, values)
     confidence = reader.measurement(values, attributes.CONFIDENCE_SCORE)
     return (
         kind,
-        0,
+        mark,
         model,
         version,
         segments,

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_clinical.semconv.enums import DriftDetector, EscalationLevel, ProcessorSignal
+    from otel_clinical.semconv.enums import (
+        DriftDetector,
+        EscalationLevel,
+        ProcessorSignal,
+        ReviewAction,
+        ReviewAttention,
+        ReviewHorizon,
+    )
 
 
 @dataclass(frozen=True)
@@ -104,12 +111,36 @@ class CoverageRow:
 
 
 @dataclass(frozen=True)
+class SuggestionRow:
+    """What was done with the answers of one version in one segment; each answer counts once.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        horizon: By the first review of an answer, or by the last before it is resolved.
+        actions: Answers by what was done with them, every action.
+        attention: Accepted answers by how they were looked at, every kind.
+    """
+
+    model: str
+    version: str
+    segment: str
+    value: str
+    horizon: ReviewHorizon
+    actions: Mapping[ReviewAction, int]
+    attention: Mapping[ReviewAttention, int]
+
+
+@dataclass(frozen=True)
 class Applied:
     """What applying a batch did.
 
     Attributes:
         events: Records used, by signal.
-        late: Records whose slot was already closed. Late outcomes are fed at the watermark; others are not used.
+        late: Records whose slot was already closed. Late outcomes are fed at the watermark, and so are late reviews
+            of suggestions that are not resolved; others are not used.
         duplicates: Records seen before, including those found while closing slots since the previous batch.
     """
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, Kernel
+from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, Kernel, SuggestionRow
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class KernelView:
         evidence: One row per stream of the newest activations.
         drift: One row per detector.
         coverage: One row per model version.
+        suggestions: Two rows per declared segment value of each version.
         activations: Newest activation by (model, version).
         label_times: Unix seconds of the newest outcome, by model.
         newest: Unix seconds of the newest event; None before the first.
@@ -24,6 +25,7 @@ class KernelView:
     evidence: tuple[EvidenceRow, ...] = ()
     drift: tuple[DriftRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
+    suggestions: tuple[SuggestionRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
     newest: float | None = None
@@ -36,6 +38,7 @@ class KernelView:
             evidence=tuple(kernel.evidence()),
             drift=tuple(kernel.drift()),
             coverage=tuple(kernel.coverage()),
+            suggestions=tuple(kernel.suggestions()),
             activations=dict(kernel.activations),
             label_times=dict(kernel.label_times),
             newest=kernel.newest,

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from otel_clinical.drift.kernel import EvidenceRow, decide_tier
+from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
@@ -16,7 +16,7 @@ from otel_clinical.semconv import MetricDef, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel
 
 SMALL_CELL = 11
-"""A stream with fewer outcomes than this shows nothing that could be traced to a patient."""
+"""A stream with fewer outcomes, or reviewed suggestions, than this shows nothing that could be traced to a patient."""
 
 Sample = tuple[tuple[str, ...], float]
 
@@ -59,6 +59,7 @@ def families(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     """Yield every family of the processor, label values in the registry's order."""
     yield from _evidence(shown.kernel.evidence)
     yield from _models(shown, policy)
+    yield from _suggestions(shown.kernel.suggestions)
     yield from _drift(shown)
     yield from _processor(shown)
 
@@ -120,6 +121,22 @@ def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
         ]
         severest = max(reached, key=order.index, default=EscalationLevel.NONE)
         yield from (((name, str(level)), float(level is severest)) for level in order)
+
+
+def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:
+    """Yield what was done with the answers; a stream too small to show reads 0 until it is large enough.
+
+    Every counter exists from the start, so that its first increase can be seen as one.
+    """
+    actions: dict[tuple[str, ...], int] = {}
+    attention: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        key = row.model, row.version, row.segment, row.value, str(row.horizon)
+        grown = sum(row.actions.values()) >= SMALL_CELL
+        actions |= {(*key, str(action)): count if grown else 0 for action, count in row.actions.items()}
+        attention |= {(*key, str(looked)): count if grown else 0 for looked, count in row.attention.items()}
+    yield _counter(metrics.SUGGESTIONS, actions)
+    yield _counter(metrics.ACCEPTANCES, attention)
 
 
 def _drift(shown: Exposition) -> Iterator[Metric]:

@@ -19,6 +19,9 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
     {
         "clinical_ai.review.action": AttributeRule("string", "none", "required", None, frozenset({"accepted", "edited", "rejected", "ignored", "escalated"})),
         "clinical_ai.review.edit.ratio": AttributeRule("double", "none", "never", None, None),
+        "clinical_ai.review.duration": AttributeRule("double", "none", "never", None, None),
+        "clinical_ai.review.horizon": AttributeRule("string", "none", "required", None, frozenset({"immediate", "resolved"})),
+        "clinical_ai.review.attention": AttributeRule("string", "none", "required", None, frozenset({"brief", "considered", "unknown"})),
         "clinical_ai.override.reason": AttributeRule("string", "none", "required", None, frozenset({"incorrect", "incomplete", "fabricated", "wrong_context", "outdated", "unsafe", "style", "workflow", "patient_preference", "_OTHER"})),
         "clinical_ai.reviewer.role": AttributeRule("string", "workforce", "opt_in", None, frozenset({"physician", "nurse", "pharmacist", "radiologist", "pathologist", "coder", "therapist", "administrator", "_OTHER"})),
         "clinical_ai.reviewer.hash": AttributeRule("string", "workforce", "never", 64, None),

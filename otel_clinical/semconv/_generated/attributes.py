@@ -57,7 +57,10 @@ __all__ = [
     "REVIEWER_HASH",
     "REVIEWER_ROLE",
     "REVIEW_ACTION",
+    "REVIEW_ATTENTION",
+    "REVIEW_DURATION",
     "REVIEW_EDIT_RATIO",
+    "REVIEW_HORIZON",
     "ROLLBACK_DECISION",
     "ROLLBACK_GUARD_NAME",
     "ROLLBACK_GUARD_RESULT",
@@ -99,6 +102,15 @@ REVIEW_ACTION: Final = "clinical_ai.review.action"
 
 REVIEW_EDIT_RATIO: Final = "clinical_ai.review.edit.ratio"
 """Share of the answer the reviewer changed, from 0 to 1; never the text."""
+
+REVIEW_DURATION: Final = "clinical_ai.review.duration"
+"""Seconds somebody actively looked at the answer, as the application measured them; never made up."""
+
+REVIEW_HORIZON: Final = "clinical_ai.review.horizon"
+"""Which review of a suggestion counts, the first or the last before it is resolved."""
+
+REVIEW_ATTENTION: Final = "clinical_ai.review.attention"
+"""Whether an accepted answer was looked at for long enough; unknown without a measured time."""
 
 OVERRIDE_REASON: Final = "clinical_ai.override.reason"
 """Why the reviewer changed or rejected the answer."""

@@ -34,6 +34,8 @@ __all__ = [
     "ProcessorSignal",
     "QualityMetric",
     "ReviewAction",
+    "ReviewAttention",
+    "ReviewHorizon",
     "ReviewerRole",
     "RollbackDecision",
     "RollbackGuardName",
@@ -59,6 +61,21 @@ class ReviewAction(StrEnum):
     REJECTED = "rejected"
     IGNORED = "ignored"
     ESCALATED = "escalated"
+
+
+class ReviewHorizon(StrEnum):
+    """Which review of a suggestion counts, the first or the last before it is resolved."""
+
+    IMMEDIATE = "immediate"
+    RESOLVED = "resolved"
+
+
+class ReviewAttention(StrEnum):
+    """Whether an accepted answer was looked at for long enough; unknown without a measured time."""
+
+    BRIEF = "brief"
+    CONSIDERED = "considered"
+    UNKNOWN = "unknown"
 
 
 class OverrideReason(StrEnum):

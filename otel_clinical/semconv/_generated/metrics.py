@@ -8,6 +8,7 @@ from otel_clinical.semconv._definitions import MetricDef
 
 __all__ = [
     "ABSTENTIONS",
+    "ACCEPTANCES",
     "ALL",
     "BASELINE_RATIO",
     "BASELINE_STATUS",
@@ -69,6 +70,7 @@ __all__ = [
     "SEGMENT_OUTCOMES",
     "SEGMENT_RECORDS",
     "SEGMENT_REVIEWS",
+    "SUGGESTIONS",
     "TASK_DURATION",
     "TELEMETRY_DROPPED",
     "TELEMETRY_ERRORS",
@@ -365,7 +367,7 @@ REVIEWS: Final = MetricDef(
     name="clinical_ai.reviews",
     instrument="counter",
     unit="{review}",
-    description="Reviews recorded; the denominator of the override ratio.",
+    description="Reviews recorded, every one; suggestions count each answer once.",
     attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.use_case", "clinical_ai.routing.level", "clinical_ai.review.action"),
     buckets=None,
     prometheus="clinical_ai_reviews_total",
@@ -680,6 +682,28 @@ DRIFT_SCORE: Final = MetricDef(
     source="processor",
 )
 
+SUGGESTIONS: Final = MetricDef(
+    name="clinical_ai.suggestions",
+    instrument="counter",
+    unit="{suggestion}",
+    description="Answers by what finally was done with them, once per horizon; the denominator of the override ratio.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.review.horizon", "clinical_ai.review.action"),
+    buckets=None,
+    prometheus="clinical_ai_suggestions_total",
+    source="processor",
+)
+
+ACCEPTANCES: Final = MetricDef(
+    name="clinical_ai.acceptances",
+    instrument="counter",
+    unit="{acceptance}",
+    description="Accepted answers by how long they were looked at; brief ones are rubber-stamped.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.review.horizon", "clinical_ai.review.attention"),
+    buckets=None,
+    prometheus="clinical_ai_acceptances_total",
+    source="processor",
+)
+
 ESCALATION_STATUS: Final = MetricDef(
     name="clinical_ai.escalation.status",
     instrument="updowncounter",
@@ -846,6 +870,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     DRIFT_STATUS,
     DRIFT_DETECTIONS,
     DRIFT_SCORE,
+    SUGGESTIONS,
+    ACCEPTANCES,
     ESCALATION_STATUS,
     PROCESSOR_EVENTS,
     PROCESSOR_REJECTIONS,

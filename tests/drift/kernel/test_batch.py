@@ -29,7 +29,7 @@ def test_rows_are_small_and_the_layout_is_fixed():
     assert RECORD.itemsize == 70
     assert RECORD.names == (
         "kind",
-        "eligible",
+        "mark",
         "model",
         "version",
         "segments",

@@ -53,7 +53,7 @@ def test_an_inference_becomes_numbers_and_declared_words():
     assert words(exploded.batch, "model") == ["coding"]
     assert words(exploded.batch, "version") == ["7"]
     assert segments(exploded.batch) == {"department": "oncology", "payer": "private"}
-    assert (row["kind"], row["eligible"], row["activation"]) == (Kind.INFERENCE, 1, 3)
+    assert (row["kind"], row["mark"], row["activation"]) == (Kind.INFERENCE, 1, 3)
     assert (row["score"], row["confidence"], row["quality"]) == (ABSENT, 850_000, 950_000)
     assert row["time"] == row["inferred"] == round(START * 1e6)
 

@@ -9,13 +9,20 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow
+from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, SuggestionRow
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import SMALL_CELL, Exposition, registry
 from otel_clinical.semconv import metrics, prometheus_label
-from otel_clinical.semconv.enums import DriftDetector, EscalationLevel, ProcessorRejection
+from otel_clinical.semconv.enums import (
+    DriftDetector,
+    EscalationLevel,
+    ProcessorRejection,
+    ReviewAction,
+    ReviewAttention,
+    ReviewHorizon,
+)
 from tests.drift.runtime._world import policy
 
 TIERS = [level for level in EscalationLevel if level is not EscalationLevel.NONE]
@@ -49,10 +56,20 @@ DRIFT = DriftRow(
     detections=1,
     detected=1_790_000_000.0,
 )
+SUGGESTIONS = SuggestionRow(
+    model="coding",
+    version="7",
+    segment="payer",
+    value="medicaid",
+    horizon=ReviewHorizon.IMMEDIATE,
+    actions=dict.fromkeys(ReviewAction, 0) | {ReviewAction.ACCEPTED: 40, ReviewAction.EDITED: 9},
+    attention={ReviewAttention.BRIEF: 5, ReviewAttention.CONSIDERED: 30, ReviewAttention.UNKNOWN: 5},
+)
 KERNEL = KernelView(
     evidence=(ROW,),
     drift=(DRIFT,),
     coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
+    suggestions=(SUGGESTIONS,),
     activations={("coding", "7"): 3},
     label_times={"coding": 1_790_000_500.0},
     newest=1_790_000_501.0,
@@ -178,3 +195,30 @@ def test_before_the_first_event_only_the_process_is_shown():
     assert of(samples, metrics.PROCESSOR_EVENT_TIME) == {}
     assert of(samples, metrics.PROCESSOR_START_TIME) == {(): 1_790_000_000.0}
     assert of(samples, metrics.PROCESSOR_REJECTIONS)[("forged",)] == 0
+
+
+def test_suggestions_are_counters_that_exist_at_zero():
+    samples = scrape(shown())
+    key = ("coding", "7", "payer", "medicaid", "immediate")
+    assert of(samples, metrics.SUGGESTIONS) == {
+        (*key, "accepted"): 40,
+        (*key, "edited"): 9,
+        (*key, "rejected"): 0,
+        (*key, "ignored"): 0,
+        (*key, "escalated"): 0,
+    }
+    assert of(samples, metrics.ACCEPTANCES) == {(*key, "brief"): 5, (*key, "considered"): 30, (*key, "unknown"): 5}
+
+
+@pytest.mark.parametrize("count", [SMALL_CELL - 1, SMALL_CELL])
+def test_suggestions_of_a_handful_of_patients_read_zero(count):
+    few = replace(
+        SUGGESTIONS,
+        actions=dict.fromkeys(ReviewAction, 0) | {ReviewAction.ACCEPTED: count},
+        attention=dict.fromkeys(ReviewAttention, 0) | {ReviewAttention.BRIEF: count},
+    )
+    samples = scrape(shown(replace(KERNEL, suggestions=(few,))))
+    visible = count if count >= SMALL_CELL else 0
+    assert sum(of(samples, metrics.SUGGESTIONS).values()) == visible
+    assert sum(of(samples, metrics.ACCEPTANCES).values()) == visible
+    assert len(of(samples, metrics.SUGGESTIONS)) == len(ReviewAction)

@@ -1,0 +1,75 @@
+"""What became of the answers of one version: counts by horizon, segment value and verdict."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.kernel._rows import SuggestionRow
+from otel_clinical.drift.kernel._verdict import VERDICTS
+from otel_clinical.semconv.enums import ReviewAction, ReviewAttention, ReviewHorizon
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
+
+_KIND, _VERSION = "suggestions", 1
+_MARKS: Final = len(VERDICTS) + 1  # 0 stands for a review that says nothing
+
+
+class Suggestions:
+    """Terminal outcomes of one (model, version) since the state began.
+
+    Args:
+        plan: The model.
+    """
+
+    def __init__(self, plan: ModelPlan) -> None:
+        self._plan = plan
+        self._counts: dict[tuple[str, str, str], NDArray[np.int64]] = {}
+
+    def count(self, horizon: ReviewHorizon, rows: NDArray[np.void]) -> None:
+        """Count reviews that are the terminal outcome of their suggestion at `horizon`."""
+        for segment, chosen in self._plan.split(rows):
+            key = (horizon.value, *segment)
+            found = np.bincount(rows["mark"][chosen], minlength=_MARKS)
+            self._counts[key] = self._counts.get(key, 0) + found
+
+    def rows(self, version: str) -> Iterator[SuggestionRow]:
+        """Yield both horizons of every declared segment value, seen or not."""
+        for key in self._plan.segments:
+            for horizon in ReviewHorizon:
+                yield self._row(version, key, horizon)
+
+    def dumps(self) -> bytes:
+        """Return the state as bytes."""
+        counts = sorted([*key, found.tolist()] for key, found in self._counts.items())
+        return pack(_KIND, _VERSION, {"counts": counts}, {})
+
+    def loads(self, data: bytes) -> None:
+        """Take over a state.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        meta, _ = unpack(data, _KIND, _VERSION)
+        for *key, found in meta["counts"]:
+            counts = np.zeros(_MARKS, np.int64)
+            counts[: len(found)] = found
+            self._counts[key[0], key[1], key[2]] = counts
+
+    def _row(self, version: str, key: SegmentKey, horizon: ReviewHorizon) -> SuggestionRow:
+        actions = Counter(dict.fromkeys(ReviewAction, 0))
+        attention = Counter(dict.fromkeys(ReviewAttention, 0))
+        counts = self._counts.get((horizon.value, *key), np.zeros(_MARKS, np.int64))
+        for (action, looked), count in zip(VERDICTS, counts[1:].tolist(), strict=True):
+            actions[action] += count
+            if looked is not None:
+                attention[looked] += count
+        return SuggestionRow(self._plan.name, version, *key, horizon, actions, attention)
