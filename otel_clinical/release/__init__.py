@@ -7,6 +7,7 @@ from ._file import (
     force_manual_path,
     pointer_signature,
     read_pointer,
+    renumber_pointer,
     swap_pointer,
 )
 from ._parse import PointerError
@@ -26,5 +27,6 @@ __all__ = [
     "most_restrictive",
     "pointer_signature",
     "read_pointer",
+    "renumber_pointer",
     "swap_pointer",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import tempfile
 import time
 from contextlib import contextmanager, suppress
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 Signature = tuple[int, int, int]
 
 _LOCK_POLL_SECONDS = 0.005
+_MARK = re.compile(rb" *([0-9]{1,16}) +([0-9]{1,16})\n")
+_MARK_BYTES = 64
 
 
 class EpochConflict(RuntimeError):  # noqa: N818 -- names an outcome of a race, not a fault
@@ -69,14 +72,23 @@ def force_manual_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.fspath(path) + ".FORCE_MANUAL")
 
 
-def create_pointer(path: str | os.PathLike[str], pointer: ReleasePointer) -> None:
-    """Write the first pointer of a model; raise `FileExistsError` where there already is one."""
+def create_pointer(path: str | os.PathLike[str], pointer: ReleasePointer) -> ReleasePointer:
+    """Write the first pointer of a model and return it; raise `FileExistsError` where there already is one.
+
+    Where a pointer was deleted before, epoch and activation go on above its own: evidence and incidents of the
+    earlier life are told from those of the new one by these numbers.
+    """
     target = Path(path)
     ReleasePointer.parse(pointer.dumps())
-    with _locked(target):
+    with _locked(target) as mark:
         if target.exists():
             raise FileExistsError(f"{target}: a release pointer exists; change it with swap_pointer")
-        _write(target, pointer, after=0)
+        epoch, activation = mark.read()
+        first = replace(
+            pointer, epoch=max(pointer.epoch, epoch + 1), activation=max(pointer.activation, activation + 1)
+        )
+        _write(target, first, mark, after=0)
+        return first
 
 
 def swap_pointer(
@@ -98,17 +110,50 @@ def swap_pointer(
         PointerError: the pointer in place, or the wanted one, is not valid.
         PointerLocked: another process keeps the lock.
     """
-    target = Path(path)
-    with _locked(target, lock_timeout):
+    return _swap(Path(path), expect_epoch, lambda current: _successor(current, change(current), clock), lock_timeout)
+
+
+def renumber_pointer(
+    path: str | os.PathLike[str], expect_epoch: int, above: int, *, lock_timeout: float = 5.0
+) -> ReleasePointer:
+    """Give what serves an activation number higher than `above`; version, routes, rules and times stay.
+
+    For a pointer that was made anew, or put back from a backup, and counts activations a second time.
+
+    Raises:
+        EpochConflict, PointerError, PointerLocked: as `swap_pointer`.
+    """
+
+    def renumbered(current: ReleasePointer) -> ReleasePointer:
+        return replace(current, epoch=current.epoch + 1, activation=max(current.activation, above) + 1)
+
+    return _swap(Path(path), expect_epoch, renumbered, lock_timeout)
+
+
+def _swap(
+    target: Path, expect_epoch: int, change: Callable[[ReleasePointer], ReleasePointer], timeout: float
+) -> ReleasePointer:
+    with _locked(target, timeout) as mark:
         current = read_pointer(target)
         if current.epoch != expect_epoch:
             raise EpochConflict(target, expect_epoch, current.epoch)
-        wanted = _successor(current, change(current), clock)
+        wanted = _numbered(current, change(current), mark)
         if wanted.model != current.model:
             raise PointerError(f"{target}: model is {wanted.model!r}, expected {current.model!r}")
         ReleasePointer.parse(wanted.dumps())
-        _write(target, wanted, after=target.stat().st_mtime_ns)
+        _write(target, wanted, mark, after=target.stat().st_mtime_ns)
         return wanted
+
+
+def _numbered(current: ReleasePointer, wanted: ReleasePointer, mark: _Mark) -> ReleasePointer:
+    """Let epoch and a new activation go on above all that were ever used, also by a pointer put back from a backup."""
+    epoch, activation = mark.read()
+    moved = wanted.activation != current.activation
+    return replace(
+        wanted,
+        epoch=max(wanted.epoch, epoch + 1),
+        activation=max(wanted.activation, activation + 1) if moved else wanted.activation,
+    )
 
 
 def _successor(current: ReleasePointer, wanted: ReleasePointer, clock: Callable[[], float]) -> ReleasePointer:
@@ -126,8 +171,10 @@ def _successor(current: ReleasePointer, wanted: ReleasePointer, clock: Callable[
     )
 
 
-def _write(target: Path, pointer: ReleasePointer, *, after: int) -> None:
+def _write(target: Path, pointer: ReleasePointer, mark: _Mark, *, after: int) -> None:
     """Replace `target` atomically; its modification time ends later than `after` (ns)."""
+    # First: a mark above the pointer only skips a number, one below it would let a number be used twice.
+    mark.write(pointer)
     descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(descriptor, "wb") as file:
@@ -154,16 +201,35 @@ def _sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+class _Mark:
+    """The highest epoch and activation ever written, in the lock file: it outlives a pointer that is deleted."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def read(self) -> tuple[int, int]:
+        """Return (epoch, activation), zeros where nothing usable is noted."""
+        found = _MARK.fullmatch(os.pread(self._descriptor, _MARK_BYTES, 0))
+        return (int(found[1]), int(found[2])) if found else (0, 0)
+
+    def write(self, pointer: ReleasePointer) -> None:
+        epoch, activation = self.read()
+        noted = f"{max(epoch, pointer.epoch):>20} {max(activation, pointer.activation):>20}\n"
+        os.pwrite(self._descriptor, noted.encode(), 0)
+        os.fsync(self._descriptor)
+
+
 @contextmanager
-def _locked(target: Path, timeout: float = 5.0) -> Iterator[None]:
+def _locked(target: Path, timeout: float = 5.0) -> Iterator[_Mark]:
     """Hold the sidecar lock; it lives beside the pointer because the pointer's inode changes."""
-    with Path(os.fspath(target) + ".lock").open("ab") as sidecar:
+    descriptor = os.open(os.fspath(target) + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    with os.fdopen(descriptor, "r+b", buffering=0) as sidecar:
         deadline = time.monotonic() + timeout
         while not _try_lock(sidecar.fileno()):
             if time.monotonic() >= deadline:
                 raise PointerLocked(f"{target}: locked by another process for {timeout:g} s; try again")
             time.sleep(_LOCK_POLL_SECONDS)
-        yield
+        yield _Mark(sidecar.fileno())
 
 
 def _try_lock(descriptor: int) -> bool:

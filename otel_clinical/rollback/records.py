@@ -50,6 +50,13 @@ def quarantined(state: Path, model: str) -> frozenset[str]:
         return frozenset(version for (version,) in rows)
 
 
+def last_activation(state: Path, model: str) -> int:
+    """Return the highest activation of a model that a controller has seen, 0 where it has seen none."""
+    with audit.open_read_only(state / DATABASE) as connection:
+        row = connection.execute("SELECT max(activation) FROM activations WHERE model = ?", (model,)).fetchone()
+        return int(row[0] or 0)
+
+
 def incident(state: Path, key: str) -> dict[str, Any] | None:
     """Return one incident with its intents and audit events from a controller's database, or None."""
     with audit.open_read_only(state / DATABASE) as connection:

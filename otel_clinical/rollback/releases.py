@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import ROUTES, ReleasePointer, create_pointer, read_pointer, swap_pointer
-from otel_clinical.rollback.records import quarantined
+from otel_clinical.rollback.records import last_activation, quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,7 +31,7 @@ def activate_version(
         version: Declared in the policy and not quarantined.
         by: Who asks.
         at: Unix seconds.
-        state: Directory of the controller, whose quarantines are honoured.
+        state: Directory of the controller, whose quarantines are honoured; a new pointer counts on from its ledger.
         expect_epoch: Epoch the pointer must have; by default the one it is read with.
 
     Raises:
@@ -52,7 +52,8 @@ def activate_version(
     try:
         current = read_pointer(terms.pointer)
     except FileNotFoundError:
-        return _first(terms, version, by=by, at=at)
+        after = 0 if state is None else last_activation(state, terms.model)
+        return _first(terms, version, by=by, at=at, after=after)
     if current.version == version:
         raise ActivationRefusedError(f"version {version} of {terms.model} serves already (epoch {current.epoch})")
     epoch = current.epoch if expect_epoch is None else expect_epoch
@@ -118,8 +119,9 @@ def serving(terms: Mapping[str, Terms]) -> dict[str, ReleasePointer | None]:
     return found
 
 
-def _first(terms: Terms, version: str, *, by: str, at: float) -> ReleasePointer:
+def _first(terms: Terms, version: str, *, by: str, at: float, after: int) -> ReleasePointer:
     terms.pointer.parent.mkdir(parents=True, exist_ok=True)
-    pointer = ReleasePointer(model=terms.model, version=version, activated_at=at, updated_at=at, updated_by=by)
-    create_pointer(terms.pointer, pointer)
-    return pointer
+    pointer = ReleasePointer(
+        model=terms.model, version=version, activation=after + 1, activated_at=at, updated_at=at, updated_by=by
+    )
+    return create_pointer(terms.pointer, pointer)

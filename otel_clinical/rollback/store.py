@@ -178,6 +178,21 @@ class Store:
             audit.append(connection, at, "activation.observed", pointer.model, data, actor=ACTOR)
             return True
 
+    def repeats(self, pointer: ReleasePointer) -> int | None:
+        """Return the ledger's highest activation where the pointer counts again what the ledger has counted.
+
+        A pointer that was made anew, or put back from a backup, would otherwise be taken for an earlier life: its
+        alerts for incidents that are closed, its evidence for labels of another time. None where all is well.
+        """
+        mine = self._rows(
+            "SELECT activation, version, activated FROM activations WHERE model = ? ORDER BY activation DESC LIMIT 1",
+            pointer.model,
+        )
+        now = pointer.activation, pointer.version, pointer.activated_at
+        if not mine or pointer.activation > mine[0][0] or mine[0] == now:
+            return None
+        return int(mine[0][0])
+
     def note(self, action: str, object_: str, data: dict[str, Any], at: float) -> None:
         """Add one audit event."""
         with self._transaction() as connection:

@@ -23,7 +23,7 @@ from otel_clinical.rollback.events import (
 )
 from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
-from otel_clinical.rollback.targets import Unreachable
+from otel_clinical.rollback.targets import Applied, Unreachable
 from otel_clinical.rollback.targets.file import ACTOR
 from otel_clinical.rollback.telemetry import Counters, Snapshot
 from otel_clinical.semconv.enums import (
@@ -182,7 +182,7 @@ class Worker:
         self._tried.add(key)
         if isinstance(event, TargetUnreachable):
             _log.error("release pointer of %s cannot be read or written", model)
-        else:
+        elif isinstance(event, ChangeMade):
             self._pointers[model] = event.pointer
         self._apply(model, event)
 
@@ -226,7 +226,7 @@ class Worker:
 
     def _read(self, model: str) -> ReleasePointer | None:
         try:
-            pointer = self._targets[model].read()
+            pointer = self._numbered(model, self._targets[model].read())
         except Unreachable as error:
             if model not in self._unread:
                 self._unread.add(model)
@@ -237,10 +237,33 @@ class Worker:
             _log.warning("%s: the release pointer can be read again", model)
         known = self._pointers.get(model)
         self._pointers[model] = pointer
-        if known is None or known.epoch != pointer.epoch:
+        if known != pointer:
             self._observe(pointer)
             self._apply(model, PointerSeen(pointer))
         return pointer
+
+    def _numbered(self, model: str, pointer: ReleasePointer) -> ReleasePointer:
+        """Return what serves under an activation number that is its own; raise `Unreachable` where that fails.
+
+        Incidents, evidence and the limit of one rollback per activation are all kept by that number.
+        """
+        if pointer == self._pointers.get(model):
+            return pointer
+        last = self._store.repeats(pointer)
+        if last is None:
+            return pointer
+        outcome = self._targets[model].renumber(pointer.epoch, last)
+        if not isinstance(outcome, Applied):
+            raise Unreachable("the release pointer was changed while its activation was numbered anew")
+        data = {"version": pointer.version, "from": pointer.activation, "to": outcome.pointer.activation}
+        self._store.note("activation.renumbered", model, data, self._clock())
+        _log.warning(
+            "the release pointer of %s was made anew or put back: activation %d was used before, now it is %d",
+            model,
+            pointer.activation,
+            outcome.pointer.activation,
+        )
+        return outcome.pointer
 
     def _observe(self, pointer: ReleasePointer) -> None:
         """Note a new activation in the ledger and count it."""

@@ -22,6 +22,7 @@ from otel_clinical.release import (
     force_manual_path,
     pointer_signature,
     read_pointer,
+    renumber_pointer,
     swap_pointer,
 )
 
@@ -83,6 +84,40 @@ def test_a_stale_epoch_is_refused_and_nothing_changes(path):
 def test_a_swap_without_a_pointer_says_so(tmp_path):
     with pytest.raises(FileNotFoundError):
         swap_pointer(tmp_path / "none.json", 1, lambda p: p)
+
+
+def test_a_pointer_made_anew_counts_on_from_the_one_that_was_deleted(path):
+    swap_pointer(path, 1, lambda p: p.activate("8", at=200.0, by="ana"))
+    swap_pointer(path, 2, lambda p: p.with_route("manual", at=300.0, by="ana"))
+    path.unlink()
+    again = create_pointer(path, START)
+    assert again == read_pointer(path)
+    assert (again.epoch, again.activation, again.version) == (4, 3, "7")
+
+
+def test_a_pointer_put_back_from_a_backup_goes_on_above_what_was_used_since(path):
+    backup = path.read_bytes()
+    swap_pointer(path, 1, lambda p: p.activate("8", at=200.0, by="ana"))
+    path.write_bytes(backup)
+    routed = swap_pointer(path, 1, lambda p: p.with_route("manual", at=300.0, by="ana"))
+    assert (routed.epoch, routed.activation) == (3, 1)
+    moved = swap_pointer(path, 3, lambda p: p.activate("9", at=400.0, by="ana"))
+    assert (moved.epoch, moved.activation) == (4, 3)
+
+
+def test_an_activation_can_be_numbered_anew_and_nothing_else_changes(path):
+    rule = SegmentRule(Segment("payer", "medicaid"), "assisted", marker="rb-2")
+    before = swap_pointer(path, 1, lambda p: p.with_rule(rule, at=200.0, by="controller"))
+    with pytest.raises(EpochConflict):
+        renumber_pointer(path, 1, 7)
+    assert renumber_pointer(path, 2, 7) == replace(before, epoch=3, activation=8)
+    assert read_pointer(path) == replace(before, epoch=3, activation=8)
+
+
+@pytest.mark.parametrize("noted", [b"", b"nonsense", b"\x00" * 64, b"1 2"])
+def test_a_lock_file_that_notes_nothing_usable_counts_as_empty(path, noted):
+    path.with_name("coding.json.lock").write_bytes(noted)
+    assert swap_pointer(path, 1, lambda p: p.activate("8", at=2.0, by="ana")).epoch == 2
 
 
 def test_a_change_to_another_model_is_refused(path):

@@ -13,6 +13,7 @@ from otel_clinical.release import (
     SegmentRule,
     most_restrictive,
     read_pointer,
+    renumber_pointer,
     swap_pointer,
 )
 from otel_clinical.rollback.targets._base import Applied, Change, Conflict, Unreachable
@@ -46,10 +47,19 @@ class FileTarget:
     def swap(self, expect_epoch: int, change: Change, marker: str) -> Applied | Conflict:
         """Apply `change` under the pointer's lock if nobody changed the pointer since `expect_epoch`."""
         at = self._clock()
+
+        def write() -> ReleasePointer:
+            return swap_pointer(self._path, expect_epoch, lambda found: changed(found, change, marker=marker, at=at))
+
+        return self._written(write)
+
+    def renumber(self, expect_epoch: int, above: int) -> Applied | Conflict:
+        """Give what serves an activation number higher than `above` if nobody changed the pointer since."""
+        return self._written(lambda: renumber_pointer(self._path, expect_epoch, above))
+
+    def _written(self, write: Callable[[], ReleasePointer]) -> Applied | Conflict:
         try:
-            return Applied(
-                swap_pointer(self._path, expect_epoch, lambda pointer: changed(pointer, change, marker=marker, at=at))
-            )
+            return Applied(write())
         except EpochConflict:
             return Conflict(self.read())
         except (OSError, PointerError, PointerLocked) as error:
