@@ -6,6 +6,7 @@ from ._arguments import Arguments
 from ._business import business, record_cost, record_encounter, record_revenue, record_risk_event
 from ._current import Inference, current_inference
 from ._deployment import declare_segments, declare_values, record_deployment_change, register_version
+from ._edit_ratio import edit_ratio
 from ._feedback import feedback, record_feedback, record_feedback_triage
 from ._inference import SupportsConfidence, inference
 from ._input_quality import input_quality
@@ -57,6 +58,7 @@ __all__ = [
     "declare_segments",
     "declare_values",
     "default_telemetry",
+    "edit_ratio",
     "feedback",
     "flush",
     "inference",

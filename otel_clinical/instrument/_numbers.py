@@ -10,6 +10,8 @@ from otel_clinical.quality import as_number
 from otel_clinical.semconv.enums import TelemetryRedactionReason
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._telemetry import Telemetry
 
 # float32 sums of probabilities miss 1 by this much.
@@ -86,10 +88,19 @@ def nanoseconds(seconds: float) -> int:
 
 def optional_ratio(telemetry: Telemetry, value: object) -> float | None:
     """Return a ratio, or None after counting why there is none; None itself is not counted."""
+    return _optional(telemetry, value, ratio)
+
+
+def optional_duration(telemetry: Telemetry, value: object) -> float | None:
+    """Return a duration in seconds, or None after counting why there is none; None itself is not counted."""
+    return _optional(telemetry, value, lasting)
+
+
+def _optional(telemetry: Telemetry, value: object, read: Callable[[object], float]) -> float | None:
     if value is None:
         return None
     try:
-        return ratio(value)
+        return read(value)
     except Withheld as refusal:
         telemetry.withheld(refusal.reason)
         return None

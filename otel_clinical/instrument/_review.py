@@ -12,7 +12,7 @@ from ._arguments import result_reader
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
 from ._misuse import options_only
-from ._numbers import optional_ratio
+from ._numbers import optional_duration, optional_ratio
 from ._recorded import Recorded, attempt, open_receipt
 from ._report import report_after
 from ._telemetry import default_telemetry
@@ -33,6 +33,7 @@ def record_review(
     *,
     action: ReviewAction | str,
     edit_ratio: object = None,
+    duration: object = None,
     reason: OverrideReason | str | None = None,
     role: ReviewerRole | str | None = None,
     at: object = None,
@@ -44,7 +45,9 @@ def record_review(
     Args:
         receipt: The receipt of the inference, or its text.
         action: What the reviewer did.
-        edit_ratio: Share of the answer that was changed, 0 to 1; never the text.
+        edit_ratio: Share of the answer that was changed, 0 to 1, as `edit_ratio` computes it; never the text.
+        duration: Seconds the reviewer actively looked at the answer, if the application measures that. Without it
+            nobody can tell whether an accepted answer was read; it is never estimated.
         reason: Why it was edited or rejected.
         role: Role of the reviewer, never the person.
         at: When, as Unix seconds or aware `datetime`; now otherwise.
@@ -59,6 +62,7 @@ def record_review(
         report = _ReviewReport(where, opened, claim_event_id(where, event_id), moment(at))
         report.action = done
         report.edit_ratio = optional_ratio(where, edit_ratio)
+        report.duration = optional_duration(where, duration)
         given = admit(where, OverrideReason, reason, "record_review: reason")
         report.reason = (given or OverrideReason.OTHER) if done in _OVERRIDES else None
         report.role = admit(where, ReviewerRole, role, "record_review: role")
@@ -74,6 +78,7 @@ def review(
     receipt: str = "receipt",
     action: ReviewAction | str | Callable[[Any], object] | None = None,
     edit_ratio: str | Callable[[Any], object] | None = None,
+    duration: str | Callable[[Any], object] | None = None,
     reason: OverrideReason | str | Callable[[Any], object] | None = None,
     role: ReviewerRole | None = None,
     telemetry: Telemetry | None = None,
@@ -84,6 +89,8 @@ def review(
         receipt: Parameter (or dotted path) that holds the receipt.
         action: A `ReviewAction`; or key, attribute or function of what the function returns; by default that itself.
         edit_ratio: Key, attribute or function of what the function returns, 0 to 1.
+        duration: Key, attribute or function of what the function returns: seconds of active review. The run time of
+            the function is not taken for it.
         reason: An `OverrideReason`; or key, attribute or function of what the function returns.
         role: Role of the reviewers who use this function.
         telemetry: Where to report; the process default otherwise.
@@ -91,6 +98,7 @@ def review(
     readers = {
         "action": result_reader(action) if action is not None else lambda returned: returned,
         "edit_ratio": result_reader(edit_ratio) if edit_ratio is not None else lambda _: None,
+        "duration": result_reader(duration) if duration is not None else lambda _: None,
         "reason": result_reader(reason) if reason is not None else lambda _: None,
     }
 
@@ -103,10 +111,11 @@ def review(
 class _ReviewReport(LateReport):
     """A review on its way to the background thread."""
 
-    __slots__ = ("action", "edit_ratio", "reason", "role")
+    __slots__ = ("action", "duration", "edit_ratio", "reason", "role")
 
     action: ReviewAction
     edit_ratio: float | None
+    duration: float | None
     reason: OverrideReason | None
     role: ReviewerRole | None
 
@@ -118,6 +127,8 @@ class _ReviewReport(LateReport):
         fields.update((done,))
         if self.edit_ratio is not None:
             fields[attributes.REVIEW_EDIT_RATIO] = self.edit_ratio
+        if self.duration is not None:
+            fields[attributes.REVIEW_DURATION] = self.duration
         if self.reason is not None:
             fields[attributes.OVERRIDE_REASON] = self.reason.value
         if self.role is not None:

@@ -239,6 +239,43 @@ def test_a_bad_edit_ratio_is_withheld_and_the_review_kept(capture, receipt):
     assert capture.redactions() == {"non_finite": 1}
 
 
+def test_a_review_carries_the_time_that_the_application_measured(capture, receipt):
+    record_review(receipt, action="accepted", duration=34.5, at=AT + 60, telemetry=capture.telemetry)
+    assert capture.events[0].attributes[attributes.REVIEW_DURATION] == 34.5
+    capture.assert_conforms()
+
+
+def test_a_review_without_a_measured_time_carries_none(capture, receipt):
+    """Not the delay since the inference, not the time of the call: nobody knows whether it was read."""
+    record_review(receipt, action="accepted", at=AT + 60, telemetry=capture.telemetry)
+    assert attributes.REVIEW_DURATION not in capture.events[0].attributes
+
+
+@pytest.mark.parametrize("duration", [-1, float("inf"), "12 s", 400 * 86400.0])
+def test_a_bad_duration_is_withheld_and_the_review_kept(capture, receipt, duration):
+    assert record_review(receipt, action="accepted", duration=duration, at=AT + 1, telemetry=capture.telemetry)
+    assert attributes.REVIEW_DURATION not in capture.events[0].attributes
+    assert sum(capture.redactions().values()) == 1
+
+
+def test_a_decorated_reviewer_function_says_how_long_it_was_looked_at(capture, receipt):
+    @review(action="action", duration="seconds", edit_ratio="changed", telemetry=capture.telemetry)
+    def on_signed(receipt):
+        return {"action": "edited", "seconds": 12, "changed": 0.5}
+
+    on_signed(receipt)
+    assert capture.events[0].attributes[attributes.REVIEW_DURATION] == 12.0
+
+
+def test_the_run_time_of_a_decorated_reviewer_function_is_no_review_time(capture, receipt):
+    @review(telemetry=capture.telemetry)
+    def on_signed(receipt):
+        return ReviewAction.ACCEPTED
+
+    on_signed(receipt)
+    assert attributes.REVIEW_DURATION not in capture.events[0].attributes
+
+
 # --- decorators ------------------------------------------------------------------------------------
 
 
