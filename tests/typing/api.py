@@ -79,7 +79,8 @@ def everything(receipt: Receipt) -> str:
 
 async def kinds(service: Service) -> None:
     assert_type(plain({"a": "b"}, limit=1), list[str])
-    assert_type(await assert_type(coroutine("a"), Coroutine[Any, Any, int]), int)
+    pending: Coroutine[Any, Any, int] = coroutine("a")
+    assert_type(await pending, int)
     assert_type(generator("a"), Generator[int, str, bool])
     assert_type(async_generator("a"), AsyncGenerator[str, None])
     assert_type(service.method("1"), float)
