@@ -68,6 +68,7 @@ class ClinicalMetricReader(PeriodicExportingMetricReader):
     def __init__(self, **options: Any) -> None:
         milliseconds = read_number(*METRIC_INTERVAL) * 1000
         self._own = ClinicalMetricExporter(**options)
+        self._preferred_aggregation = self._own._preferred_aggregation  # noqa: SLF001 -- asked of every exporter
         super().__init__(self._own, milliseconds, cardinality_limits=CARDINALITY)
 
     def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]  # final, and the only place
