@@ -57,7 +57,7 @@ _ANSWERED = any_of(*_TAKEN_UP)
 """States in which the controller has taken up an alert; each has its own alert where it needs a person.
 
 Not those of a rollback that is made: states are kept, and one of last month would hide the next bad version. Not
-`recommended` either: that is what other modes leave behind, and in mode enforce it says that nothing was done.
+`recommended` either: that is what other modes leave behind; in mode enforce it says that the controller did not hear of it yet.
 """
 _ANSWERED_HERE = any_of(*_TAKEN_UP, RollbackState.VERIFYING, RollbackState.ROLLED_BACK)
 """The same for one segment, with those of a rollback that is made.

@@ -35,6 +35,7 @@ GUARDS: Final[Mapping[str, str]] = {
 
 ACTIONS: Final[Mapping[str, str]] = {
     "incident.opened": "Alert heard, incident opened",
+    "incident.reopened": "Still firing now that the controller may act; decided anew",
     "incident.stale": "Another version serves by now",
     "alert.fires": "Alert fires again",
     "alert.resolved": "Alert resolved; no proof of recovery",

@@ -40,7 +40,7 @@ from otel_clinical.rollback.state import (
     ModelState,
     Sample,
 )
-from otel_clinical.semconv.enums import RollbackDecision, RollbackState
+from otel_clinical.semconv.enums import RollbackDecision, RollbackMode, RollbackState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -131,25 +131,53 @@ def _alert(setting: Setting, state: ModelState, event: AlertSeen) -> Step:
     if version != pointer.version:
         data: dict[str, Any] = {"alert": alert.name, "version": version, "active": pointer.version}
         return Step(state) if event.pulled else Step(state, (Record("alert.stale", alert.model, data),))
-    if known is not None:
+    if known is not None and not (alert.firing and _only_recommended(setting.terms, state, known)):
         return _again(state, known, event, now)
     if not alert.firing:
         return Step(state)
     covering = _covering(setting.terms, state, event)
-    if covering:
-        data = {"alert": alert.name, **asdict(alert.segment)}
-        return Step(state) if event.pulled else Step(state, (Record("alert.covered", covering, data),))
+    if not covering:
+        return _opened(state, key, event, now) if known is None else _reopened(state, known, event, now)
+    data = {"alert": alert.name, **asdict(alert.segment)}
+    silent = event.pulled or known is not None
+    return Step(state) if silent else Step(state, (Record("alert.covered", covering, data),))
+
+
+def _opened(state: ModelState, key: Key, event: AlertSeen, now: float) -> Step:
+    alert = event.alert
     incident = Incident(
         key=key,
-        version=version,
+        version=alert.version or event.pointer.version,
         alert=alert.name,
         opened_at=now,
         starts_at=alert.starts_at,
         last_seen=now,
         next_at=now,
     )
-    data = {"alert": asdict(alert), "activation": pointer.activation, "pulled": event.pulled}
+    data = {"alert": asdict(alert), "activation": event.pointer.activation, "pulled": event.pulled}
     return Step(put(state, incident), (Record("incident.opened", incident.id, data),))
+
+
+def _only_recommended(terms: Terms, state: ModelState, known: Incident) -> bool:
+    """Tell whether all that was done for an incident is a note from before the controller was allowed to act."""
+    recommended = known.state is RollbackState.RECOMMENDED and state.applied(known.id) is None
+    return recommended and terms.mode is RollbackMode.ENFORCE
+
+
+def _reopened(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
+    """Decide anew what was recommended and still fires: facts and guards are those of now."""
+    incident = Incident(
+        key=known.key,
+        version=known.version,
+        alert=event.alert.name,
+        opened_at=known.opened_at,
+        starts_at=known.starts_at,
+        last_seen=now,
+        next_at=now,
+        armed_at=now,
+    )
+    data = {"alert": event.alert.name, "recommended": known.closed_at, "pulled": event.pulled}
+    return Step(put(state, incident), (Record("incident.reopened", incident.id, data),))
 
 
 def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
@@ -181,8 +209,12 @@ def _covering(terms: Terms, state: ModelState, event: AlertSeen) -> str:
     for rule in event.pointer.rules:
         if rule.segment == event.alert.segment and _as_strict(rule.route, needed):
             return incident_of(rule.marker) or event.alert.model
+    # What was only recommended covers nothing once the controller may act.
+    void = {IntentStatus.SUPERSEDED}
+    if terms.mode is RollbackMode.ENFORCE:
+        void.add(IntentStatus.SKIPPED)
     for intent in state.intents.values():
-        whole = intent.change.segment is None and intent.status is not IntentStatus.SUPERSEDED
+        whole = intent.change.segment is None and intent.status not in void
         if not whole or intent.activation != event.pointer.activation:
             continue
         route = intent.change.route

@@ -97,7 +97,8 @@ class GuardReport:
 class Incident:
     """One degradation of one segment under one activation, from first alert to final state.
 
-    `next_at` is when the worker looks again; `first` the earlier half of the confirmation.
+    `next_at` is when the worker looks again; `first` the earlier half of the confirmation; `armed_at` when it was
+    reopened because the controller may act by now.
     """
 
     key: Key
@@ -116,6 +117,7 @@ class Incident:
     decision: RollbackDecision | None = None
     cause: str = ""
     reason: str = ""
+    armed_at: float | None = None
     acted_at: float | None = None
     converge_by: float | None = None
     verify_by: float | None = None

@@ -208,7 +208,8 @@ class Worker:
                 self._counters.guards(looked)
         if isinstance(event, ChangeMade) and after is not before:
             incident = after.incidents[after.intents[event.intent].incident]
-            self._counters.duration(model, (incident.acted_at or 0.0) - incident.starts_at)
+            begun = max(incident.starts_at, incident.armed_at or 0.0)
+            self._counters.duration(model, (incident.acted_at or 0.0) - begun)
             self._observe(event.pointer)
 
     def _pull_state(self) -> None:

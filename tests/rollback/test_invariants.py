@@ -21,6 +21,7 @@ from otel_clinical.rollback.events import (
     TargetUnreachable,
 )
 from otel_clinical.rollback.state import IntentStatus
+from otel_clinical.semconv.enums import RollbackMode
 from tests.rollback._situations import ALL, DAY, MEDICAID, SOURCE, Play, alert, hold, sample
 
 FACTS = st.fixed_dictionaries(
@@ -46,6 +47,7 @@ MOVES = st.one_of(
     st.tuples(st.just("activate"), st.sampled_from(["7", "8", "9"])),
     st.tuples(st.just("edit"), st.sampled_from(ROUTES)),
     st.tuples(st.just("close")),
+    st.tuples(st.just("mode"), st.sampled_from(list(RollbackMode))),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 20.0, 1000.0, DAY, 40 * DAY])),
 )
 
@@ -75,6 +77,8 @@ def move(play: Play, chosen: tuple[Any, ...]) -> None:  # noqa: C901 -- one line
             play.happen(PointerSeen(play.pointer))
         case ("edit", route):
             play.pointer = replace(play.pointer, route=route, epoch=play.pointer.epoch + 1)
+        case ("mode", mode):
+            play.terms = replace(play.terms, mode=mode)
         case ("close",):
             for incident in play.state.incidents:
                 play.happen(ClosedByPerson(incident, "ana", "seen"))
@@ -122,8 +126,10 @@ def test_promises_hold_in_every_history(moves: list[tuple[Any, ...]]) -> None:
         assert sum(i.status is IntentStatus.PLANNED for i in intents) <= 1
         assert len({i.activation for i in rollbacks}) == len(rollbacks)
         for key, incident in before.incidents.items():
-            if incident.closed_at is not None:
-                after = play.state.incidents[key]
+            after = play.state.incidents[key]
+            if incident.state == "recommended" and after.state == "deciding":
+                assert play.terms.mode == "enforce"
+            elif incident.closed_at is not None:
                 assert (after.state, after.closed_at) == (incident.state, incident.closed_at)
         if not human:
             assert ROUTES.index(play.pointer.route) >= ROUTES.index(route)

@@ -165,6 +165,29 @@ def test_modes_decide_the_same_and_change_nothing(
         controller.process.stop()
 
 
+def test_a_controller_that_may_act_after_a_restart_acts_on_what_it_only_recommended(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+    for mode, state in (("observe", "recommended"), ("enforce", "converging")):
+        controller = Controller(tmp_path, prometheus.url, ("--pull=0.1", "--retry=0.2", f"--mode={mode}"))
+        controller.start()
+        try:
+            if mode == "observe":
+                controller.post(notification(alert(labels)))
+            controller.wait_state(state)
+            (incident,) = controller.incidents()
+            assert controller.pointer().version == ("8" if mode == "observe" else "7")
+        finally:
+            controller.process.stop()
+    controller.start()
+    try:
+        actions = [event["action"] for event in controller.get(f"/v1/incidents/{incident['id']}")["events"]]
+        assert [actions.count(name) for name in ("incident.reopened", "change.recommended", "change.made")] == [1, 1, 1]
+    finally:
+        controller.process.stop()
+
+
 def test_tokens_rotate_without_restart(controller: Controller) -> None:
     new = "the-next-token-of-the-tests"
     path = controller.folder / "tokens"
