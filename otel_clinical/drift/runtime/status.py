@@ -11,19 +11,15 @@ from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.drift.kernel import Batch, CodecError, Kernel
+from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
 from otel_clinical.drift.runtime.store import DATABASE, read_counters
 from otel_clinical.policy import Policy, load_baseline
-from otel_clinical.semconv import MetricDef, attributes, metrics, prometheus_label
+from otel_clinical.semconv import metrics
 from otel_clinical.semconv.enums import EscalationLevel
 
 _TIMEOUT_SECONDS = 5.0
-_STREAM = tuple(
-    prometheus_label(key)
-    for key in (attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.SEGMENT_NAME, attributes.SEGMENT_VALUE)
-)
-_LEVEL = prometheus_label(attributes.ESCALATION_LEVEL)
 
 
 class StatusError(RuntimeError):
@@ -77,7 +73,12 @@ class Status:
 
 
 def from_url(url: str, token: str | None = None) -> Status:
-    """Return the status of a running processor from its metrics page.
+    """Return the status of a running processor; errors as of `scrape`."""
+    return of_families(scrape(url, token))
+
+
+def scrape(url: str, token: str | None = None) -> list[Metric]:
+    """Return the metric families on the page of a running processor.
 
     Raises:
         StatusError: The address is not http(s), the page cannot be read, or it is no metrics page.
@@ -94,13 +95,18 @@ def from_url(url: str, token: str | None = None) -> Status:
             f"{url}: cannot be read ({getattr(error, 'reason', None) or type(error).__name__})"
         ) from error
     try:
-        return of_families(text_string_to_metric_families(page))
+        return list(text_string_to_metric_families(page))
     except ValueError as error:
         raise StatusError(f"{url}: is not a metrics page in Prometheus' text format") from error
 
 
 def from_state(directory: Path, policy: Policy) -> Status:
-    """Return the status in a state directory, including what only its journal holds; the processor may run.
+    """Return the status in a state directory; errors as of `replay`."""
+    return of_families(replay(directory, policy))
+
+
+def replay(directory: Path, policy: Policy) -> list[Metric]:
+    """Return the metric families of a state directory, with what only its journal holds; the processor may run.
 
     Raises:
         StatusError: There is no state that can be read.
@@ -124,16 +130,16 @@ def from_state(directory: Path, policy: Policy) -> Status:
         kernel.advance()
     hashes = {name: baseline.hash for name, baseline in baselines.items()}
     shown = Exposition(KernelView.of(kernel), counters, pending=len(batches), started=0.0, baselines=hashes)
-    return of_families(families(shown, policy))
+    return list(families(shown, policy))
 
 
 def of_families(found: Iterable[Metric]) -> Status:
     """Read a status out of metric families, whether scraped or made here."""
-    page = _Page(found)
-    streams = [stream for stream, _ in page.by(metrics.BASELINE_RATIO, _STREAM)]
+    page = Page(found)
+    streams = [stream for stream, _ in page.by(metrics.BASELINE_RATIO, STREAM)]
     return Status(
         streams=tuple(
-            sorted((page.stream(stream) for stream in streams), key=lambda s: (s.model, s.version, s.segment))
+            sorted((_line(page, stream) for stream in streams), key=lambda s: (s.model, s.version, s.segment))
         ),
         events=page.totals(metrics.PROCESSOR_EVENTS),
         rejections=page.totals(metrics.PROCESSOR_REJECTIONS),
@@ -143,47 +149,24 @@ def of_families(found: Iterable[Metric]) -> Status:
     )
 
 
-class _Page:
-    """Samples of a metrics page, by family."""
+def _line(page: Page, stream: tuple[str, ...]) -> StreamStatus:
+    """Return the line of one stream."""
+    model, version, name, value = stream
 
-    def __init__(self, found: Iterable[Metric]) -> None:
-        self._samples: dict[str, list[tuple[dict[str, str], float]]] = {}
-        for family in found:
-            for sample in family.samples:
-                self._samples.setdefault(sample.name, []).append((sample.labels, sample.value))
+    def of(metric: MetricDef) -> float | None:
+        return dict(page.by(metric, STREAM)).get(stream)
 
-    def by(self, metric: MetricDef, labels: tuple[str, ...]) -> list[tuple[tuple[str, ...], float]]:
-        """Return (values of `labels`, value) per sample of a metric."""
-        found = self._samples.get(metric.prometheus, [])
-        return [(tuple(own.get(label, "") for label in labels), value) for own, value in found]
-
-    def totals(self, metric: MetricDef) -> dict[str, int]:
-        """Return a counter with one label by that label's value, without its zeros."""
-        label = prometheus_label(metric.attributes[0])
-        return {key[0]: int(value) for key, value in sorted(self.by(metric, (label,))) if value}
-
-    def single(self, metric: MetricDef) -> float | None:
-        """Return the value of a metric without labels."""
-        return next((value for _, value in self._samples.get(metric.prometheus, [])), None)
-
-    def stream(self, stream: tuple[str, ...]) -> StreamStatus:
-        """Return the line of one stream."""
-        model, version, name, value = stream
-
-        def of(metric: MetricDef) -> float | None:
-            return dict(self.by(metric, _STREAM)).get(stream)
-
-        evidence = self.by(metrics.EVIDENCE, (*_STREAM, _LEVEL))
-        return StreamStatus(
-            model=model,
-            version=version,
-            segment=name if name == value else f"{name}={value}",
-            samples=int(of(metrics.EVIDENCE_SAMPLES) or 0),
-            drop=of(metrics.DEGRADATION_RATIO) or 0.0,
-            performance=of(metrics.PERFORMANCE_RATIO),
-            baseline=of(metrics.BASELINE_RATIO) or 0.0,
-            proved=tuple(sorted((key[4] for key, e in evidence if key[:4] == stream and e >= 1.0), key=_severity)),
-        )
+    evidence = page.by(metrics.EVIDENCE, (*STREAM, LEVEL))
+    return StreamStatus(
+        model=model,
+        version=version,
+        segment=name if name == value else f"{name}={value}",
+        samples=int(of(metrics.EVIDENCE_SAMPLES) or 0),
+        drop=of(metrics.DEGRADATION_RATIO) or 0.0,
+        performance=of(metrics.PERFORMANCE_RATIO),
+        baseline=of(metrics.BASELINE_RATIO) or 0.0,
+        proved=tuple(sorted((key[4] for key, e in evidence if key[:4] == stream and e >= 1.0), key=_severity)),
+    )
 
 
 def _severity(level: str) -> int:
