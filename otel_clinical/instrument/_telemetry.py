@@ -247,7 +247,8 @@ def default_telemetry() -> Telemetry:
     if _default is None:
         made = Telemetry()  # asks the global providers, which may be anybody's code: not under the lock
         with _default_lock:
-            _default = _default or made
+            if _default is None:
+                _default = made
     return _default
 
 

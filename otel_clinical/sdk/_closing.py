@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import sys
 import threading
 import time
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.sdk._fork import renew_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 _log = logging.getLogger(__name__)
+
+# After the finalizers that send what is still in a queue between processes (priority -5).
+_LAST: Final = -100
 
 
 class Closer:
@@ -52,6 +59,43 @@ class Closer:
     def wait(self, deadline: float) -> bool:
         """Wait for the call to end, at most until `deadline` (monotonic); tell whether it did."""
         return self._done.wait(max(0.0, deadline - time.monotonic()))
+
+
+class AtExit:
+    """Run a call when the process ends, also where multiprocessing ends it.
+
+    A process that multiprocessing forked ends without `atexit` but with finalizers, of which it forgets those that were
+    registered before it started.
+
+    Args:
+        action: The call.
+        timeout: Its one argument, in seconds.
+    """
+
+    def __init__(self, action: Callable[[float], object], timeout: float) -> None:
+        self._action = action
+        self._timeout = timeout
+        self._finalizer: Any = None
+        self._told = False
+        atexit.register(action, timeout)
+        self._tell_multiprocessing()
+        renew_after_fork(self, AtExit._tell_multiprocessing)
+
+    def forget(self) -> None:
+        """Do not run the call any more."""
+        atexit.unregister(self._action)
+        if self._finalizer is not None:
+            self._finalizer.cancel()
+        self._finalizer = None
+        self._timeout = 0.0
+
+    def _tell_multiprocessing(self) -> None:
+        util: Any = sys.modules.get("multiprocessing.util")
+        if util is not None and self._timeout:
+            self._finalizer = util.Finalize(None, self._action, (self._timeout,), exitpriority=_LAST)
+            if not self._told:
+                self._told = True
+                util.register_after_fork(self, AtExit._tell_multiprocessing)
 
 
 def _call(weak: weakref.WeakMethod[Callable[[], None]]) -> None:

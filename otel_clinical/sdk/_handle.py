@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import atexit
 import logging
 import threading
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from otel_clinical.sdk._closing import Closer
+from otel_clinical.sdk._closing import AtExit, Closer
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from otel_clinical.sdk._providers import Providers
 
 EXIT_TIMEOUT: Final = 5.0
+"""Longest time that telemetry may hold up the end of a process, in seconds."""
+
 _GRACE: Final = 0.5
 _log = logging.getLogger(__name__)
 
@@ -55,7 +56,7 @@ class Handle:
         self._closers = [
             Closer(provider.shutdown) for provider in (providers.tracer, providers.meter, providers.logger)
         ]
-        atexit.register(self.shutdown, EXIT_TIMEOUT)
+        self._at_exit = AtExit(self.shutdown, EXIT_TIMEOUT - _GRACE)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
@@ -84,7 +85,7 @@ class Handle:
         """
         with self._once:
             if self._result is None:
-                atexit.unregister(self.shutdown)
+                self._at_exit.forget()
                 self._result = self._shut_down(time.monotonic() + timeout)
             return self._result
 
