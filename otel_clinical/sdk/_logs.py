@@ -10,8 +10,9 @@ from opentelemetry.sdk._logs import ReadableLogRecord
 from opentelemetry.sdk._logs.export import LogRecordExporter, LogRecordExportResult
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
+from otel_clinical.sdk._foreign import FOREIGN
 from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
-from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.sdk._rules import admit
 from otel_clinical.semconv import allowlist, events
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
@@ -68,7 +69,7 @@ def redact_log(record: ReadableLogRecord, ledger: Ledger, declared: Declared | N
     if own and found.event_name not in events.DEFINITIONS:
         ledger.withheld(TelemetryRedactionReason.NOT_ALLOWED)
         return None
-    rules = allowlist.ATTRIBUTES if own else FOREIGN
+    kept = admit(found.attributes, allowlist.ATTRIBUTES, ledger, declared) if own else admit(found.attributes, FOREIGN)
     severity = found.severity_number
     return ReadableLogRecord(
         LogRecord(
@@ -77,7 +78,7 @@ def redact_log(record: ReadableLogRecord, ledger: Ledger, declared: Declared | N
             context=_context(found),
             severity_text=severity.name if severity is not None else None,
             severity_number=severity,
-            attributes=admit(found.attributes, rules, ledger if own else None, declared),
+            attributes=kept,
             event_name=found.event_name if own else None,
         ),
         redact_resource(record.resource),

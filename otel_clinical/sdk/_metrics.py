@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.sdk.metrics import (
@@ -26,18 +25,22 @@ from opentelemetry.sdk.metrics.export import (
     ScopeMetrics,
 )
 
+from otel_clinical.sdk._foreign import FOREIGN, METRICS, UNITS
 from otel_clinical.sdk._merge import merge_points
 from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
-from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.sdk._rules import admit
 from otel_clinical.semconv import SCHEMA_URL, MetricDef, allowlist, metrics
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from prometheus_client import CollectorRegistry
 
     from otel_clinical.sdk._rules import Declared, Ledger
+
+F = TypeVar("F")
+R = TypeVar("R")
 
 CUMULATIVE: Final[dict[type, AggregationTemporality]] = dict.fromkeys(
     (Counter, UpDownCounter, Histogram, ObservableCounter, ObservableUpDownCounter, ObservableGauge),
@@ -50,9 +53,6 @@ SERIES_LIMIT: Final = 20_000
 
 CARDINALITY: Final[dict[Any, int]] = dict.fromkeys((Counter, UpDownCounter, Histogram), SERIES_LIMIT)
 _DEFINITIONS = {metric.name: metric for metric in metrics.ALL}
-_FOREIGN_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*){0,7}")
-_FOREIGN_UNIT = re.compile(r"[A-Za-z0-9%/.]{0,16}|\{[a-z_]{1,32}\}")
-_MAX_NAME = 100
 
 
 class Redactor:
@@ -65,26 +65,27 @@ class Redactor:
 
     def __call__(self, data: MetricsData) -> MetricsData:
         """Return new metric data with only what the allow-list admits."""
-        return MetricsData([self._resource(found) for found in data.resource_metrics])
+        return MetricsData(list(self._each(data.resource_metrics, self._resource)))
 
-    def _resource(self, found: ResourceMetrics) -> ResourceMetrics:
-        scopes = [self._scope(scope) for scope in found.scope_metrics]
-        return ResourceMetrics(redact_resource(found.resource), scopes, "")
-
-    def _scope(self, found: ScopeMetrics) -> ScopeMetrics:
-        own = is_own(found.scope)
-        reduced = [metric for metric in self._metrics(found, own=own) if metric.data.data_points]
-        return ScopeMetrics(redact_scope(found.scope), reduced, SCHEMA_URL if own else "")
-
-    def _metrics(self, found: ScopeMetrics, *, own: bool) -> Iterator[Metric]:
-        for metric in found.metrics:
+    def _each(self, found: Iterable[F], reduce: Callable[[F], R | None]) -> Iterator[R]:
+        """Yield what can be reduced; drop and count what cannot, be it a metric, a scope or a whole resource."""
+        for one in found:
             try:
-                reduced = self._own(metric) if own else _foreign(metric)
+                reduced = reduce(one)
             except Exception as error:  # noqa: BLE001 -- fail closed: what cannot be redacted does not leave
                 self._ledger.failed(TelemetryComponent.REDACTOR, error)
             else:
                 if reduced is not None:
                     yield reduced
+
+    def _resource(self, found: ResourceMetrics) -> ResourceMetrics:
+        scopes = list(self._each(found.scope_metrics, self._scope))
+        return ResourceMetrics(redact_resource(found.resource), scopes, "")
+
+    def _scope(self, found: ScopeMetrics) -> ScopeMetrics:
+        own = is_own(found.scope)
+        reduced = list(self._each(found.metrics, self._own if own else _foreign))
+        return ScopeMetrics(redact_scope(found.scope), reduced, SCHEMA_URL if own else "")
 
     def _own(self, metric: Metric) -> Metric | None:
         definition = _DEFINITIONS.get(metric.name)
@@ -92,7 +93,7 @@ class Redactor:
             _Once(self._ledger, self._counted, metric.name).withheld(TelemetryRedactionReason.NOT_ALLOWED)
             return None
         points = [self._point(point, definition) for point in metric.data.data_points]
-        return Metric(definition.name, definition.description, definition.unit, _data(metric, points))
+        return _metric(definition.name, definition.description, definition.unit, _data(metric, points))
 
     def _point(self, point: Any, definition: MetricDef) -> Any:
         rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes}
@@ -120,11 +121,15 @@ class _Once:
 
 
 def _foreign(metric: Metric) -> Metric | None:
-    if len(metric.name) > _MAX_NAME or not _FOREIGN_NAME.fullmatch(metric.name):
+    if metric.name not in METRICS:
         return None
-    unit = metric.unit or ""
     points = [_with(point, admit(point.attributes, FOREIGN)) for point in metric.data.data_points]
-    return Metric(metric.name, "", unit if _FOREIGN_UNIT.fullmatch(unit) else "", _data(metric, points))
+    return _metric(metric.name, "", metric.unit if metric.unit in UNITS else "", _data(metric, points))
+
+
+def _metric(name: str, description: str, unit: str, data: Any) -> Metric | None:
+    """Return a metric, unless redaction left it without points."""
+    return Metric(name, description, unit, data) if data.data_points else None
 
 
 def _data(metric: Metric, points: list[Any]) -> Any:

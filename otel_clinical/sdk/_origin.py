@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Final
 
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import SpanContext
 
+from otel_clinical._version import __version__
 from otel_clinical.sdk._rules import admit, safe_text
 from otel_clinical.semconv import SCHEMA_URL, SCOPE_NAME, allowlist
 
 UNKNOWN_SCOPE: Final = "unknown"
+OWN_SCOPE: Final = InstrumentationScope(SCOPE_NAME, __version__, SCHEMA_URL)
 
 
 def is_own(scope: InstrumentationScope | None) -> bool:
@@ -25,11 +28,14 @@ def redact_resource(resource: Resource | None) -> Resource:
 
 
 def redact_scope(scope: InstrumentationScope | None) -> InstrumentationScope:
-    """Keep the name and version of a scope; its attributes and schema are dropped, except for our own schema."""
-    if scope is None:
-        return InstrumentationScope(UNKNOWN_SCOPE)
-    name = safe_text(scope.name) or UNKNOWN_SCOPE
-    return InstrumentationScope(name, safe_text(scope.version, 64), SCHEMA_URL if is_own(scope) else None)
+    """Keep the name of a scope that is a module of this program; versions, attributes and schemas of others go.
+
+    A scope may be named after anything: a logger that is named after a patient becomes one.
+    """
+    if is_own(scope):
+        return OWN_SCOPE
+    name = safe_text(scope.name) if scope is not None else None
+    return InstrumentationScope(name if name is not None and name in sys.modules else UNKNOWN_SCOPE)
 
 
 def redact_context(context: SpanContext | None) -> SpanContext | None:

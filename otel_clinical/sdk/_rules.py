@@ -6,48 +6,45 @@ import math
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
-from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES, AttributeRule, allowlist, attributes
+from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import TelemetryRedactionReason as Reason
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_clinical.semconv import AttributeRule
     from otel_clinical.semconv.enums import TelemetryComponent
 
 Value = str | int | float | bool
 
-MAX_INT64: Final = 2**63 - 1
-_SAFE_TEXT = re.compile(r"[A-Za-z0-9_.:+/<>-]+")
+_SAFE_TEXT = re.compile(r"[A-Za-z0-9_.:+/-]+")
+# Developers write these into code and policy: they may hold the @ that an address would be known by.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:+/@-]+")
-_IDENTIFIERS = frozenset({attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.MODEL_PREVIOUS_VERSION})
-"""Attributes that developers write into code and policy: they may hold the @ that an address would be known by."""
+_CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|<locals>))*")
+_RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_DIGEST = re.compile(r"(sha256:)?[0-9a-f]{16,64}")
+_SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
+    attributes.MODEL_NAME: _IDENTIFIER,
+    attributes.MODEL_VERSION: _IDENTIFIER,
+    attributes.MODEL_PREVIOUS_VERSION: _IDENTIFIER,
+    attributes.ERROR_TYPE: _CLASS_NAME,
+    attributes.INFERENCE_ID: _RANDOM_ID,
+    attributes.EVENT_ID: _RANDOM_ID,
+    attributes.REVIEWER_HASH: _DIGEST,
+    attributes.MODEL_DIGEST: _DIGEST,
+    attributes.BUSINESS_CURRENCY: re.compile("[A-Z]{3}"),
+}
+"""Attributes whose values have a shape of their own, which a name or a record number has not."""
+
+_RATIO: Final = (0, 1)
+_COUNT: Final = (0, 2**32 - 1)
+_RANGES: Final[Mapping[str, tuple[float, float]]] = {
+    attributes.INFERENCE_TIME: (0, 1e10),
+    attributes.HTTP_RESPONSE_STATUS_CODE: (100, 599),
+}
+"""Numbers that are neither a ratio nor a count of at most 32 bits, as record numbers are not either."""
 
 _SEGMENTS = frozenset(SEGMENT_ATTRIBUTES.values())
-
-FOREIGN: Final[Mapping[str, AttributeRule]] = {
-    "http.request.method": AttributeRule(
-        "string",
-        "none",
-        "required",
-        None,
-        frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT", "QUERY", OTHER}),
-    ),
-    "http.response.status_code": AttributeRule("int", "none", "required", None, None),
-    "network.protocol.version": AttributeRule("string", "none", "required", None, frozenset({"1.0", "1.1", "2", "3"})),
-    "url.scheme": AttributeRule("string", "none", "required", None, frozenset({"http", "https"})),
-    "error.type": allowlist.ATTRIBUTES[attributes.ERROR_TYPE],
-    "gen_ai.operation.name": AttributeRule(
-        "string",
-        "none",
-        "required",
-        None,
-        frozenset({"chat", "create_agent", "embeddings", "execute_tool", "generate_content", "invoke_agent", OTHER}),
-    ),
-    "gen_ai.usage.input_tokens": AttributeRule("int", "none", "never", None, None),
-    "gen_ai.usage.output_tokens": AttributeRule("int", "none", "never", None, None),
-}
-"""What signals of other libraries may carry: values of closed sets and small numbers, nothing that a library fills with
-text, paths, hosts or identifiers."""
 
 
 class Ledger(Protocol):
@@ -84,8 +81,7 @@ def admit(
     """
     kept: dict[str, Value] = {}
     for key, value in (found or {}).items():
-        rule = rules.get(key)
-        admitted, reason = (None, Reason.NOT_ALLOWED) if rule is None else _judge(key, value, rule, declared)
+        admitted, reason = judge(key, value, rules, declared)
         if admitted is not None:
             kept[key] = admitted
         if reason is not None and ledger is not None:
@@ -93,15 +89,19 @@ def admit(
     return kept
 
 
-def _judge(
-    key: str, value: object, rule: AttributeRule, declared: Declared | None
+def judge(
+    key: str, value: object, rules: Mapping[str, AttributeRule], declared: Declared | None = None
 ) -> tuple[Value | None, Reason | None]:
+    """Return what may leave in place of a value, None for nothing, and why it is not the value itself."""
+    rule = rules.get(key)
+    if rule is None:
+        return None, Reason.NOT_ALLOWED
     if rule.type == "string":
         if not isinstance(value, str):
             return None, Reason.BAD_TYPE
         # A subclass may run code of its own in any other method.
         return _text(key, str.__str__(value), rule, declared)
-    return _number(value, rule)
+    return _number(key, value, rule)
 
 
 def _text(key: str, text: str, rule: AttributeRule, declared: Declared | None) -> tuple[Value | None, Reason | None]:
@@ -113,8 +113,7 @@ def _text(key: str, text: str, rule: AttributeRule, declared: Declared | None) -
         return None, Reason.TOO_LONG
     if declared is not None and (key in _SEGMENTS or key == attributes.SEGMENT_VALUE):
         return (text, None) if _is_declared(key, text, declared) else (OTHER, Reason.NOT_DECLARED)
-    pattern = _IDENTIFIER if key in _IDENTIFIERS else _SAFE_TEXT
-    if pattern.fullmatch(text) or (declared is not None and text in declared.allowed(key)):
+    if _SHAPES.get(key, _SAFE_TEXT).fullmatch(text) or (declared is not None and text in declared.allowed(key)):
         return text, None
     return None, Reason.PATTERN
 
@@ -127,17 +126,18 @@ def _is_declared(key: str, text: str, declared: Declared) -> bool:
     return text in declared.allowed(key)
 
 
-def _number(value: object, rule: AttributeRule) -> tuple[Value | None, Reason | None]:
+def _number(key: str, value: object, rule: AttributeRule) -> tuple[Value | None, Reason | None]:
     if isinstance(value, bool) or rule.type == "boolean":
         accepted = isinstance(value, bool) and rule.type == "boolean"
         return (bool(value), None) if accepted else (None, Reason.BAD_TYPE)
-    if isinstance(value, int):
-        if not -MAX_INT64 <= value <= MAX_INT64:
-            return None, Reason.BAD_TYPE
-        return (int(value) if rule.type == "int" else float(value)), None
-    if not isinstance(value, float) or rule.type == "int":
+    if not isinstance(value, int | float) or (rule.type == "int" and not isinstance(value, int)):
         return None, Reason.BAD_TYPE
-    return (float(value), None) if math.isfinite(value) else (None, Reason.NON_FINITE)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None, Reason.NON_FINITE
+    low, high = _RANGES.get(key, _COUNT if rule.type == "int" else _RATIO)
+    if not low <= value <= high:
+        return None, Reason.NOT_ALLOWED
+    return (int(value) if rule.type == "int" else float(value)), None
 
 
 def safe_text(text: object, max_length: int = 128) -> str | None:

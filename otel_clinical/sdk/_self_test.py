@@ -137,7 +137,7 @@ def _metrics(marker: str) -> MetricsData:
     found = [
         Metric(metrics.OUTCOMES.name, marker, marker, data),
         Metric(_text(marker), marker, marker, data),
-        Metric("library.calls", marker, _text(marker), data),
+        Metric("http.client.active_requests", marker, _text(marker), data),
     ]
     scopes = [ScopeMetrics(_scope(marker, scope), found, marker) for scope in _SCOPES]
     return MetricsData([ResourceMetrics(_resource(marker), scopes, marker)])

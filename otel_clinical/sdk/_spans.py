@@ -9,8 +9,9 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from otel_clinical.sdk._foreign import FOREIGN
 from otel_clinical.sdk._origin import is_own, redact_context, redact_resource, redact_scope
-from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.sdk._rules import admit
 from otel_clinical.semconv import allowlist, attributes
 from otel_clinical.semconv.enums import OperationName, TelemetryComponent
 

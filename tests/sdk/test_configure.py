@@ -129,13 +129,19 @@ def test_the_page_is_redacted_whatever_library_recorded(setup):
     handle = setup(metrics="prometheus:0")
     for scope in (SCOPE_NAME, "library"):
         meter = handle.meter_provider.get_meter(scope)
-        meter.create_counter(f"{CANARY}.calls", description=CANARY).add(1, {"patient": CANARY})
-        meter.create_counter("library.calls", description=CANARY).add(1, {"patient": CANARY, "url.scheme": "http"})
-        meter.create_counter("library.calls", description=CANARY).add(2, {"patient": "Jane", "url.scheme": "http"})
+        for name in (f"{CANARY}.calls", "ward.north.calls", f"http.{CANARY.replace('-', '_')}"):
+            meter.create_counter(name, description=CANARY).add(1, {"patient": CANARY})
+        meter.create_counter("http.client.active_requests", description=CANARY).add(
+            1, {"patient": CANARY, "url.scheme": "http"}
+        )
+        meter.create_counter("http.client.active_requests", description=CANARY).add(
+            2, {"patient": "Jane", "url.scheme": "http"}
+        )
     text = page(handle)
     assert CANARY not in text
     assert "Jane" not in text
-    found = [s for s in samples(text) if s.name == "library_calls_total"]
+    assert "north" not in text
+    found = [s for s in samples(text) if s.name == "http_client_active_requests_total"]
     assert [(sample.labels, sample.value) for sample in found] == [({"url_scheme": "http"}, 3.0)]
 
 

@@ -79,7 +79,7 @@ def record_metrics(scope):
     meter = provider.get_meter(scope, "1.0", attributes={"k": CANARY})
     sampled = SpanContext(7, 7, is_remote=False, trace_flags=TraceFlags(1))
     context = trace.set_span_in_context(NonRecordingSpan(sampled))
-    name = metrics.OUTCOMES.name if scope == SCOPE_NAME else "library.calls"
+    name = metrics.OUTCOMES.name if scope == SCOPE_NAME else "http.client.active_requests"
     meter.create_counter(name, "{call}", CANARY).add(1, LEAKY, context=context)
     data = reader.get_metrics_data()
     provider.shutdown()

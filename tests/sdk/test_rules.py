@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_clinical.sdk._rules import FOREIGN, admit
+from otel_clinical.sdk._foreign import FOREIGN
+from otel_clinical.sdk._rules import admit
 from otel_clinical.semconv import AGGREGATE, OTHER, allowlist, attributes, enums
 
 RULES = allowlist.ATTRIBUTES
@@ -51,7 +52,15 @@ WITHHELD = [
     (attributes.CONFIDENCE_SCORE, "0.5", "bad_type"),
     (attributes.CONFIDENCE_SCORE, True, "bad_type"),
     (attributes.DEPLOYMENT_ACTIVATION, 3.5, "bad_type"),
-    (attributes.DEPLOYMENT_ACTIVATION, 2**70, "bad_type"),
+    (attributes.DEPLOYMENT_ACTIVATION, 2**70, "not_allowed"),
+    (attributes.DEPLOYMENT_ACTIVATION, -1, "not_allowed"),
+    (attributes.CONFIDENCE_SCORE, 12345678.0, "not_allowed"),
+    (attributes.INFERENCE_TIME, 1e12, "not_allowed"),
+    (attributes.EVENT_ID, "00123456", "pattern"),
+    (attributes.INFERENCE_ID, "jane-roe", "pattern"),
+    (attributes.REVIEWER_HASH, "roe", "pattern"),
+    (attributes.BUSINESS_CURRENCY, "Roe", "pattern"),
+    (attributes.ERROR_TYPE, "MRN-00123456", "pattern"),
 ]
 
 
@@ -129,6 +138,9 @@ def test_foreign_attributes_are_closed_sets_and_small_numbers():
     }
     assert admit(found, FOREIGN) == {"http.request.method": "GET", "http.response.status_code": 200}
     assert admit({"http.request.method": "JANE"}, FOREIGN) == {"http.request.method": OTHER}
+    assert admit({"error.type": "JaneRoe"}, FOREIGN) == {"error.type": OTHER}
+    assert admit({"error.type": "ConnectionError"}, FOREIGN) == {"error.type": "ConnectionError"}
+    assert admit({"http.response.status_code": 1234567}, FOREIGN) == {}
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.text())
