@@ -16,7 +16,7 @@ from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
 from otel_clinical.drift.runtime.store import DATABASE, read_counters
 from otel_clinical.policy import Policy, load_baseline
-from otel_clinical.semconv import metrics
+from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import EscalationLevel
 
 _TIMEOUT_SECONDS = 5.0
