@@ -14,11 +14,11 @@ from otel_clinical.generate._cases_model import (
     late,
     level,
 )
-from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics
+from otel_clinical.generate._cases_reviews import review_cases
+from otel_clinical.semconv import OTHER, attributes, metrics
 from otel_clinical.semconv.enums import (
     DriftDetector,
     InputQualityAction,
-    ReviewAction,
     SafetyEventSeverity,
     SafetyEventType,
 )
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 def signal_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield one scenario per alert of the quality file."""
     yield _input_quality(subject)
-    yield _overrides(subject)
+    yield from review_cases(subject)
     yield _drift(subject)
     yield _safety(subject)
 
@@ -69,39 +69,6 @@ def _input_quality(subject: Subject) -> Scenario:
             "the segment is no source": judged(many, above, ("encounter_type", "inpatient")),
         },
         about=({**subject.model, **in_segment(source)},),
-        model=subject.name,
-        looks=subject.looks,
-    )
-
-
-def _overrides(subject: Subject) -> Scenario:
-    limits = subject.policy.overrides
-    many = 20 * limits.minimum_reviews
-    above, below = min(limits.maximum_ratio * 1.5, 1.0), limits.maximum_ratio * 0.5
-
-    def reviewed(total: float, changed: float) -> tuple[Series, ...]:
-        per_look = total / subject.looks
-        shares = {
-            ReviewAction.ACCEPTED: 1 - changed,
-            ReviewAction.EDITED: changed / 2,
-            ReviewAction.REJECTED: changed / 2,
-        }
-        return tuple(
-            growing(metric, {**labels, attributes.REVIEW_ACTION: action.value}, per_look * share, subject.looks)
-            for metric, labels in ((metrics.REVIEWS, subject.served), (metrics.SEGMENT_REVIEWS, subject.stream))
-            for action, share in shares.items()
-        )
-
-    everywhere = {**subject.served, **in_segment((AGGREGATE, AGGREGATE))}
-    return Scenario(
-        "ClinicalAIOverrideRatioHigh",
-        fires={"reviewers change too much": (subject.active(), *reviewed(many, above))},
-        quiet={
-            "reviewers change little": (subject.active(), *reviewed(many, below)),
-            "there are too few reviews": (subject.active(), *reviewed(limits.minimum_reviews / 2, 1)),
-            "another version serves": (subject.active("another"), *reviewed(many, above)),
-        },
-        about=(everywhere, subject.stream),
         model=subject.name,
         looks=subject.looks,
     )

@@ -7,11 +7,13 @@ from typing import Any, Final
 from otel_clinical.generate._dashboard_model import Colour, Panel, Query, Word, coloured
 from otel_clinical.generate._dashboard_queries import LABEL_MODEL, either, of_model, rate_of, recorded
 from otel_clinical.generate._rules_promql import MODEL, VERSION, any_of, over
-from otel_clinical.generate._rules_signals import LOW_SHARE, OVERRIDE_RATIO, RECORDS, REVIEWS
+from otel_clinical.generate._rules_reviews import OVERRIDE_RATIO, RUBBER_STAMP_RATIO, UNDECIDED_RATIO
+from otel_clinical.generate._rules_signals import LOW_SHARE, RECORDS
 from otel_clinical.semconv import AGGREGATE, attributes, metrics, prometheus_label
-from otel_clinical.semconv.enums import DeploymentState, InferenceStatus, RoutingLevel
+from otel_clinical.semconv.enums import DeploymentState, InferenceStatus, ReviewHorizon, RoutingLevel
 
 _VERSION = prometheus_label(attributes.MODEL_VERSION)
+_HORIZON, _ACTION = (prometheus_label(key) for key in (attributes.REVIEW_HORIZON, attributes.REVIEW_ACTION))
 _ROUTE = prometheus_label(attributes.ROUTING_LEVEL)
 _SEGMENT, _VALUE = (prometheus_label(key) for key in (attributes.SEGMENT_NAME, attributes.SEGMENT_VALUE))
 _NAMED: Final = f"{{{{{LABEL_MODEL}}}}} {{{{{_VERSION}}}}}"
@@ -122,8 +124,7 @@ def traffic() -> tuple[Panel, ...]:
 
 
 def causes() -> tuple[Panel, ...]:
-    """Return what tends to move first: input quality, and what reviewers change."""
-    everywhere = f'{_SEGMENT}="{AGGREGATE}"'
+    """Return what tends to move first: input quality, and what reviewers do."""
     return (
         Panel(
             "timeseries",
@@ -137,7 +138,31 @@ def causes() -> tuple[Panel, ...]:
                 ),
             ),
             unit="percentunit",
-            width=12,
+            width=8,
+            height=8,
+            minimum=0,
+            maximum=1,
+            options=_OPTIONS,
+            custom=_LINE,
+        ),
+        *_reviewed(),
+    )
+
+
+def _reviewed() -> tuple[Panel, ...]:
+    """Return overrides at both horizons, and reviews that are none."""
+    everywhere = f'{_SEGMENT}="{AGGREGATE}"'
+    first = f'{everywhere},{_HORIZON}="{ReviewHorizon.IMMEDIATE}"'
+    return (
+        Panel(
+            "timeseries",
+            "Overrides",
+            "Share of reviewed answers that were edited or rejected: at the first review, and at the last before they "
+            "were resolved.",
+            "if it rises before accuracy does, ask two users; overrides alone never roll back.",
+            (Query(recorded(OVERRIDE_RATIO, everywhere), f"{_NAMED} {{{{{_HORIZON}}}}}"),),
+            unit="percentunit",
+            width=8,
             height=8,
             minimum=0,
             maximum=1,
@@ -146,17 +171,16 @@ def causes() -> tuple[Panel, ...]:
         ),
         Panel(
             "timeseries",
-            "Overrides",
-            "Share of reviewed answers that were edited or rejected, over the policy's window.",
-            "if it rises before accuracy does, ask two users; overrides alone never roll back.",
+            "Answers that nobody judged",
+            "Share of timed acceptances that were hardly looked at (rubber-stamped), and of reviewed answers that were "
+            "ignored or escalated.",
+            "where it is high, accepted does not mean correct: see ClinicalAIAutomationBias.",
             (
-                Query(
-                    either(recorded(OVERRIDE_RATIO, everywhere), f"0 * {recorded(REVIEWS, everywhere)}"),
-                    _NAMED,
-                ),
+                Query(recorded(RUBBER_STAMP_RATIO, first), f"{_NAMED} rubber-stamped"),
+                Query(recorded(UNDECIDED_RATIO, first), f"{_NAMED} {{{{{_ACTION}}}}}"),
             ),
             unit="percentunit",
-            width=12,
+            width=8,
             height=8,
             minimum=0,
             maximum=1,

@@ -9,7 +9,6 @@ from otel_clinical.generate._rules_promql import (
     SEGMENT,
     STREAM,
     VERSION,
-    Keys,
     all_of,
     any_of,
     happened,
@@ -21,10 +20,11 @@ from otel_clinical.generate._rules_promql import (
     over,
     select,
 )
+from otel_clinical.generate._rules_reviews import reviews
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label, stop_by_hand
 from otel_clinical.policy import duration_text
-from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics, prometheus_label
-from otel_clinical.semconv.enums import InputQualityAction, ReviewAction
+from otel_clinical.semconv import OTHER, attributes, metrics, prometheus_label
+from otel_clinical.semconv.enums import InputQualityAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,24 +32,14 @@ if TYPE_CHECKING:
     from otel_clinical.generate._rules_model import Alert, Pace
     from otel_clinical.generate._rules_promql import Conditions
     from otel_clinical.policy import ModelPolicy, Policy
-    from otel_clinical.semconv import MetricDef
 
 RECORDS: Final = "model_segment:clinical_ai_input_records:increase"
 LOW_SHARE: Final = "model_segment:clinical_ai_input_low:ratio"
-REVIEWS: Final = "model_segment:clinical_ai_reviews:increase"
-OVERRIDE_RATIO: Final = "model_segment:clinical_ai_override:ratio"
 
 INPUT_ALERT: Final = "ClinicalAIInputQualityLow"
 
 LOW: Final = any_of(InputQualityAction.FALLBACK, InputQualityAction.REFUSE)
 """What the gate does with a record below the policy's minimum; `flag` is a remark, not a low record."""
-
-OVERRIDDEN: Final = any_of(ReviewAction.EDITED, ReviewAction.REJECTED)
-
-_ALL = {
-    prometheus_label(attributes.SEGMENT_NAME): AGGREGATE,
-    prometheus_label(attributes.SEGMENT_VALUE): AGGREGATE,
-}
 
 
 def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
@@ -58,7 +48,7 @@ def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
     for name, model in policy.models.items():
         rules = (
             *_input_quality(author, name, model, pace),
-            *_overrides(author, name, model, pace),
+            *reviews(author, name, model, pace),
             _drift(author, name, model),
             _safety(author, name, model, pace),
         )
@@ -105,46 +95,6 @@ def _input_quality(author: Author, name: str, model: ModelPolicy, pace: Pace) ->
         pending=model.hold.for_,
         keep_firing=model.hold.keep_firing,
     )
-
-
-def _overrides(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterator[Rule]:
-    limits = model.overrides
-    window = pace.window(limits.window)
-    own = {prometheus_label(attributes.MODEL_NAME): name}
-    yield from _override_ratio(metrics.SEGMENT_REVIEWS, STREAM, name, window, own)
-    yield from _override_ratio(metrics.REVIEWS, VERSION, name, window, own | _ALL)
-    here = matchers({attributes.MODEL_NAME: name})
-    reached = all_of(
-        f"{OVERRIDE_RATIO}{here} > {number(limits.maximum_ratio)}",
-        f"{REVIEWS}{here} >= {limits.minimum_reviews}",
-    )
-    yield author.alert(
-        "ClinicalAIOverrideRatioHigh",
-        only_active(reached, name),
-        Message(
-            f"{MODEL_NAME} {MODEL_VERSION}: clinicians override {{{{ $value | humanizePercentage }}}} in {WHERE}",
-            f"What: {{{{ $value | humanizePercentage }}}} of the reviewed answers of {MODEL_NAME} version "
-            f"{MODEL_VERSION} were edited or rejected; {number(limits.maximum_ratio * 100)} % are accepted. "
-            f"Where: {WHERE}. Since: within the last {duration_text(limits.window)}. How sure: a count of at "
-            f"least {limits.minimum_reviews} reviews; people's habits move it as well as the model.",
-            "Read the override reasons, ask two users what they see, compare with the tier alerts. Overrides "
-            "alone never roll back.",
-        ),
-        severity="warning",
-        category="override",
-        model=name,
-        tier="engineering",
-        pending=model.hold.for_,
-        keep_firing=model.hold.keep_firing,
-    )
-
-
-def _override_ratio(metric: MetricDef, keys: Keys, name: str, window: float, own: dict[str, str]) -> Iterator[Record]:
-    model = {attributes.MODEL_NAME: name}
-    reviewed = over("sum", keys, increase(metric, window, model))
-    changed = over("sum", keys, increase(metric, window, {**model, attributes.REVIEW_ACTION: OVERRIDDEN}))
-    yield Record(REVIEWS, f"{reviewed} > 0", own)
-    yield Record(OVERRIDE_RATIO, f"{changed} / ({reviewed} > 0)", own)
 
 
 def _drift(author: Author, name: str, model: ModelPolicy) -> Alert:

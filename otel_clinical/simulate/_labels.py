@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator
+
+
+_SECOND_LOOK: Final = 0.25
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -19,6 +22,7 @@ class Due:
     receipt: str = field(compare=False)
     right: bool = field(compare=False)
     review: bool = field(compare=False)
+    again: bool = field(compare=False, default=False)
 
 
 class LateTruth:
@@ -49,6 +53,11 @@ class LateTruth:
         """Plan a coder's review of an inference made at ``at``."""
         known = at + self._maturity * self._rng.uniform(0.05, 0.30)
         heapq.heappush(self._heap, Due(known, receipt, right, review=True))
+
+    def look_again(self, due: Due) -> None:
+        """Plan a second review of what was just reviewed, before its outcome is final."""
+        later = due.at + self._maturity * _SECOND_LOOK
+        heapq.heappush(self._heap, Due(later, due.receipt, due.right, review=True, again=True))
 
     @property
     def next_at(self) -> float:

@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 _SAMPLED_REVIEWS: Final = 0.10
 _REVIEWER_NOTICES: Final = 0.95
 _REVIEWER_INSISTS: Final = 0.03
+# Some answers are never opened, some acceptances are one click, some overrides are taken back at a second look.
+_IGNORED: Final = 0.04
+_HURRIED: Final = 0.08
+_LOOKED_AGAIN: Final = 0.30
 # After a stall this much is made up for; the rest of the encounters went elsewhere.
 _CATCH_UP: Final = 1.0
 
@@ -86,14 +90,26 @@ class Practice:
         record_outcome(due.receipt, result=result, source=source)
 
     def _review(self, due: Due) -> None:
-        changes = self._rng.random() < (_REVIEWER_INSISTS if due.right else _REVIEWER_NOTICES)
-        if changes:
+        """Let a coder look at an answer; what was changed may be looked at again."""
+        if due.again:
+            record_review(due.receipt, action=ReviewAction.ACCEPTED, duration=self._seconds(), role=ReviewerRole.CODER)
+        elif self._rng.random() < (_REVIEWER_INSISTS if due.right else _REVIEWER_NOTICES):
             record_review(
                 due.receipt,
                 action=ReviewAction.EDITED,
                 edit_ratio=round(self._rng.uniform(0.1, 0.6), 2),
+                duration=self._seconds(),
                 reason=OverrideReason.INCORRECT,
                 role=ReviewerRole.CODER,
             )
+            if self._rng.random() < _LOOKED_AGAIN:
+                self._late.look_again(due)
+        elif self._rng.random() < _IGNORED:
+            record_review(due.receipt, action=ReviewAction.IGNORED, role=ReviewerRole.CODER)
         else:
-            record_review(due.receipt, action=ReviewAction.ACCEPTED, role=ReviewerRole.CODER)
+            record_review(due.receipt, action=ReviewAction.ACCEPTED, duration=self._seconds(), role=ReviewerRole.CODER)
+
+    def _seconds(self) -> float:
+        """Return how long a coder looked; not compressed like the days, since nobody waits for it."""
+        hurried = self._rng.random() < _HURRIED
+        return round(self._rng.uniform(0.5, 4.0) if hurried else self._rng.uniform(8.0, 90.0), 1)

@@ -30,6 +30,8 @@ HURRIED = {
     "keep_firing: 15m": "keep_firing: 5s",
     "      window: 1h": "      window: 15s",
     "minimum_reviews: 100, window: 1d": "minimum_reviews: 100, window: 15s",
+    "minimum_accepted: 100, window: 1d": "minimum_accepted: 100, window: 15s",
+    "resolved_after: 1d": "resolved_after: 4s",
     "inferences: 15m, outcomes: 1d": "inferences: 15s, outcomes: 20s",
 }
 """Time compressed from days to seconds, as the demonstration does."""

@@ -92,6 +92,7 @@ ROUTES = {
     "ClinicalAIPerformanceDropGovernanceFromCounters": (GOVERNANCE, ENGINEERING),
     "ClinicalAIInputQualityLow": (WEBHOOK, ENGINEERING),
     "ClinicalAIOverrideRatioHigh": (ENGINEERING,),
+    "ClinicalAIAutomationBias": (ENGINEERING,),
     "ClinicalAIDriftDetected": (ENGINEERING,),
     "ClinicalAISafetyEvent": (SAFETY, ONCALL, GOVERNANCE, ENGINEERING),
     "ClinicalAINoInferences": (ONCALL, ENGINEERING),

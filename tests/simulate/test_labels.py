@@ -53,3 +53,13 @@ def test_some_inferences_are_never_labelled():
     for number in range(2_000):
         late.audit(str(number), 0.0, right=True)
     assert len(list(late.known(MATURITY))) / 2_000 == pytest.approx(0.8, abs=0.04)
+
+
+def test_a_second_look_comes_after_the_first(late):
+    late.review("receipt", 0.0, right=True)
+    (first,) = late.known(MATURITY)
+    late.look_again(first)
+    (second,) = late.known(10.0)
+    assert second.review
+    assert second.again
+    assert first.at < second.at < MATURITY
