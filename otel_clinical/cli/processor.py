@@ -7,13 +7,13 @@ import os
 import signal
 import traceback
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._explanation import lines, moment
 from otel_clinical.cli._frame import DEBUG
 from otel_clinical.cli._policy import read_policy
 
@@ -118,8 +118,43 @@ def status(url: str | None, token_file: Path | None, state: Path | None, policy_
     _print_streams(console, found.streams)
     console.print(f"events      {_pairs(found.events)}")
     console.print(f"refused     {_pairs(found.rejections)}")
-    console.print(f"newest      {_when(found.event_time)}, slots closed up to {_when(found.watermark)}")
+    console.print(f"newest      {moment(found.event_time)}, slots closed up to {moment(found.watermark)}")
     console.print(f"journal     {found.pending} requests since the last checkpoint")
+
+
+@command.command("explain")
+@click.argument("segment")
+@click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy that the processor runs with.")
+@click.option("--url", help="Metrics address of a running processor, as in http://127.0.0.1:9465/metrics.")
+@click.option("--token-file", type=_FILE, help="File whose first line is the token to show.")
+@click.option("--state", type=_DIRECTORY, help="State directory, whether the processor runs or not.")
+@click.option("--model", help="Only this model.")
+@click.option("--version", help="Only this version.")
+def explain(
+    *,
+    segment: str,
+    policy_path: Path,
+    url: str | None,
+    token_file: Path | None,
+    state: Path | None,
+    model: str | None,
+    version: str | None,
+) -> None:
+    """Say why SEGMENT (as in payer=medicaid, or all) is where it is, and what each tier still asks for."""
+    from otel_clinical.drift.runtime.explanation import explain as explained
+    from otel_clinical.drift.runtime.status import replay, scrape
+
+    policy = read_policy(policy_path)
+    with _explained():
+        if (url is None) == (state is None):
+            raise CliError("say either --url http://HOST:PORT/metrics or --state DIR")
+        found = replay(state, policy) if state is not None else scrape(url or "", _token(token_file))
+        for one in explained(found, policy, segment, model=model, version=version):
+            click.echo("\n".join(lines(one)))
+
+
+def _token(file: Path | None) -> str | None:
+    return file.read_text().split("\n", 1)[0].strip() if file else None
 
 
 def _status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> Status:
@@ -127,7 +162,7 @@ def _status(url: str | None, token_file: Path | None, state: Path | None, policy
 
     with _explained():
         if url is not None and state is None:
-            return from_url(url, token_file.read_text().split("\n", 1)[0].strip() if token_file else None)
+            return from_url(url, _token(token_file))
         if url is None and state is not None and policy_path is not None:
             return from_state(state, read_policy(policy_path))
     raise CliError("say --url http://HOST:PORT/metrics, or --state DIR and --policy FILE")
@@ -163,10 +198,6 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
 
 def _pairs(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
-
-
-def _when(seconds: float | None) -> str:
-    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 @contextmanager

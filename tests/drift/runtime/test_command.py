@@ -173,3 +173,23 @@ def test_a_damaged_state_ends_the_process_with_a_word(tmp_path: Path, policy_pat
         wait_until(lambda: not processor.alive, within=60, what="the process to give up")
         assert processor.process.returncode == 1
         assert json.loads(processor._output.read_text().splitlines()[-1])["event"] == "failed"
+
+
+def test_explain_says_what_each_tier_still_asks_for(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        feed(processor)
+        state = str(processor.state)
+        found = command("explain", "all", "--policy", str(policy_path), "--state", state)
+        assert (found.returncode, found.stderr) == (0, "")
+        assert "baseline" in found.stdout
+        assert "rollback: REACHED" in found.stdout
+        page = command(
+            "explain", "all", "--policy", str(policy_path), "--url", f"http://{processor.where['metrics']}/metrics"
+        )
+        assert page.stdout == found.stdout
+        missing = command("explain", "payer=nobody", "--policy", str(policy_path), "--state", state)
+        assert missing.returncode == 2
+        assert "nothing is known of 'payer=nobody'; segments: all" in missing.stderr
+        unsaid = command("explain", "all", "--policy", str(policy_path))
+        assert unsaid.returncode == 2
+        assert "either --url" in unsaid.stderr

@@ -1,0 +1,55 @@
+"""Print the explanation of a segment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.drift.runtime.explanation import Explanation, TierGap
+
+
+def lines(found: Explanation) -> Iterator[str]:
+    """Yield the lines of one explanation, at most 80 columns wide for ordinary names."""
+    yield f"model {found.model} version {found.version}, {found.segment}"
+    yield f"  baseline     {found.baseline:.1%}"
+    yield f"  recent       {_recent(found)}"
+    yield f"  change       {_change(found)}"
+    coverage = (
+        "not known yet" if found.coverage is None else f"{found.coverage:.1%} of mature inferences have an outcome"
+    )
+    yield f"  labels       {coverage}"
+    for tier in found.tiers:
+        yield from _tier(tier)
+    for witness in found.witnesses:
+        state = "fired lately" if witness.active else "quiet"
+        yield f"  witness      {witness.detector} on {witness.signal}: {state}, score {witness.score:.2f}"
+
+
+def moment(seconds: float | None) -> str:
+    """Return a time for a person."""
+    return "never" if seconds is None else datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _recent(found: Explanation) -> str:
+    if found.performance is None or found.recent is None:
+        return "too few outcomes to show"
+    return f"{found.performance:.1%} of {found.recent:,} outcomes"
+
+
+def _change(found: Explanation) -> str:
+    if not found.samples:
+        return "none, or too few outcomes since"
+    return f"drop of {found.drop:.1%} since {moment(found.change_point)}, {found.samples:,} outcomes"
+
+
+def _tier(tier: TierGap) -> Iterator[str]:
+    asks = f"drop {tier.drop:.0%}, guard {tier.guard:.1%}, {tier.minimum_labels:,} labels"
+    if not tier.missing:
+        yield f"  {tier.level}: REACHED ({asks})"
+        return
+    yield f"  {tier.level}: not reached ({asks}); missing:"
+    for clause in tier.missing:
+        yield f"    - {clause}"

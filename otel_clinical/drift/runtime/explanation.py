@@ -1,0 +1,164 @@
+"""Why a segment is where it is: its figures beside what each tier of the policy asks for."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from prometheus_client.core import Metric
+
+from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
+from otel_clinical.drift.runtime.exporter import SMALL_CELL
+from otel_clinical.drift.runtime.status import StatusError
+from otel_clinical.policy import ModelPolicy, Policy, Tier
+from otel_clinical.semconv import AGGREGATE, MetricDef, attributes, metrics, prometheus_label
+from otel_clinical.semconv.enums import EscalationLevel
+
+_WITNESS = tuple(prometheus_label(key) for key in (attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR))
+
+
+@dataclass(frozen=True)
+class TierGap:
+    """What one tier asks for, beside what there is.
+
+    Attributes:
+        level: The tier.
+        evidence: Present evidence, latched; 1 or more means proved.
+        drop: Drop that the tier asks for.
+        guard: Drop that its evidence refutes.
+        minimum_labels: Labels since the change that it asks for.
+        missing: One clause per condition that does not hold; empty when the tier is reached.
+    """
+
+    level: EscalationLevel
+    evidence: float
+    drop: float
+    guard: float
+    minimum_labels: int
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Witness:
+    """One detector of the segment: its name, the signal it watches, its score, whether it fired lately."""
+
+    signal: str
+    detector: str
+    score: float
+    active: bool
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """One segment of one model version.
+
+    Attributes:
+        model: Model name.
+        version: Model version.
+        segment: ``name=value``, or ``all``.
+        baseline: Reference performance.
+        performance: Recent performance; None when too few outcomes are recent.
+        recent: Outcomes in the recent performance; None when too few to show.
+        samples: Outcomes since the estimated change; 0 without one, or below eleven.
+        change_point: Unix seconds of the first inference after the estimated change; None without one.
+        drop: Drop since the estimated change; 0 without one.
+        coverage: Share of mature inferences of the version that have an outcome; None when not known.
+        tiers: Mildest first.
+        witnesses: Sorted by signal and detector.
+    """
+
+    model: str
+    version: str
+    segment: str
+    baseline: float
+    performance: float | None
+    recent: int | None
+    samples: int
+    change_point: float | None
+    drop: float
+    coverage: float | None
+    tiers: tuple[TierGap, ...]
+    witnesses: tuple[Witness, ...]
+
+
+def explain(
+    found: Iterable[Metric], policy: Policy, segment: str, *, model: str | None = None, version: str | None = None
+) -> tuple[Explanation, ...]:
+    """Explain a segment, ``all`` or ``name=value``, of every model version that has been seen.
+
+    Args:
+        found: Metric families of a processor, from `scrape` or `replay`.
+        policy: The policy it runs with.
+        segment: Which segment.
+        model: Only this model.
+        version: Only this version.
+
+    Raises:
+        StatusError: Nothing is known of such a segment; the message says what is.
+    """
+    page = Page(found)
+    name, _, value = segment.partition("=")
+    wanted = (AGGREGATE, AGGREGATE) if segment == AGGREGATE else (name, value)
+    streams = sorted(stream for stream, _ in page.by(metrics.BASELINE_RATIO, STREAM) if stream[0] in policy.models)
+    chosen = [
+        stream
+        for stream in streams
+        if stream[2:] == wanted and model in {None, stream[0]} and version in {None, stream[1]}
+    ]
+    if not chosen:
+        raise StatusError(_nothing(segment, streams))
+    return tuple(_explain(page, stream, policy.models[stream[0]]) for stream in chosen)
+
+
+def _nothing(segment: str, streams: list[tuple[str, ...]]) -> str:
+    if not streams:
+        return "no outcome has been received yet: nothing can be explained"
+    known = dict.fromkeys(name if name == AGGREGATE else f"{name}={value}" for _, _, name, value in streams)
+    models = dict.fromkeys(f"{model} {version}" for model, version, _, _ in streams)
+    return f"nothing is known of {segment!r}; segments: {', '.join(known)}; models: {', '.join(models)}"
+
+
+def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explanation:
+    def of(metric: MetricDef, key: tuple[str, ...] = stream, labels: tuple[str, ...] = STREAM) -> float | None:
+        return dict(page.by(metric, labels)).get(key)
+
+    name, value = stream[2:]
+    samples, drop = int(of(metrics.EVIDENCE_SAMPLES) or 0), of(metrics.DEGRADATION_RATIO) or 0.0
+    evidence = {key[-1]: found for key, found in page.by(metrics.EVIDENCE, (*STREAM, LEVEL)) if key[:-1] == stream}
+    recent = of(metrics.PERFORMANCE_SAMPLES)
+    return Explanation(
+        model=stream[0],
+        version=stream[1],
+        segment=name if name == AGGREGATE else f"{name}={value}",
+        baseline=of(metrics.BASELINE_RATIO) or 0.0,
+        performance=of(metrics.PERFORMANCE_RATIO),
+        recent=None if recent is None else int(recent),
+        samples=samples,
+        change_point=of(metrics.CHANGE_POINT_TIME),
+        drop=drop,
+        coverage=of(metrics.LABEL_COVERAGE_RATIO, stream[:2], STREAM[:2]),
+        tiers=tuple(
+            _gap(level, model.tiers[level], evidence.get(str(level), 0.0), samples, drop)
+            for level in EscalationLevel
+            if level in model.tiers
+        ),
+        witnesses=tuple(_witnesses(page, stream)),
+    )
+
+
+def _gap(level: EscalationLevel, tier: Tier, evidence: float, samples: int, drop: float) -> TierGap:
+    missing = []
+    if evidence < 1.0:
+        missing.append(f"proof of more than {tier.guard:.1%} ({evidence:.2g} of 1)")
+    if drop < tier.drop:
+        missing.append(f"an estimated drop of {tier.drop:.0%} (now {drop:.1%})")
+    if samples < tier.minimum_labels:
+        have = str(samples) if samples else f"no change, or fewer than {SMALL_CELL}"
+        missing.append(f"{tier.minimum_labels} labels since the change ({have})")
+    return TierGap(level, evidence, tier.drop, tier.guard, tier.minimum_labels, tuple(missing))
+
+
+def _witnesses(page: Page, stream: tuple[str, ...]) -> Iterator[Witness]:
+    labels = (*STREAM, *_WITNESS)
+    scores = dict(page.by(metrics.DRIFT_SCORE, labels))
+    for key, active in sorted(page.by(metrics.DRIFT_STATUS, labels)):
+        if key[: len(STREAM)] == stream:
+            yield Witness(key[-2], key[-1], scores.get(key, 0.0), active >= 1.0)
