@@ -129,6 +129,12 @@ def outcome(number: int, at: float, **about: Any) -> tuple[Any, ...]:
     return _row(Kind.OUTCOME, number, at, about, event=about.get("event", 2 * number + 2))
 
 
+def review(number: int, at: float, mark: int, **about: Any) -> tuple[Any, ...]:
+    """Return the row of a review that says what `mark` stands for."""
+    row = _row(Kind.REVIEW, number, at, about, event=about.get("event", 40_000 + number))
+    return (row[0], mark, *row[2:])
+
+
 def batch(rows: Iterable[tuple[Any, ...]]) -> Batch:
     """Return rows as a batch."""
     return Batch(np.array(list(rows), RECORD), WORDS)

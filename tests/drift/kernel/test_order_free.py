@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from otel_clinical.drift.kernel import Batch, Kernel
-from tests.drift.kernel._world import START, World, batch, make_baseline, make_kernel, make_policy, outcome
+from otel_clinical.semconv.enums import ReviewAction
+from tests.drift.kernel._world import START, World, batch, make_baseline, make_kernel, make_policy, outcome, review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,11 +20,11 @@ if TYPE_CHECKING:
 POLICY, BASELINE = make_policy(maturity="5m", slot="30s"), make_baseline()
 LATENESS = 120.0
 NUMBER, GAP = 150, 7.0
-END = START + NUMBER * GAP + 900.0
+END = START + 2 * 86400.0  # every answer is resolved
 
 
 def _history() -> Batch:
-    """Return records with every awkward thing in them: corrections, repeats, late labels, two activations."""
+    """Return records with every awkward thing in them: corrections, repeats, late labels, reviews, two activations."""
     worse = World(seed=3, gap=GAP, delay=30.0, drop=lambda n, _d, payer: 0.6 if n > 60 and payer == "private" else 0.0)
     first, second = worse.records(100), worse.records(NUMBER - 100, first=100)
     rows: list[Any] = []
@@ -34,6 +35,9 @@ def _history() -> Batch:
         # Two different records with one event id.
         rows.append(outcome(number, inferred + 90.0, inferred=inferred, score=0.9, event=30_000 + number))
         rows.append(outcome(number + 1, inferred + 91.0, inferred=inferred, score=0.1, event=30_000 + number))
+        rows += [
+            review(number, inferred + 50.0 * n, n, inferred=inferred, event=50_000 + number + n) for n in (4, 1, 7)
+        ]
     later = second.rows.copy()
     later["activation"] = 2
     return Batch.concat([first, Batch(later, second.words), batch(rows)])
@@ -95,6 +99,8 @@ def test_history_is_not_trivial():
     assert {row.activation for row in rows} == {2}
     assert any(row.samples > 10 and row.drop > 0.1 for row in rows)
     assert any(key.startswith("stream/coding/7/1/outcomes") for key in EXPECTED)
+    assert {row.actions[ReviewAction.ACCEPTED] for row in EXPECTED_KERNEL.suggestions()} >= {13}
+    assert {row.actions[ReviewAction.ESCALATED] for row in EXPECTED_KERNEL.suggestions()} >= {13}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -110,6 +116,7 @@ def test_order_repeats_cuts_and_restarts_leave_no_trace(seed, copies, cuts, rest
     assert kernel.evidence() == EXPECTED_KERNEL.evidence()
     assert kernel.drift() == EXPECTED_KERNEL.drift()
     assert kernel.coverage() == EXPECTED_KERNEL.coverage()
+    assert kernel.suggestions() == EXPECTED_KERNEL.suggestions()
 
 
 def test_one_record_at_a_time_equals_all_at_once():

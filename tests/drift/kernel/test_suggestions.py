@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, CodecError, Kind, explode_logs
+from otel_clinical.drift.kernel import Batch, CodecError, explode_logs
 from otel_clinical.drift.kernel._verdict import VERDICTS
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import (
@@ -48,9 +48,9 @@ def review(
     if action is ACCEPTED:
         attention = attention or ReviewAttention.UNKNOWN
     inferred = START + number
-    event = about.pop("event", None) or (number * 10**6 + round(after)) * 10 + list(ReviewAction).index(action) + 1
-    row = _world._row(Kind.REVIEW, number, inferred + after, {"inferred": inferred, **about}, event)
-    return (row[0], VERDICTS.index((action, attention)) + 1, *row[2:])
+    event = (number * 10**6 + round(after)) * 10 + list(ReviewAction).index(action) + 1
+    mark = VERDICTS.index((action, attention)) + 1
+    return _world.review(number, inferred + after, mark, inferred=inferred, event=event, **about)
 
 
 def fed(*batches, to=START + 40 * DAY):
