@@ -36,6 +36,7 @@ COMMANDS: Mapping[str, SubCommand] = {
     "baseline": SubCommand("sdk", "Look at a frozen baseline."),
     "check": SubCommand("sdk", "Say everything that is wrong with a policy file."),
     "demo": SubCommand("all", "Watch a bad release being rolled back, with real processes."),
+    "doctor": SubCommand("sdk", "Examine a live set-up, with advice for each finding."),
     "generate": SubCommand("sdk", "Write rules, dashboards and other files from the policy and the registry."),
     "processor": SubCommand("processor", "Run the drift processor."),
     "rollback": SubCommand("rollback", "Run the rollback controller and read its incidents."),
