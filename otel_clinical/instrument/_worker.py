@@ -121,6 +121,10 @@ class Worker:
             thread.join(timeout if done else 0)
         return done
 
+    def give_up(self) -> None:
+        """Do not wait for this thread again when the process ends."""
+        _workers.discard(self)
+
     def _made_room(self) -> bool:
         if not self._waits or threading.current_thread() is self._thread:
             return False

@@ -65,15 +65,16 @@ def fresh_connections(exporter: Any) -> None:
         session.mount("http://", HTTPAdapter())
 
 
-def uwsgi_problem() -> str | None:
-    """Return what to change where this is a uWSGI master that forks without telling Python; None otherwise."""
-    uwsgi = sys.modules.get("uwsgi")
-    options = getattr(uwsgi, "opt", None)
-    if not isinstance(options, dict) or any(options.get(key.encode(), options.get(key)) for key in _LAZY):
-        return None
-    if any(options.get(key.encode(), options.get(key)) for key in UWSGI_OPTIONS):
-        return None
-    return f"uWSGI forks without telling Python, and its workers would export nothing: set {UWSGI_OPTIONS[0]} = true"
+def say_when_forks_go_unseen() -> None:
+    """Warn in a uWSGI server that is about to fork without telling Python."""
+    uwsgi: Any = sys.modules.get("uwsgi")  # exists inside uWSGI only
+    if uwsgi is None or uwsgi.worker_id() or not (uwsgi.masterpid() or uwsgi.numproc > 1):
+        return
+    given = {key.decode() if isinstance(key, bytes) else key for key in uwsgi.opt}
+    if given.isdisjoint((*UWSGI_OPTIONS, *_LAZY)):
+        _log.warning(
+            "uWSGI forks without telling Python, and its workers will export nothing: set %s = true", UWSGI_OPTIONS[0]
+        )
 
 
 _LAZY: Final = ("lazy-apps", "lazy")

@@ -94,6 +94,8 @@ class Handle:
         for closer in self._closers:
             closer.begin()
         ended = [closer.wait(deadline) for closer in self._closers]
+        if not derived:
+            self.telemetry.worker.give_up()
         if not all(ended):
             self._give_up()
         if self._page is not None:

@@ -14,7 +14,7 @@ from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_clinical.instrument import Telemetry
-from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_after_fork
+from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_after_fork, say_when_forks_go_unseen
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
 from otel_clinical.sdk._origin import redact_resource
@@ -53,6 +53,7 @@ class Providers:
         resource = _resource(settings)
         readers = list(_readers(settings, exporters, audience, registry))
         self.meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        say_when_forks_go_unseen()
         renew_after_fork(self.meter, count_from_zero)
         for exporter in filter(None, (exporters.spans, exporters.events, exporters.metrics)):
             renew_after_fork(exporter, fresh_connections)

@@ -133,7 +133,7 @@ def refused():
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, plain_environment):
     """Return a function that runs a program to its end and returns the finished process."""
 
     def start(code, *arguments, status=0, **environment):
@@ -146,7 +146,7 @@ def run(tmp_path):
             text=True,
             check=False,
             timeout=2 * DEADLINE,
-            env=plain_environment() | environment,
+            env=plain_environment | environment,
         )
         assert done.returncode == status, done.stderr
         return done
@@ -154,6 +154,7 @@ def run(tmp_path):
     return start
 
 
+@pytest.fixture
 def plain_environment():
     """Return the environment without any setting of OpenTelemetry, and with this checkout importable."""
     found = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
