@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.generate._rules_promql import matchers, number
@@ -38,6 +38,7 @@ class Scenario:
         fires: Situations, by description, in which it fires once for each of `about`.
         quiet: Situations in which it does not.
         about: Labels of each firing alert beyond those that the rule itself sets.
+        only: The same for a situation in which fewer fire, by its description.
         model: The model whose rule is tested; None for rules about no single model.
         without_data: Labels of the alerts that fire when there are no series at all.
         looks: Evaluations until the check.
@@ -50,6 +51,7 @@ class Scenario:
     model: str | None = None
     without_data: tuple[Labels, ...] = ()
     looks: int = LOOKS
+    only: Mapping[str, tuple[Labels, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,10 @@ class Subject:
             1,
             self.looks,
         )
+
+    def given(self, segment: tuple[str, str]) -> Series:
+        """Return the series by which the controller says that a rule gives `segment` this version."""
+        return level(metrics.RELEASE_SEGMENT_STATUS, {**self.served, **in_segment(segment)}, 1, self.looks)
 
     def flowing(self) -> Series:
         """Return inferences that are made all the time."""

@@ -84,6 +84,7 @@ def _not_executed(subject: Subject) -> Scenario:
     firing: Labels = {"alertname": ROLLBACK_ALERT, "alertstate": "firing", **subject.stream}
     alert = foreign("ALERTS", firing, f"1x{LOOKS}")
     serving = subject.active()
+    given = (subject.active("another"), subject.given(subject.segment), alert)
 
     def answered(labels: Labels, state: RollbackState) -> Series:
         return level(metrics.ROLLBACK_STATE, {**labels, attributes.ROLLBACK_STATE: state.value}, 1)
@@ -114,9 +115,16 @@ def _not_executed(subject: Subject) -> Scenario:
                 mode(RollbackMode.ENFORCE),
                 answered(everywhere, RollbackState.ROLLED_BACK),
             ),
+            "the segment was given this version, which helped at first": (
+                *given,
+                mode(RollbackMode.ENFORCE),
+                answered(place, RollbackState.ROLLED_BACK),
+            ),
         },
         quiet={
             "the version no longer serves": (subject.active("another"), alert),
+            "another segment was given this version": (subject.active("another"), subject.given(("site", "x")), alert),
+            "the segment was given this version, and is watched": (*given, answered(place, RollbackState.VERIFYING)),
             "the controller only observes": (serving, alert, mode(RollbackMode.OBSERVE)),
             "the segment is in safe mode": (serving, alert, answered(place, RollbackState.SAFE_MODE)),
             "the segment alone got the previous version": (serving, alert, answered(place, RollbackState.VERIFYING)),

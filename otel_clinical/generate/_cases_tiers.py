@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 _EVERYWHERE = (AGGREGATE, AGGREGATE)
 _STEP = 1e-6
+_GIVEN = "another version serves, and a rule gives the segment this one"
 
 
 def tier_cases(subject: Subject) -> Iterator[Scenario]:
@@ -47,6 +48,11 @@ def _from_evidence(subject: Subject, tier: EscalationLevel) -> Scenario:
         "there are too few labels": (serving, *proof(0.9, 5, enough - 1, here)),
         "another version serves": (subject.active("another"), *proved),
         "no version says that it is active": proved,
+        "a rule gives this version to another segment": (
+            subject.active("another"),
+            subject.given(("site", "elsewhere")),
+            *proved,
+        ),
         "there is a drop and nothing else": (serving, proved[0]),
     }
     if tier is EscalationLevel.ROLLBACK:
@@ -54,9 +60,13 @@ def _from_evidence(subject: Subject, tier: EscalationLevel) -> Scenario:
         quiet["nobody declared the segment value"] = (serving, *proof(limits.drop, 1, enough, undeclared))
     return Scenario(
         f"{PERFORMANCE_DROP}{TIER_WORDS[tier].suffix}",
-        fires={"the drop is proved in a segment and in all together": (serving, *proved)},
+        fires={
+            "the drop is proved in a segment and in all together": (serving, *proved),
+            _GIVEN: (subject.active("another"), subject.given(here), *proved),
+        },
         quiet=quiet,
         about=tuple({**subject.served, **in_segment(segment)} for segment in segments),
+        only={_GIVEN: (subject.stream,)},
         model=subject.name,
         looks=subject.looks,
     )
@@ -84,7 +94,10 @@ def _from_counters(subject: Subject, tier: EscalationLevel) -> Scenario:
     running = level(metrics.PROCESSOR_START_TIME, {}, 1, subject.looks)
     return Scenario(
         f"{PERFORMANCE_DROP}{TIER_WORDS[tier].suffix}FromCounters",
-        fires={"counters show a large drop and no processor runs": (serving, *counted(many, deep))},
+        fires={
+            "counters show a large drop and no processor runs": (serving, *counted(many, deep)),
+            _GIVEN: (subject.active("another"), subject.given(here), *counted(many, deep)),
+        },
         quiet={
             "the processor runs": (serving, running, *counted(many, deep)),
             "the drop is too small": (serving, *counted(many, accepted * (1 - limits.drop / 2))),
@@ -92,6 +105,7 @@ def _from_counters(subject: Subject, tier: EscalationLevel) -> Scenario:
             "another version serves": (subject.active("another"), *counted(many, deep)),
         },
         about=about,
+        only={_GIVEN: (subject.stream,)},
         model=subject.name,
         looks=subject.looks,
     )

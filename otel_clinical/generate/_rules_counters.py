@@ -22,7 +22,7 @@ from otel_clinical.generate._rules_promql import (
     labels,
     matchers,
     number,
-    only_active,
+    only_served,
     over,
 )
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message
@@ -135,7 +135,7 @@ def _alerts(author: Author, name: str, model: ModelPolicy) -> Iterator[Alert]:
         absent = f"\nunless on () {metrics.PROCESSOR_START_TIME.prometheus}"
         yield author.alert(
             f"{PERFORMANCE_DROP}{words.suffix}FromCounters",
-            only_active(reached, name) + absent,
+            only_served(reached, _of(COUNT, name), name) + absent,
             _message(author.policy, model, words.label),
             severity=words.severity,
             category="performance",

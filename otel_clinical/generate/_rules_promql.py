@@ -146,6 +146,21 @@ def only_active(expr: str, model: str) -> str:
     return f"(\n{indented(expr)}\n)\nand on ({labels(VERSION)}) ({active(model)})"
 
 
+def given(model: str) -> str:
+    """Return the segments of `model` that release rules give another version, with that version."""
+    own = select(metrics.RELEASE_SEGMENT_STATUS, {attributes.MODEL_NAME: model})
+    return over("max", STREAM, own) + " == 1"
+
+
+def only_served(expr: str, streams: str, model: str) -> str:
+    """Keep of `expr` what is about the version that serves, or about the one that serves a segment in its place.
+
+    Both are by version and segment; `streams` has every stream that `expr` may have.
+    """
+    serving = f"{streams} and on ({labels(VERSION)}) ({active(model)})\n  or\n  {given(model)}"
+    return f"(\n{indented(expr)}\n)\nand on ({labels(STREAM)}) (\n  {serving}\n)"
+
+
 def all_of(*conditions: str) -> str:
     """Keep of the first condition what meets every other one."""
     return "\nand ".join(conditions)

@@ -13,6 +13,7 @@ from otel_clinical.generate._rules_promql import (
     Matcher,
     active,
     any_of,
+    given,
     happened,
     increase,
     labels,
@@ -57,7 +58,7 @@ _ANSWERED = any_of(*_TAKEN_UP)
 """States in which the controller has taken up an alert; each has its own alert where it needs a person.
 
 Not those of a rollback that is made: states are kept, and one of last month would hide the next bad version. Not
-`recommended` either: that is what other modes leave behind; in mode enforce it says that the controller did not hear of it yet.
+`recommended` either: that is what other modes leave behind; in mode enforce the controller has not heard of it yet.
 """
 _ANSWERED_HERE = any_of(*_TAKEN_UP, RollbackState.VERIFYING, RollbackState.ROLLED_BACK)
 """The same for one segment, with those of a rollback that is made.
@@ -158,13 +159,20 @@ def _not_executed(author: Author, name: str, model: ModelPolicy, pace: Pace) -> 
         attributes.SEGMENT_NAME: other_than(AGGREGATE),
         attributes.ROLLBACK_STATE: _ANSWERED_HERE,
     }
+    # A segment that was given this version has no other to go back to once its recovery was verified.
+    again: Conditions = {**here, attributes.ROLLBACK_STATE: any_of(*_TAKEN_UP, RollbackState.VERIFYING)}
+    proved, place = over("max", STREAM, f"ALERTS{firing}"), f"unless on ({labels(SEGMENT)})"
+    serving = (
+        f"{proved} and on ({labels(VERSION)}) ({active(name)}) {place} ({select(metrics.ROLLBACK_STATE, here)} == 1)"
+    )
+    instead = (
+        f"{proved} and on ({labels(STREAM)}) ({given(name)}) {place} ({select(metrics.ROLLBACK_STATE, again)} == 1)"
+    )
     mode: Conditions = {attributes.MODEL_NAME: name, attributes.ROLLBACK_MODE: _NOT_ENFORCING}
     return author.alert(
         "ClinicalAIRollbackNotExecuted",
-        f"{over('max', STREAM, f'ALERTS{firing}')}\n"
-        f"and on ({labels(VERSION)}) ({active(name)})\n"
+        f"(\n  {serving}\n  or\n  {instead}\n)\n"
         f"unless on ({labels(MODEL)}) ({select(metrics.ROLLBACK_MODE, mode)} == 1)\n"
-        f"unless on ({labels(SEGMENT)}) ({select(metrics.ROLLBACK_STATE, here)} == 1)\n"
         f"unless on ({labels(MODEL)}) ({select(metrics.ROLLBACK_STATE, everywhere)} == 1)",
         Message(
             f"{MODEL_NAME} {MODEL_VERSION}: tier 3 in {WHERE}, and nobody acted",

@@ -10,7 +10,7 @@ from otel_clinical.generate._rules_promql import (
     STREAM,
     all_of,
     number,
-    only_active,
+    only_served,
     other_than,
     over,
     select,
@@ -106,7 +106,7 @@ def _condition(name: str, model: ModelPolicy, level: EscalationLevel) -> str:
         f"{over('max', STREAM, select(metrics.EVIDENCE, proof))} >= 1",
         f"{over('max', STREAM, select(metrics.EVIDENCE_SAMPLES, stream))} >= {tier.minimum_labels}",
     )
-    return only_active(reached, name)
+    return only_served(reached, over("max", STREAM, select(metrics.EVIDENCE_SAMPLES, stream)), name)
 
 
 def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Message:

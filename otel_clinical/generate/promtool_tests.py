@@ -99,7 +99,8 @@ def _file(suite: Suite, groups: list[str], labels: Mapping[Identity, Labels]) ->
 def _tests(suite: Suite, scenario: Scenario, labels: Mapping[Identity, Labels]) -> Iterable[dict[str, Any]]:
     own = labels[scenario.alert, scenario.model]
     for situation, series in scenario.fires.items():
-        yield _test(suite, scenario, f"fires: {situation}", series, [{**about, **own} for about in scenario.about])
+        firing = [{**about, **own} for about in scenario.only.get(situation, scenario.about)]
+        yield _test(suite, scenario, f"fires: {situation}", series, firing)
     for situation, series in scenario.quiet.items():
         yield _test(suite, scenario, f"quiet: {situation}", series, [])
     nothing = [{**about, **own} for about in scenario.without_data]

@@ -144,6 +144,7 @@ class ControllerCollector(Collector):
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit_sequence)])
         yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))
+        yield _gauge(metrics.RELEASE_SEGMENT_STATUS, (point for p in seen.pointers.values() for point in _given(p)))
 
 
 def _once(time: float | None) -> list[tuple[tuple[str, ...], float]]:
@@ -162,6 +163,14 @@ def _states(seen: Snapshot, models: Iterable[str]) -> Iterator[tuple[tuple[str, 
         found.setdefault(AGGREGATE, RollbackState.HEALTHY)
         for segment, shown in found.items():
             yield (model, segment.name, segment.value, shown), 1
+
+
+def _given(pointer: ReleasePointer) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield the segments that rules give another version, with that version."""
+    for segment in dict.fromkeys(rule.segment for rule in pointer.rules):
+        version = pointer.resolve({segment.name: segment.value}).version
+        if version != pointer.version:
+            yield (pointer.model, version, segment.name, segment.value), 1
 
 
 def in_force(incident: Incident, state: ModelState, pointer: ReleasePointer | None) -> bool:

@@ -222,6 +222,7 @@ def test_metrics_carry_the_registrys_names_and_what_was_decided(
         metrics.DEPLOYMENT_CHANGES.prometheus,
         metrics.ROLLBACK_HEARTBEAT_TIME.prometheus,
         metrics.ROLLBACK_CONFIRMATION_TIME.prometheus,
+        metrics.RELEASE_SEGMENT_STATUS.prometheus,
     }
     bases = {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in first}
     assert expected - late <= bases
@@ -236,6 +237,25 @@ def test_metrics_carry_the_registrys_names_and_what_was_decided(
     assert value(controller, metrics.RELEASE_STATUS.prometheus, model_version="7") == 1
     assert value(controller, metrics.ROLLBACK_STATE.prometheus, model_name="coding") == 1
     assert value(controller, "clinical_ai_rollback_duration_seconds_count", model_name="coding") == 1
+
+
+def test_a_version_that_a_rule_gives_one_segment_is_told_to_the_rules(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    family = metrics.RELEASE_SEGMENT_STATUS.prometheus
+    controller = Controller(tmp_path, prometheus.url)
+    controller.start()
+    try:
+        place = ("payer", "medicaid")
+        labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30, segment=place)
+        assert value(controller, family) == 0
+        controller.post(notification(alert(labels)))
+        controller.wait_state("verifying")
+        shown = {"model_name": "coding", "model_version": "7", "segment_name": "payer", "segment_value": "medicaid"}
+        assert (value(controller, family), value(controller, family, **shown)) == (1, 1)
+        assert value(controller, metrics.RELEASE_STATUS.prometheus, model_version="8") == 1
+    finally:
+        controller.process.stop()
 
 
 def test_people_who_activate_a_version_are_seen_and_audited(

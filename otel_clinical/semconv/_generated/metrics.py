@@ -50,6 +50,7 @@ __all__ = [
     "PROCESSOR_START_TIME",
     "PROCESSOR_WATERMARK_TIME",
     "RELEASE_EPOCH",
+    "RELEASE_SEGMENT_STATUS",
     "RELEASE_STATUS",
     "REVIEWS",
     "REVIEW_DELAY",
@@ -206,6 +207,17 @@ RELEASE_STATUS: Final = MetricDef(
     attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
     buckets=None,
     prometheus="clinical_ai_release_status",
+    source="controller",
+)
+
+RELEASE_SEGMENT_STATUS: Final = MetricDef(
+    name="clinical_ai.release.segment.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 for the version that a rule of the release pointer gives to one segment in place of the model's.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_release_segment_status",
     source="controller",
 )
 
@@ -827,6 +839,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     DEPLOYMENT_CHANGES,
     RELEASE_EPOCH,
     RELEASE_STATUS,
+    RELEASE_SEGMENT_STATUS,
     INFERENCES,
     INFERENCE_DURATION,
     SEGMENT_INFERENCES,
