@@ -186,3 +186,36 @@ def test_a_counter_is_there_before_it_first_counts(tmp_path: Path):
         totals = pipeline.tally.totals()
     assert totals[EVENTS, ("outcome",)] == 0
     assert totals[REJECTIONS, ("forged",)] == 0
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_suggestion_counts_once_through_crashes_and_repeats(tmp_path: Path, seed: int):
+    """Twenty answers, each edited first and accepted an hour later, reported by two processes that both send again."""
+    day = 86_400.0
+
+    def reported(action: str, delay: float) -> Work:
+        made = [
+            _wire.review(
+                n, _wire.START + n + delay, action=action, inferred=_wire.START + n, event=_wire.identifier(n, action)
+            )
+            for n in range(20)
+        ]
+        return _world.work(Signal.LOGS, _wire.logs(made), _wire.START + 3 * day)
+
+    end = _world.work(Signal.TRACES, _wire.traces([_wire.span(999, _wire.START + 2 * day)]), _wire.START + 3 * day)
+    works = [reported("edited", 60), reported("edited", 60), reported("accepted", 3600), reported("edited", 60), end]
+
+    chance = random.Random(seed)
+    pipeline = _world.open_pipeline(tmp_path)
+    for each in works:
+        feed(pipeline, each)
+        if chance.random() < 0.5:
+            pipeline.checkpoint()
+        if chance.random() < 0.5:
+            pipeline.close()
+            pipeline = _world.open_pipeline(tmp_path)
+    with closing(pipeline):
+        (first, last) = (row for row in pipeline.kernel.suggestions() if (row.version, row.segment) == ("7", "all"))
+        assert counts(pipeline) == {"review": 40, "inference": 1, "duplicate": 40}
+    assert {action: n for action, n in first.actions.items() if n} == {"edited": 20}
+    assert {action: n for action, n in last.actions.items() if n} == {"accepted": 20}
