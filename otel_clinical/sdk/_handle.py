@@ -56,7 +56,7 @@ class Handle:
         self._closers = [
             Closer(provider.shutdown) for provider in (providers.tracer, providers.meter, providers.logger)
         ]
-        self._at_exit = AtExit(self.shutdown, EXIT_TIMEOUT - _GRACE)
+        self._at_exit = AtExit(self.shutdown, EXIT_TIMEOUT - 2 * _GRACE)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
