@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
+from otel_clinical.sdk._http_spans import HttpSpanExporter
 from otel_clinical.sdk._metrics import CUMULATIVE
 from otel_clinical.sdk._no_metrics import metric_session
 
@@ -33,7 +33,7 @@ def otlp_exporters(settings: Settings) -> Exporters:
     """Return OTLP/HTTP exporters; they retry refused connections and the retryable status codes."""
     headers, timeout = dict(settings.headers), settings.timeout
     return Exporters(
-        spans=OTLPSpanExporter(endpoint=settings.url("traces"), headers=headers, timeout=timeout),
+        spans=HttpSpanExporter(endpoint=settings.url("traces"), headers=headers, timeout=timeout),
         events=OTLPLogExporter(endpoint=settings.url("logs"), headers=headers, timeout=timeout),
         metrics=OTLPMetricExporter(
             endpoint=settings.url("metrics"),
