@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from otel_clinical.doctor import _local
@@ -54,6 +55,7 @@ def receiver(options: Options) -> list[Finding]:
 def _ask(options: Options, signal: str) -> Answer:
     if not options.grpc:
         return ask_http(options.endpoints[signal], options)
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")  # its own log would come between our lines
     from otel_clinical.doctor._grpc import ask_grpc  # noqa: PLC0415 -- gRPC takes a tenth of a second
 
     return ask_grpc(options.endpoints[signal], signal, options)

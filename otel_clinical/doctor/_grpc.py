@@ -32,10 +32,10 @@ _BY_CODE: Final = {
     grpc.StatusCode.DEADLINE_EXCEEDED: Verdict.TIMEOUT,
 }
 _WORDS: Final = (
-    (("certificate", "Cert", "peer"), Verdict.CERTIFICATE),
-    (("WRONG_VERSION_NUMBER", "Ssl handshake", "SSL"), Verdict.NOT_TLS),
+    (("WRONG_VERSION_NUMBER",), Verdict.NOT_TLS),
+    (("CERTIFICATE_VERIFY_FAILED", "Peer name", "certificate"), Verdict.CERTIFICATE),
     (("Connection refused",), Verdict.REFUSED),
-    (("DNS", "resolution", "resolve"), Verdict.UNKNOWN_HOST),
+    (("resolving", "resolution"), Verdict.UNKNOWN_HOST),
     (("Timeout", "timed out"), Verdict.TIMEOUT),
 )
 """Words by which gRPC tells why it could not connect; it has one status for all."""
@@ -50,8 +50,6 @@ def ask_grpc(url: str, signal: str, options: Options) -> Answer:
             stub(channel).Export(request(), timeout=options.timeout, metadata=metadata)
     except grpc.RpcError as error:
         return _refusal(error)
-    except OSError:
-        return Answer(Verdict.CERTIFICATE)
     return Answer(Verdict.ACCEPTED, "OK")
 
 

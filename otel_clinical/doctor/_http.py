@@ -77,16 +77,10 @@ def fault_of(error: BaseException) -> Verdict:
         (requests.Timeout, Verdict.TIMEOUT),
         (NameResolutionError, Verdict.UNKNOWN_HOST),
         (NewConnectionError, Verdict.REFUSED),
-        (FileNotFoundError, Verdict.CERTIFICATE),
-        (IsADirectoryError, Verdict.CERTIFICATE),
     ):
         if any(isinstance(cause, kind) for cause in causes):
             return verdict
-    return Verdict.NOT_SPOKEN if _spoken_badly(causes) else Verdict.REFUSED
-
-
-def _spoken_badly(causes: list[BaseException]) -> bool:
-    return not any(isinstance(cause, requests.exceptions.ProxyError) for cause in causes)
+    return Verdict.NOT_SPOKEN
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

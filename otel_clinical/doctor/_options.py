@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -15,7 +16,6 @@ from otel_clinical.sdk._settings import GRPC
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 SIGNALS: Final = ("traces", "logs", "metrics")
 _LOCAL: Final = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -43,7 +43,7 @@ class Options:
     endpoints: Mapping[str, str]
     grpc: bool
     headers: Mapping[str, str] = field(repr=False)
-    ca_file: Path | str | None = None
+    ca_file: Path | None = None
     metrics_pushed: bool = True
     policy: Path | None = None
     prometheus: str | None = None
@@ -85,12 +85,22 @@ def options_of(
         endpoints={signal: _url(endpoint, signal, speaks_grpc=speaks_grpc) for signal in SIGNALS},
         grpc=speaks_grpc,
         headers=headers,
-        ca_file=ca_file or os.environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE") or None,
+        ca_file=_authority(ca_file),
         metrics_pushed=where == "otlp" and not scraped,
         policy=policy or policy_of_environment(),
         prometheus=_checked("--prometheus", prometheus).rstrip("/") if prometheus else None,
         timeout=timeout,
     )
+
+
+def _authority(given: Path | None) -> Path | None:
+    name = "--ca-file" if given is not None else "OTEL_EXPORTER_OTLP_CERTIFICATE"
+    found = given if given is not None else Path(os.environ.get(name, ""))
+    if found == Path():
+        return None
+    if not found.is_file():
+        raise OptionsError(f"{name} is {str(found)!r}: there is no such file")
+    return found
 
 
 def _url(endpoint: str | None, signal: str, *, speaks_grpc: bool) -> str:

@@ -68,10 +68,10 @@ def ask_prometheus(url: str, timeout: float) -> Snapshot:
         return _ask(url, timeout)
     except _StatusError as error:
         return Snapshot(status=error.status)
-    except (requests.RequestException, OSError) as error:
-        return Snapshot(fault=fault_of(error))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError):
         return Snapshot(status=0)
+    except (requests.RequestException, OSError) as error:
+        return Snapshot(fault=fault_of(error))
 
 
 def _ask(url: str, timeout: float) -> Snapshot:
