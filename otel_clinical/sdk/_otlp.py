@@ -37,12 +37,12 @@ def grpc_exporters(settings: Settings) -> Exporters:
 def span_exporter(protocol: str, options: dict[str, Any]) -> SpanExporter:
     """Return an exporter of spans; `options` are those of the stock exporter."""
     if protocol == GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Grpc  # noqa: PLC0415
+        from otel_clinical.sdk._grpc_spans import GrpcSpanExporter  # noqa: PLC0415
 
-        return Grpc(**options)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
+        return GrpcSpanExporter(**options)
+    from otel_clinical.sdk._http_spans import HttpSpanExporter  # noqa: PLC0415
 
-    return OTLPSpanExporter(**options)
+    return HttpSpanExporter(**options)
 
 
 def log_exporter(protocol: str, options: dict[str, Any]) -> LogRecordExporter:

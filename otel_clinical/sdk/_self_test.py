@@ -29,6 +29,7 @@ from opentelemetry.trace import Link, SpanContext, Status, StatusCode, TraceStat
 
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import Redactor
+from otel_clinical.sdk._span_bytes import SpanEncoder
 from otel_clinical.sdk._spans import RedactingSpanExporter
 from otel_clinical.semconv import SCOPE_NAME, attributes, events, metrics
 
@@ -73,6 +74,7 @@ def _exports(marker: str, declared: Declared | None) -> Iterator[tuple[str, byte
     spans, logs = InMemorySpanExporter(), InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
     RedactingSpanExporter(spans, _Silent(), declared).export([_span(marker, scope) for scope in _SCOPES])
     yield "spans", encode_spans(spans.get_finished_spans()).SerializeToString()
+    yield "written spans", SpanEncoder(_Silent(), declared)([_span(marker, scope) for scope in _SCOPES]).body
     RedactingLogExporter(logs, _Silent(), declared).export([_log(marker, scope) for scope in _SCOPES])
     yield "events", encode_logs(logs.get_finished_logs()).SerializeToString()
     yield "metrics", encode_metrics(Redactor(_Silent(), declared)(_metrics(marker))).SerializeToString()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.trace import Link, Status
 
+from otel_clinical.instrument._slices import in_slices
 from otel_clinical.sdk._foreign import FOREIGN
 from otel_clinical.sdk._origin import is_own, redact_context, redact_resource, redact_scope
 from otel_clinical.sdk._rules import admit
-from otel_clinical.semconv import allowlist, attributes
-from otel_clinical.semconv.enums import OperationName, TelemetryComponent
+from otel_clinical.sdk._span_bytes import SpanEncoder
+from otel_clinical.sdk._span_check import takes_encoded
+from otel_clinical.sdk._span_rules import LINK, redact_name
+from otel_clinical.semconv import allowlist
+from otel_clinical.semconv.enums import TelemetryComponent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,20 +24,6 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from otel_clinical.sdk._rules import Declared, Ledger
-
-REDACTED_NAME: Final = "redacted"
-_OWN_NAME = re.compile(
-    rf"({'|'.join(re.escape(name) for name in (*OperationName, 'review', 'rollback'))}) [A-Za-z0-9_.:/+@-]{{1,64}}"
-)
-_FOREIGN_VERBS = frozenset({
-    *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
-    *("SELECT", "INSERT", "UPDATE", "MERGE", "COMMIT", "ROLLBACK"),
-    *("chat", "embeddings", "generate_content", "execute_tool", "invoke_agent"),
-    *("publish", "receive", "process", "send"),
-})  # fmt: skip
-"""First words of the span names of other libraries; what follows them may be a path or a table and is dropped."""
-
-_LINK = {attributes.LINK_RELATION: allowlist.ATTRIBUTES[attributes.LINK_RELATION]}
 
 
 class RedactingSpanExporter(SpanExporter):
@@ -52,14 +41,15 @@ class RedactingSpanExporter(SpanExporter):
         self._exporter = exporter
         self._ledger = ledger
         self._declared = declared
+        self._encode = SpanEncoder(ledger, declared) if takes_encoded(exporter) else None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Reduce and pass on a batch."""
-        reduced = list(self._reduced(spans))
+        """Reduce and pass on a batch, written already where the exporter can take that."""
+        reduced: Any = list(self._reduced(spans)) if self._encode is None else self._encode(spans)
         return self._exporter.export(reduced) if reduced else SpanExportResult.SUCCESS
 
     def _reduced(self, spans: Sequence[ReadableSpan]) -> Iterator[ReadableSpan]:
-        for span in spans:
+        for span in in_slices(spans):
             try:
                 reduced = redact_span(span, self._ledger, self._declared)
             except Exception as error:  # noqa: BLE001 -- fail closed: what cannot be redacted does not leave
@@ -81,13 +71,13 @@ def redact_span(span: ReadableSpan, ledger: Ledger, declared: Declared | None = 
     own = is_own(span.instrumentation_scope)
     kept = admit(span.attributes, allowlist.ATTRIBUTES, ledger, declared) if own else admit(span.attributes, FOREIGN)
     return ReadableSpan(
-        name=_name(span.name, own=own),
+        name=redact_name(span.name, own=own),
         context=redact_context(span.context),
         parent=redact_context(span.parent),
         resource=redact_resource(span.resource),
         attributes=kept,
         events=(),
-        links=tuple(Link(_context(link), admit(link.attributes, _LINK)) for link in span.links),
+        links=tuple(Link(_context(link), admit(link.attributes, LINK)) for link in span.links),
         kind=span.kind,
         status=Status(span.status.status_code),
         start_time=span.start_time,
@@ -101,10 +91,3 @@ def _context(link: Link) -> SpanContext:
     if context is None:
         raise ValueError("a link without a span context")
     return context
-
-
-def _name(name: str, *, own: bool) -> str:
-    if own:
-        return name if _OWN_NAME.fullmatch(name) else REDACTED_NAME
-    verb = name.partition(" ")[0]
-    return verb if verb in _FOREIGN_VERBS else REDACTED_NAME

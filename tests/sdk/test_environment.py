@@ -103,7 +103,7 @@ def test_the_environment_chooses_the_protocol(monkeypatch, protocol, kind):
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", protocol)
     exporter = _environment.ClinicalSpanExporter()
-    assert type(exporter._exporter) is kind
+    assert isinstance(exporter._exporter, kind)
     exporter.shutdown()
 
 

@@ -120,7 +120,7 @@ def test_a_disabled_sdk_opens_no_port_and_says_why(monkeypatch):
 @pytest.mark.parametrize(("protocol", "kind"), [("http/protobuf", OTLPSpanExporter), ("grpc", GrpcSpanExporter)])
 def test_both_protocols_are_spoken(protocol, kind):
     with configure(protocol=protocol, metrics=None, set_global=False) as handle:
-        assert type(handle._exporters.spans) is kind
+        assert isinstance(handle._exporters.spans, kind)
 
 
 def test_every_variable_of_ours_is_a_field():
