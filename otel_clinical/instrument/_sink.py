@@ -10,6 +10,7 @@ from opentelemetry._logs import LogRecord, SeverityNumber
 from otel_clinical.semconv import events as event_names
 
 from . import _ambient
+from ._slices import in_slices
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -98,6 +99,6 @@ class Sink:
 
     def close(self) -> None:
         """Write the counters of the batch."""
-        for (_, labels), (metric, amount, context) in self._sums.items():
+        for (_, labels), (metric, amount, context) in in_slices(self._sums.items()):
             self._instruments.counter(metric).add(amount, dict(labels), context=context)
         self._sums.clear()

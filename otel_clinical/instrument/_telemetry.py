@@ -26,7 +26,7 @@ from ._worker import Worker
 from ._zero import VersionRegister
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import MeterProvider
@@ -169,7 +169,7 @@ class Telemetry:
         done = self.worker.close(timeout)
         return self._flush_providers(deadline) and done
 
-    def _handle(self, batch: list[Record]) -> None:
+    def _handle(self, batch: Iterable[Record]) -> None:
         """Derive and write everything a batch leads to; runs on the background thread."""
         if not self.listens():
             return

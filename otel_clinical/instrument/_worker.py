@@ -10,10 +10,11 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from ._slices import in_slices
 from ._wake import Wake
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 WhenFull = Literal["drop", "wait"]
 """What a caller does at a full queue: lose the record and count it, or wait for room (replays)."""
@@ -28,14 +29,15 @@ _workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 class Worker:
     """Process records in batches, in order, off the caller's thread.
 
-    `handle(batch)` must not raise. `size` bounds the queue; a full one drops and counts (`when_full="drop"`)
-    or makes the caller wait (`"wait"`). `synchronous` processes each record on the caller's thread.
+    `handle(batch)` must not raise; going through the batch, once, takes pauses. `size` bounds the queue; a full one
+    drops and counts (`when_full="drop"`) or makes the caller wait (`"wait"`). `synchronous` processes each record on
+    the caller's thread.
     The thread starts with the first record, and again in a forked child, whose queue starts empty.
     """
 
     def __init__(
         self,
-        handle: Callable[[list[Any]], None],
+        handle: Callable[[Iterable[Any]], None],
         *,
         size: int = 8192,
         when_full: WhenFull = "drop",
@@ -172,7 +174,8 @@ class Worker:
 
     def _process(self, batch: list[Any]) -> None:
         records = [item for item in batch if type(item) is not threading.Event]
-        self._handle(records)
+        # Whoever waits for room, or for the end, has no inference to delay.
+        self._handle(records if self._waits or self._closed else in_slices(records))
         self._room.set()
         for item in batch:
             if type(item) is threading.Event:
