@@ -197,3 +197,34 @@ def test_only_numbers_are_numbers(value):
         assert number == pytest.approx(float(value), nan_ok=True)
     else:
         assert number is None
+
+
+WIDE = (
+    st.integers()
+    | st.floats()
+    | st.text(max_size=3)
+    | st.sampled_from([None, True, " ", 10**400, 2**53 + 1, [], math.nan])
+)
+BOUNDS = st.one_of(
+    st.just((0, 120)), st.just((0.5, 1.5)), st.just((-1, 2**53 + 1)), st.just((0.0, 1e300))
+)  # fmt: skip
+
+
+@given(
+    record=st.dictionaries(st.sampled_from([*FIELDS, "other"]), WIDE),
+    required=st.lists(st.sampled_from(FIELDS), unique=True, min_size=1),
+    ranges=st.dictionaries(st.sampled_from(FIELDS), BOUNDS),
+)
+def test_a_record_judged_at_a_glance_is_judged_as_field_by_field(record, required, ranges):
+    profile = QualityProfile(required=tuple(required), ranges=ranges)
+    assert profile.assess(record) == profile.assess_fields(lambda name: read_field(record, name))
+
+
+def test_a_sound_record_is_judged_at_a_glance():
+    record = {"a": 40, "b": "x", "c": 2}
+    assert PROFILE.assess(record) is PROFILE.assess({**record, "b": 7})
+    assert PROFILE.assess(record) is not PROFILE.assess_fields(record.get)
+
+
+def test_optional_fields_alone_that_are_all_absent_are_no_pass():
+    assert QualityProfile(ranges={"a": (0, 1)}).assess({}).action is InputQualityAction.FLAG
