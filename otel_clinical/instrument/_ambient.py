@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import time
 from typing import TYPE_CHECKING
+
+from ._randomness import RandomBytes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -12,4 +13,4 @@ if TYPE_CHECKING:
 time_ns: Callable[[], int] = time.time_ns
 perf_counter_ns: Callable[[], int] = time.perf_counter_ns
 # Not the `random` module: a program that seeds it would repeat its ids in every process.
-random_bytes: Callable[[int], bytes] = os.urandom
+random_bytes: Callable[[int], bytes] = RandomBytes()

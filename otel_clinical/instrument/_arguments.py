@@ -28,6 +28,10 @@ class Signature:
         self.defaults = {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
         self.skip = 1 if _takes_self(function) else 0
 
+    def is_field(self, path: str) -> bool:
+        """Tell whether a path names a field of the record, and no more: neither a parameter nor several steps."""
+        return "." not in path and path not in self.names
+
 
 class Arguments:
     """The arguments of one call: `arguments[0]`, `arguments["encounter"]`, `arguments.record`."""
@@ -59,7 +63,11 @@ class Arguments:
     def record(self) -> object:
         """The first mapping among the arguments, else the first argument after `self` or `cls`."""
         if self._record is _UNSEEN:
-            given = (*self.args[self._signature.skip :], *self.kwargs.values())
+            args, skip = self.args, self._signature.skip
+            if len(args) > skip and type(args[skip]) is dict:
+                self._record = args[skip]
+                return self._record
+            given = (*args[skip:], *self.kwargs.values())
             first = given[0] if given else MISSING
             self._record = next((value for value in given if _is_mapping(value)), first)
         return self._record
@@ -88,7 +96,7 @@ def argument_reader(source: str | Callable[[Arguments], object]) -> Callable[[Ar
 def result_reader(source: object) -> Callable[[Any], object]:
     """Return a reader of the result: by key or attribute (a string), by function, or the constant itself."""
     if type(source) is str:
-        return lambda result: read_field(result, source)
+        return lambda result: result.get(source, MISSING) if type(result) is dict else read_field(result, source)
     if callable(source):
         return source
     return lambda _: source

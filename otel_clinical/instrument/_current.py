@@ -74,10 +74,10 @@ class Inference:
     recording = False
     _receipt: Receipt | None = None
     ended = False
-    _level = RoutingLevel.STANDARD
+    level = RoutingLevel.STANDARD
     _id = ""
 
-    def __init__(self, telemetry: Telemetry, spec: InferenceSpec, version: str, *, activation: int = 1) -> None:
+    def __init__(self, telemetry: Telemetry, spec: InferenceSpec, version: str, activation: int = 1) -> None:
         self.telemetry = telemetry
         self.spec = spec
         self.version = version
@@ -85,6 +85,11 @@ class Inference:
         self.segments: dict[str, str] = {}
         self.started_ns = _ambient.time_ns()
         self._perf = _ambient.perf_counter_ns()
+
+    def backdate(self, started_ns: int, perf_counter_ns: int) -> None:
+        """Let the inference have started when its call did."""
+        self.started_ns = started_ns
+        self._perf = perf_counter_ns
 
     @property
     def model(self) -> str:
@@ -101,7 +106,7 @@ class Inference:
     @property
     def route(self) -> RoutingLevel:
         """Reach granted to the answer so far."""
-        return self._level
+        return self.level
 
     @property
     def receipt(self) -> Receipt:
@@ -118,9 +123,10 @@ class Inference:
                 version=self.version,
                 activation=self.activation,
                 use_case=self.spec.use_case.value,
-                route=self._level.value,
+                route=self.level.value,
                 time=self.started_ns / _NANOSECONDS,
             )
+            self._receipt.vouch()
         self._complete(self._receipt)
         return self._receipt
 
@@ -128,7 +134,7 @@ class Inference:
         confidence = None if self.confidence is None else round(self.confidence, 2)
         # Frozen for its users; until the inference ends it is still being written.
         object.__setattr__(receipt, "confidence", confidence)
-        object.__setattr__(receipt, "route", self._level.value)
+        object.__setattr__(receipt, "route", self.level.value)
         object.__setattr__(receipt, "segments", MappingProxyType(dict(self.segments)))
 
     def set_confidence(self, value: object, method: ConfidenceMethod | str | None = None) -> None:
@@ -172,6 +178,10 @@ class Inference:
         except Exception as error:  # noqa: BLE001 -- telemetry never breaks an inference
             self.telemetry.failed(TelemetryComponent.DECORATOR, error)
 
+    def put_confidence(self, value: float) -> None:
+        """Keep a confidence that is known to be a share."""
+        self.confidence = value
+
     def _set_confidence(self, value: object, method: object) -> None:
         try:
             self.confidence = ratio(value)
@@ -186,8 +196,8 @@ class Inference:
 
     def _restrict(self, level: object, reason: object) -> None:
         wanted = admit(self.telemetry, RoutingLevel, level, "restrict: level")
-        if wanted is not None and _LEVELS.index(wanted) > _LEVELS.index(self._level):
-            self._level = wanted
+        if wanted is not None and _LEVELS.index(wanted) > _LEVELS.index(self.level):
+            self.level = wanted
             self.reason = admit(self.telemetry, RoutingReason, reason, "restrict: reason")
 
     def _set_segment(self, name: str, value: object) -> None:
@@ -203,7 +213,11 @@ class Inference:
 
     def _set_quality(self, result: QualityResult) -> None:
         score = optional_ratio(self.telemetry, result.score)
-        self.quality = QualityResult(score, result.action, result.issues)
+        self.put_quality(QualityResult(score, result.action, result.issues))
+
+    def put_quality(self, result: QualityResult) -> None:
+        """Keep what a profile found, whose score is known to be a share or None."""
+        self.quality = result
         if result.action is not InputQualityAction.PASS:
             level = RoutingLevel.ASSISTED if result.action is InputQualityAction.FLAG else RoutingLevel.MANUAL
             self._restrict(level, RoutingReason.INPUT_QUALITY)
@@ -220,7 +234,7 @@ class Inference:
             attributes={**spec.shared, attributes.MODEL_VERSION: self.version},
         )
         self.recording = self.span.is_recording()
-        self.context = otel_context.set_value(_KEY, self, set_span_in_context(self.span, parent))
+        self.context = carry(self, set_span_in_context(self.span, parent))
 
     def end(self, error: BaseException | None = None, *, duration: float | None = None) -> None:
         """End the span and queue the record; the first call counts. Never raises."""
@@ -269,12 +283,23 @@ class Inference:
         span.end(ended_ns)
 
 
+class Unasked:
+    """Stands in a context for an inference that is made only when somebody asks for it."""
+
+    __slots__ = ()
+
+    @property
+    def inference(self) -> Inference:
+        """The inference, made when first asked for."""
+        raise NotImplementedError
+
+
 class _NoInference(Inference):
     """Stands in outside of an inference: takes everything, keeps nothing."""
 
     ended = True
     _id = NO_INFERENCE
-    _level = RoutingLevel.MANUAL
+    level = RoutingLevel.MANUAL
 
     def __init__(self) -> None:
         self.spec = InferenceSpec(OTHER)
@@ -295,7 +320,15 @@ def current_inference() -> Inference:
 def find_inference() -> Inference | None:
     """Return the inference under way, or None."""
     found = otel_context.get_value(_KEY)
+    if isinstance(found, Unasked):
+        return found.inference
     return found if isinstance(found, Inference) else None
+
+
+def carry(inference: Inference | Unasked, fresh: Context) -> Context:
+    """Put an inference into a context that was made for it, which nobody else has seen yet; return the context."""
+    dict.__setitem__(fresh, _KEY, inference)
+    return fresh
 
 
 def _traceparent(span: Span | None) -> str:

@@ -24,7 +24,8 @@ class DeclaredValues:
     """Allowed values per attribute key; declaring again adds."""
 
     def __init__(self) -> None:
-        self._values: dict[str, dict[str, str]] = {}
+        self.texts: dict[str, dict[str, str]] = {}
+        """Allowed texts by attribute key."""
 
     def declare(self, key: str, values: Iterable[str]) -> None:
         """Allow `values` for the attribute `key`.
@@ -34,24 +35,24 @@ class DeclaredValues:
         """
         if isinstance(values, str):
             raise ValueError(f"{key}: {values!r} is one string, expected a list of values")  # noqa: TRY004
-        allowed = dict(self._values.get(key, {}))
+        allowed = dict(self.texts.get(key, {}))
         for value in values:
             text = _checked(key, value)
             allowed[text] = text
         if len(allowed) > MAX_VALUES:
             raise ValueError(f"{key}: {len(allowed)} values, expected at most {MAX_VALUES}; group them")
-        self._values[key] = allowed
+        self.texts[key] = allowed
 
     def allowed(self, key: str) -> tuple[str, ...]:
         """Return the declared values of a key."""
-        return tuple(self._values.get(key, ()))
+        return tuple(self.texts.get(key, ()))
 
     def admit(self, key: str, value: object) -> str:
         """Return the declared value, or `_OTHER`."""
         text = plain_text(value)
         if text is None:
             return OTHER
-        return self._values.get(key, {}).get(text, OTHER)
+        return self.texts.get(key, {}).get(text, OTHER)
 
 
 class DeclaredModels:
@@ -59,14 +60,17 @@ class DeclaredModels:
 
     def __init__(self) -> None:
         self._versions: dict[str, tuple[str, ...]] = {}
+        self.any = False
+        """Whether any model is declared."""
 
     def declare(self, model: str, versions: Iterable[str]) -> None:
         """Allow versions of a model; declaring again adds."""
+        self.any = True
         self._versions[model] = tuple(dict.fromkeys((*self._versions.get(model, ()), *versions)))
 
     def problem(self, model: str, version: str) -> tuple[str, str] | None:
         """Return name and sentence of what is not declared, None when all is; the sentence has declared names only."""
-        if not self._versions or OTHER in (model, version):
+        if not self.any or OTHER in (model, version):
             return None
         known = self._versions.get(model)
         if known is None:

@@ -14,6 +14,7 @@ from ._context import detach
 from ._current import find_inference
 from ._declared import segment_key
 from ._observe_inference import InferenceObservation
+from ._quiet import observe
 from ._refusals import RoutedToManual
 from ._telemetry import default_telemetry
 from ._wrap import is_marked, wrap
@@ -64,20 +65,19 @@ class DeclaredInference:
         named = ((*segment_key(name), source) for name, source in sources.items())
         self._sources = {name.value: (key, source) for name, key, source in named}
         self._for_calls = for_calls
+        self._block: Plan | None = None
         self._open: list[tuple[InferenceObservation, Token[Context] | None]] = []
 
     def __call__(self, function: F) -> F:
         """Decorate a function of any kind."""
-        plan = replace(
-            self._plan, segments={n: (key, _reader(n, source)) for n, (key, source) in self._sources.items()}
-        )
-        if is_marked(function, KIND):
-            (plan.telemetry or default_telemetry()).failed(TelemetryComponent.DECORATOR, "AlreadyDecorated")
-            return function
         signature = Signature(function)
+        plan = self._call_plan(signature)
+        if is_marked(function, KIND):
+            (self._plan.telemetry or default_telemetry()).failed(TelemetryComponent.DECORATOR, "AlreadyDecorated")
+            return function
 
         def begin(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Observation:
-            return InferenceObservation(plan, Arguments(signature, args, kwargs))
+            return observe(plan, signature, args, kwargs)
 
         wrapped: F = wrap(function, begin, KIND)
         return wrapped
@@ -89,7 +89,8 @@ class DeclaredInference:
             TypeError: the declaration reads something from a call, and a block has none.
             RoutedToManual: the release pointer keeps the model from answering; the block does not run.
         """
-        observation = InferenceObservation(self._block_plan(), Arguments(_NO_CALL, (), {}))
+        plan = self._block_plan()
+        observation = InferenceObservation(plan, Arguments(_NO_CALL, (), {}), plan.telemetry or default_telemetry())
         if observation.instead is not None:
             refusal = RoutedToManual(self._plan.spec.model)
             observation.fail(refusal)
@@ -128,10 +129,24 @@ class DeclaredInference:
                 return self._open.pop(index)
         return self._open.pop()
 
+    def _call_plan(self, signature: Signature) -> Plan:
+        """Return the plan for the calls of a function."""
+        segments = tuple(
+            (name, key, source if isinstance(source, str) and signature.is_field(source) else None, read)
+            for name, (key, source) in self._sources.items()
+            for read in (_reader(name, source),)
+        )
+        gate = self._plan.gate
+        return replace(self._plan, segments=segments, whole=gate is not None and gate.reads_record(signature))
+
     def _block_plan(self) -> Plan:
+        if self._block is not None:
+            return self._block
         for option in self._for_calls:
             raise TypeError(f"inference: {option} needs a call, and a with block has none; {_INSTEAD[option]}")
-        return replace(self._plan, segments={n: (key, _value(n, value)) for n, (key, value) in self._sources.items()})
+        segments = tuple((name, key, None, _value(name, value)) for name, (key, value) in self._sources.items())
+        self._block = replace(self._plan, segments=segments)
+        return self._block
 
 
 def _reader(name: str, source: object) -> Callable[[Arguments], object]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.quality import QualityProfile, QualityResult
 
-    from ._arguments import Arguments
+    from ._arguments import Arguments, Signature
     from ._telemetry import Telemetry
 
 
@@ -33,9 +33,24 @@ class Gate:
         self._argument = argument
         self._fallback = fallback
         self._on_refuse = on_refuse
+        self._names = tuple(dict.fromkeys((*profile.required, *profile.ranges)))
 
-    def assess(self, arguments: Arguments, telemetry: Telemetry) -> QualityResult:
-        """Score the record; a field that cannot be read counts as missing."""
+    def reads_record(self, signature: Signature) -> bool:
+        """Tell whether all that the profile judges are fields of one record, so that it can judge that as a whole."""
+        return self._argument is not None or all(map(signature.is_field, self._names))
+
+    def assess(self, arguments: Arguments, telemetry: Telemetry, *, whole: bool = False) -> QualityResult:
+        """Score the record; a field that cannot be read counts as missing.
+
+        `whole` says that `reads_record` holds for the signature of the function that is called.
+        """
+        if whole:
+            try:
+                record = arguments.record if self._argument is None else arguments.named(self._argument)
+                if type(record) is dict:
+                    return self._profile.assess(record)
+            except Exception:  # noqa: BLE001, S110 -- a key of the user's own type may raise; field by field then
+                pass
 
         def read(name: str) -> object:
             try:

@@ -9,6 +9,8 @@ from otel_clinical.semconv import SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import DeploymentRole, OperationName, UseCase
 
 if TYPE_CHECKING:
+    from otel_clinical.quality import QualityResult
+
     from ._current import Inference
 
 _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.items()}
@@ -42,29 +44,34 @@ class InferenceSpec:
 
 def final_attributes(inference: Inference) -> dict[str, str | int | float]:
     """Return what is known of an inference when it ends; what samplers read was set at its start."""
+    # `_value_`, not `value`: the same text without the cost of a property, on every call.
     found: dict[str, str | int | float] = {
         attributes.INFERENCE_ID: inference.id,
         attributes.DEPLOYMENT_ACTIVATION: inference.activation,
-        attributes.ROUTING_LEVEL: inference.route.value,
+        attributes.ROUTING_LEVEL: inference.level._value_,
     }
+    if inference.status is not None:
+        found[attributes.INFERENCE_STATUS] = inference.status._value_
     if inference.epoch is not None:
         found[attributes.ROUTER_EPOCH] = inference.epoch
     if inference.confidence is not None:
         found[attributes.CONFIDENCE_SCORE] = inference.confidence
-    for key, member in (
-        (attributes.INFERENCE_STATUS, inference.status),
-        (attributes.ABSTENTION_REASON, inference.abstention),
-        (attributes.CONFIDENCE_METHOD, inference.confidence_method),
-        (attributes.ROUTING_REASON, inference.reason),
-    ):
-        if member is not None:
-            found[key] = member.value
+    if inference.confidence_method is not None:
+        found[attributes.CONFIDENCE_METHOD] = inference.confidence_method._value_
+    if inference.abstention is not None:
+        found[attributes.ABSTENTION_REASON] = inference.abstention._value_
+    if inference.reason is not None:
+        found[attributes.ROUTING_REASON] = inference.reason._value_
     if inference.error is not None:
         found[attributes.ERROR_TYPE] = inference.error
     if inference.quality is not None:
-        found[attributes.INPUT_QUALITY_ACTION] = inference.quality.action.value
-        if inference.quality.score is not None:
-            found[attributes.INPUT_QUALITY_SCORE] = inference.quality.score
+        _add_quality(found, inference.quality)
     for name, value in inference.segments.items():
         found[_SEGMENT_KEYS[name]] = value
     return found
+
+
+def _add_quality(found: dict[str, str | int | float], quality: QualityResult) -> None:
+    found[attributes.INPUT_QUALITY_ACTION] = quality.action._value_
+    if quality.score is not None:
+        found[attributes.INPUT_QUALITY_SCORE] = quality.score

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import context as otel_context
@@ -24,7 +25,6 @@ from ._admit import member
 from ._current import Inference
 from ._errors import error_type
 from ._router import NOBODY
-from ._telemetry import default_telemetry
 from ._wrap import Observation
 
 if TYPE_CHECKING:
@@ -36,9 +36,10 @@ if TYPE_CHECKING:
     from ._router import ModelRouter
     from ._telemetry import Telemetry
 
-SegmentReaders = dict[str, tuple[str, "Callable[[Arguments], object]"]]
-"""Attribute key and reader of each segment by its name."""
+SegmentReaders = tuple[tuple[str, str, "str | None", "Callable[[Arguments], object]"], ...]
+"""Name, attribute key, field of the record where it is no more than that, and reader of each segment."""
 
+_RECORD: Final = attrgetter("record")
 PENDING_QUALITY: Final = otel_context.create_key("otel_clinical.input_quality")
 
 
@@ -55,40 +56,52 @@ class Plan:
     fallback: Callable[..., Any] | None
     activation: int
     telemetry: Telemetry | None
-    segments: SegmentReaders = field(default_factory=dict)
+    segments: SegmentReaders = ()
+    whole: bool = False
+    """Whether the gate may judge the record of a call as a whole."""
 
 
 class InferenceObservation(Observation):
-    """One call of a decorated function."""
+    """One call of a decorated function; `quality` says what the gate found, when it was asked already."""
 
     __slots__ = ("_plan", "inference")
 
-    def __init__(self, plan: Plan, arguments: Arguments) -> None:
-        super().__init__()
+    def __init__(
+        self, plan: Plan, arguments: Arguments, telemetry: Telemetry, quality: QualityResult | None = None
+    ) -> None:
+        self.context = None
+        self.instead = None
         self._plan = plan
-        telemetry = plan.telemetry or default_telemetry()
-        self.inference = Inference(telemetry, plan.spec, plan.version, activation=plan.activation)
+        self.inference = Inference(telemetry, plan.spec, plan.version, plan.activation)
         try:
-            self._prepare(arguments)
+            self._prepare(arguments, quality)
         except Exception as error:  # noqa: BLE001 -- telemetry never breaks an inference
             telemetry.failed(TelemetryComponent.DECORATOR, error)
 
-    def _prepare(self, arguments: Arguments) -> None:
+    def _prepare(self, arguments: Arguments, quality: QualityResult | None) -> None:
         inference, plan = self.inference, self._plan
-        for name, (key, read) in plan.segments.items():
-            try:
-                value = read(arguments)
-            except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
-                inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
-                value = MISSING
-            inference.put_segment(name, key, value)
+        telemetry = inference.telemetry
+        if plan.segments:
+            self._read_segments(arguments, telemetry)
         if plan.router is not None:
             self._route(plan.router)
-        self._check_quality(arguments)
-        inference.telemetry.versions.add(plan.spec.model, inference.version, plan.spec.use_case.value)
-        inference.telemetry.check_declared(plan.spec.model, inference.version)
+        if plan.gate is None:
+            self._take_pending()
+        else:
+            self._check_quality(plan.gate, quality or plan.gate.assess(arguments, telemetry, whole=plan.whole))
+        telemetry.serve(plan.spec.model, inference.version, plan.spec.use_case._value_)
         inference.begin_span()
         self.context = inference.context
+
+    def _read_segments(self, arguments: Arguments, telemetry: Telemetry) -> None:
+        inference, admitted = self.inference, telemetry.declared.texts
+        record = self._read(_RECORD, arguments)
+        for name, key, field, read in self._plan.segments:
+            value = record.get(field, MISSING) if type(record) is dict and field else self._read(read, arguments)
+            if type(value) is str and value in admitted.get(key, ()):
+                inference.segments[name] = value
+            else:
+                inference.put_segment(name, key, value)
 
     def _read(self, read: Callable[[Any], object], source: object) -> object:
         try:
@@ -120,16 +133,16 @@ class InferenceObservation(Observation):
             inference.status = InferenceStatus.FALLBACK
             self.instead = answer
 
-    def _check_quality(self, arguments: Arguments) -> None:
-        inference, gate = self.inference, self._plan.gate
-        if gate is None:
-            pending = otel_context.get_value(PENDING_QUALITY)
-            if isinstance(pending, QualityResult):
-                inference.set_quality(pending)
-            return
-        result = gate.assess(arguments, inference.telemetry)
-        inference.set_quality(result)
-        if self.instead is None:
+    def _take_pending(self) -> None:
+        """Take what a gate before the function found."""
+        pending = otel_context.get_value(PENDING_QUALITY)
+        if isinstance(pending, QualityResult):
+            self.inference.set_quality(pending)
+
+    def _check_quality(self, gate: Gate, result: QualityResult) -> None:
+        inference = self.inference
+        inference.put_quality(result)
+        if self.instead is None and result.action is not InputQualityAction.PASS:
             self.instead = gate.instead(result)
             mark_replaced(inference, result, self.instead)
 
@@ -152,6 +165,9 @@ class InferenceObservation(Observation):
             return  # the model did not answer
         if self._plan.confidence is not None:
             found = self._read(self._plan.confidence, result)
+            if type(found) is float and 0.0 <= found <= 1.0:
+                self.inference.put_confidence(found)
+                return
         elif hasattr(type(result), "clinical_confidence"):
             found = self._read(lambda value: value.clinical_confidence, result)
         if found is not MISSING and found is not None:

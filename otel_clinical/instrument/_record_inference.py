@@ -67,7 +67,7 @@ def record_inference(
         admit(where, OperationName, operation, "record_inference: operation") or OperationName.OTHER,
         admit(where, DeploymentRole, role, "record_inference: role") or DeploymentRole.ACTIVE,
     )
-    found = Inference(where, spec, identifier(version) or _withhold(where), activation=_activation(where, activation))
+    found = Inference(where, spec, identifier(version) or _withhold(where), _activation(where, activation))
     for name, value in (segments or {}).items():
         found.set_segment(name, value)
     if confidence is not None:
@@ -76,8 +76,7 @@ def record_inference(
         found.set_quality(quality)
     found.restrict(route, route_reason)
     found.status = admit(where, InferenceStatus, status, "record_inference: status")
-    where.versions.add(found.model, found.version, spec.use_case.value)
-    where.check_declared(found.model, found.version)
+    where.serve(found.model, found.version, spec.use_case.value)
     started = _number(where, unix_seconds, started_at)
     try:
         found.begin_span(parent, None if started is None else nanoseconds(started))

@@ -73,6 +73,7 @@ class Telemetry:
         self._providers = (tracer_provider, meter_provider, logger_provider)
         self._listening = meter_provider is not None or logger_provider is not None
         self._next_look = 0.0
+        self._heard = any(provider is not None for provider in self._providers)
         self.tracer = trace.get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL)
         self.meter = metrics.get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         self._instruments = Instruments(self.meter)
@@ -102,6 +103,17 @@ class Telemetry:
             self._listening = _is_real(metrics.get_meter_provider()) or _is_real(_logs.get_logger_provider())
         return self._listening
 
+    def quiet(self) -> bool:
+        """Tell whether neither spans, metrics nor events go anywhere: nobody would see what a call leads to."""
+        if self._heard:
+            return False
+        # The public function reads the environment on every call, for longer than a whole quiet call may take.
+        # Should the name go, nothing is ever quiet: that costs time, not data.
+        if getattr(trace, "_TRACER_PROVIDER", self) is None and not self.listens():
+            return True
+        self._heard = True
+        return False
+
     def put(self, record: Record, *, traced: bool = False) -> None:
         """Queue a record for the background thread; `traced` says that a tracer provider takes its span."""
         if traced and not self._listening:
@@ -130,6 +142,12 @@ class Telemetry:
             self._said.add(sentence)
         if first:
             _log.warning("telemetry of clinical AI: %s", sentence)
+
+    def serve(self, model: str, version: str, use_case: str) -> None:
+        """Register the version that serves a call, and count it where the policy does not declare it."""
+        self.versions.add(model, version, use_case)
+        if self.models.any:
+            self.check_declared(model, version)
 
     def check_declared(self, model: str, version: str) -> None:
         """Count a model or version that the policy does not declare, and say once which ones it does."""

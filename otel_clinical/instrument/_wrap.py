@@ -95,15 +95,18 @@ def _leave_step(observation: Observation, token: Token[Context] | None) -> None:
 def _drive_function(function: Any, begin: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Any:
         observation = begin(args, kwargs)
-        target = observation.instead or function
-        token = _enter(observation)
+        target = function if observation.instead is None else observation.instead
+        # Written out, not `_enter` and `_leave`: two calls less in what every inference pays.
+        context = observation.context
+        token = None if context is None else otel_context.attach(context)
         try:
             result = target(*args, **kwargs)
         except BaseException as error:
             _leave(token)
             observation.fail(error)
             raise
-        _leave(token)
+        if token is not None:
+            detach(token)
         observation.succeed(result)
         return result
 
@@ -113,7 +116,7 @@ def _drive_function(function: Any, begin: Any) -> Any:
 def _drive_coroutine(function: Any, begin: Any) -> Any:
     async def call(*args: Any, **kwargs: Any) -> Any:
         observation = begin(args, kwargs)
-        target = observation.instead or function
+        target = function if observation.instead is None else observation.instead
         token = _enter(observation)
         try:
             result = target(*args, **kwargs)
@@ -133,7 +136,7 @@ def _drive_coroutine(function: Any, begin: Any) -> Any:
 def _drive_generator(function: Any, begin: Any) -> Any:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
         observation = begin(args, kwargs)
-        target = observation.instead or function
+        target = function if observation.instead is None else observation.instead
         source: Any = None
 
         def first() -> Any:
@@ -191,7 +194,7 @@ def _close(observation: Observation, source: Any, closing: GeneratorExit) -> Non
 def _drive_async_generator(function: Any, begin: Any) -> Any:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
         observation = begin(args, kwargs)
-        target = observation.instead or function
+        target = function if observation.instead is None else observation.instead
         source: Any = None
 
         async def first() -> Any:
