@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _ROUNDING: Final = 1e-6
 _NANOSECONDS: Final = 1_000_000_000
 _YEAR: Final = 366 * 86400.0
+_DAY: Final = 86400.0
 # Year 2262: nanoseconds since the epoch still fit 63 bits.
 _LATEST: Final = 9_223_372_036
 
@@ -91,9 +92,16 @@ def optional_ratio(telemetry: Telemetry, value: object) -> float | None:
     return _optional(telemetry, value, ratio)
 
 
-def optional_duration(telemetry: Telemetry, value: object) -> float | None:
-    """Return a duration in seconds, or None after counting why there is none; None itself is not counted."""
-    return _optional(telemetry, value, lasting)
+def optional_attention(telemetry: Telemetry, value: object) -> float | None:
+    """Return seconds of active work, 0 to a day, or None after counting why there is none; None is not counted."""
+    return _optional(telemetry, value, _active)
+
+
+def _active(value: object) -> float:
+    number = amount(value)
+    if number > _DAY:  # nobody looks at one answer for longer, but a record number may be as large
+        raise Withheld(TelemetryRedactionReason.NOT_ALLOWED)
+    return number
 
 
 def _optional(telemetry: Telemetry, value: object, read: Callable[[object], float]) -> float | None:

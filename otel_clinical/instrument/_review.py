@@ -12,7 +12,7 @@ from ._arguments import result_reader
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
 from ._misuse import options_only
-from ._numbers import optional_duration, optional_ratio
+from ._numbers import optional_attention, optional_ratio
 from ._recorded import Recorded, attempt, open_receipt
 from ._report import report_after
 from ._telemetry import default_telemetry
@@ -46,8 +46,8 @@ def record_review(
         receipt: The receipt of the inference, or its text.
         action: What the reviewer did.
         edit_ratio: Share of the answer that was changed, 0 to 1, as `edit_ratio` computes it; never the text.
-        duration: Seconds the reviewer actively looked at the answer, if the application measures that. Without it
-            nobody can tell whether an accepted answer was read; it is never estimated.
+        duration: Seconds, up to a day, that the reviewer actively looked at the answer, if the application measures
+            that. Without it nobody can tell whether an accepted answer was read; it is never estimated.
         reason: Why it was edited or rejected.
         role: Role of the reviewer, never the person.
         at: When, as Unix seconds or aware `datetime`; now otherwise.
@@ -62,7 +62,7 @@ def record_review(
         report = _ReviewReport(where, opened, claim_event_id(where, event_id), moment(at))
         report.action = done
         report.edit_ratio = optional_ratio(where, edit_ratio)
-        report.duration = optional_duration(where, duration)
+        report.duration = optional_attention(where, duration)
         given = admit(where, OverrideReason, reason, "record_review: reason")
         report.reason = (given or OverrideReason.OTHER) if done in _OVERRIDES else None
         report.role = admit(where, ReviewerRole, role, "record_review: role")

@@ -40,6 +40,7 @@ _RATIO: Final = (0, 1)
 _COUNT: Final = (0, 2**32 - 1)
 _RANGES: Final[Mapping[str, tuple[float, float]]] = {
     attributes.INFERENCE_TIME: (0, 1e10),
+    attributes.REVIEW_DURATION: (0, 86_400),
     attributes.HTTP_RESPONSE_STATUS_CODE: (100, 599),
 }
 """Numbers that are neither a ratio nor a count of at most 32 bits, as record numbers are not either."""

@@ -33,6 +33,7 @@ ADMITTED = [
     (attributes.CONFIDENCE_SCORE, 0.5, 0.5),
     (attributes.CONFIDENCE_SCORE, 1, 1.0),
     (attributes.DEPLOYMENT_ACTIVATION, 3, 3),
+    (attributes.REVIEW_DURATION, 41.5, 41.5),
     (attributes.SEGMENT_NAME, AGGREGATE, AGGREGATE),
 ]
 
@@ -56,6 +57,7 @@ WITHHELD = [
     (attributes.DEPLOYMENT_ACTIVATION, -1, "not_allowed"),
     (attributes.CONFIDENCE_SCORE, 12345678.0, "not_allowed"),
     (attributes.INFERENCE_TIME, 1e12, "not_allowed"),
+    (attributes.REVIEW_DURATION, 12345678.0, "not_allowed"),
     (attributes.EVENT_ID, "00123456", "pattern"),
     (attributes.INFERENCE_ID, "jane-roe", "pattern"),
     (attributes.REVIEWER_HASH, "roe", "pattern"),
