@@ -118,8 +118,16 @@ def status(url: str | None, token_file: Path | None, state: Path | None, policy_
     _print_streams(console, found.streams)
     console.print(f"events      {_pairs(found.events)}")
     console.print(f"refused     {_pairs(found.rejections)}")
+    console.print(f"waiting     {_waiting(found.waiting)}")
     console.print(f"newest      {moment(found.event_time)}, slots closed up to {moment(found.watermark)}")
     console.print(f"journal     {found.pending} requests since the last checkpoint")
+
+
+def _waiting(counts: dict[tuple[str, str], int]) -> str:
+    """Say how many outcomes are not counted yet."""
+    found = (f"{count:,}" if count else "fewer than 11" for count in counts.values())
+    named = [f"{model} {version}: {words}" for (model, version), words in zip(counts, found, strict=True)]
+    return f"outcomes until their inference is mature: {'; '.join(named)}" if named else "no outcome"
 
 
 @command.command("explain")

@@ -128,6 +128,12 @@ class Kernel:
         return list(self._reviews.rows(sorted(self._clock.activations)))
 
     @property
+    def waiting(self) -> Mapping[tuple[str, str], int]:
+        """Outcomes by (model, version) that are not counted yet, because their inference is not mature."""
+        outcomes = self._slots.outcomes.items()
+        return dict(sorted(((self._words[m], self._words[v]), count) for (m, v), count in outcomes))
+
+    @property
     def watermark(self) -> float | None:
         """Event time (Unix seconds) up to which slots are closed; None before the first record."""
         return _seconds(self._clock.watermark)

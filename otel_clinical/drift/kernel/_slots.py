@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import RECORD
+from otel_clinical.drift.kernel._batch import RECORD, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,6 +19,7 @@ PENDING: Final = np.dtype([("effective", "<i8"), *((name, RECORD[name]) for name
 """A record with the event time that decides its slot, microseconds."""
 
 _KIND, _VERSION = "pending", 1
+_VERSIONS: Final = 2**16  # words are numbered in two bytes
 
 
 class Slots:
@@ -34,6 +35,12 @@ class Slots:
         self._fresh: dict[int, list[bytes]] = defaultdict(list)
         self._chunks: dict[int, list[str]] = defaultdict(list)
         self._gone: list[str] = []
+        self._outcomes: Counter[int] = Counter()
+
+    @property
+    def outcomes(self) -> dict[tuple[int, int], int]:
+        """Outcomes that wait, by the numbers of model and version."""
+        return {divmod(pair, _VERSIONS): count for pair, count in self._outcomes.items() if count}
 
     def add(self, rows: NDArray[np.void]) -> list[bytes]:
         """Keep `rows` of `PENDING` and return those that were not there yet."""
@@ -47,6 +54,7 @@ class Slots:
                 known.add(row)
                 self._fresh[slot].append(row)
                 new.append(row)
+        self._outcomes.update(_outcomes(new))
         return new
 
     def before(self, bound: int) -> list[int]:
@@ -62,6 +70,7 @@ class Slots:
         raw = self._rows.pop(slot)
         self._fresh.pop(slot, None)
         self._gone += self._chunks.pop(slot, [])
+        self._outcomes.subtract(_outcomes(raw))
         rows = np.frombuffer(b"".join(raw), PENDING)
         distinct = len(np.unique(rows["event"]))
         if distinct < len(rows):
@@ -91,7 +100,17 @@ class Slots:
             return
         slot = int(key.partition("/")[0])
         self._chunks[slot].append(key)
-        self._rows.setdefault(slot, set()).update(split(rows))
+        loaded = list(split(rows))
+        self._rows.setdefault(slot, set()).update(loaded)
+        self._outcomes.update(_outcomes(loaded))
+
+
+def _outcomes(raw: Iterable[bytes]) -> Counter[int]:
+    """Count the outcomes among rows by model and version, in one number."""
+    rows = np.frombuffer(b"".join(raw), PENDING)
+    rows = rows[rows["kind"] == Kind.OUTCOME]
+    pairs, counts = np.unique(rows["model"].astype(np.int64) * _VERSIONS + rows["version"], return_counts=True)
+    return Counter(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))
 
 
 def split(rows: NDArray[np.void]) -> Iterable[bytes]:

@@ -17,6 +17,7 @@ class KernelView:
         coverage: One row per model version.
         suggestions: Two rows per declared segment value of each version.
         activations: Newest activation by (model, version).
+        waiting: Outcomes by (model, version) whose inference is not mature.
         label_times: Unix seconds of the newest outcome, by model.
         newest: Unix seconds of the newest event; None before the first.
         watermark: Unix seconds up to which slots are closed; None before the first event.
@@ -27,6 +28,7 @@ class KernelView:
     coverage: tuple[CoverageRow, ...] = ()
     suggestions: tuple[SuggestionRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
     newest: float | None = None
     watermark: float | None = None
@@ -40,6 +42,7 @@ class KernelView:
             coverage=tuple(kernel.coverage()),
             suggestions=tuple(kernel.suggestions()),
             activations=dict(kernel.activations),
+            waiting=dict(kernel.waiting),
             label_times=dict(kernel.label_times),
             newest=kernel.newest,
             watermark=kernel.watermark,

@@ -75,6 +75,7 @@ def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     recent = [(row, row.performance) for row in rows if row.performance_samples >= SMALL_CELL]
     yield _gauge(metrics.EVIDENCE, (sample for row in rows for sample in _tiers(row)))
     yield _gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
+    yield _gauge(metrics.EVIDENCE_LABELS, ((_stream(row), _if_many(row.labels)) for row in rows))
     yield _gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
     yield _gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
     yield _gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
@@ -89,6 +90,10 @@ def _stream(row: EvidenceRow) -> tuple[str, ...]:
 def _tiers(row: EvidenceRow) -> Iterator[Sample]:
     for level, value in row.evidence.items():
         yield (*_stream(row), str(level)), value if row.labels >= SMALL_CELL else 0.0
+
+
+def _if_many(count: int) -> int:
+    return count if count >= SMALL_CELL else 0
 
 
 def _if_grown(row: EvidenceRow, value: float) -> float:
@@ -107,6 +112,7 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
             if row.coverage is not None and row.eligible >= SMALL_CELL
         ),
     )
+    yield _gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
     yield _gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield _gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
 

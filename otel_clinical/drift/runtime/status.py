@@ -59,6 +59,7 @@ class Status:
         streams: Sorted by model, version, segment.
         events: Accepted events by signal, those above zero.
         rejections: Refused events by reason, those above zero.
+        waiting: Outcomes by (model, version) whose inference is not mature; 0 below eleven.
         event_time: Unix seconds of the newest event.
         watermark: Unix seconds up to which slots are closed.
         pending: Journal entries not yet in a checkpoint.
@@ -67,6 +68,7 @@ class Status:
     streams: tuple[StreamStatus, ...]
     events: dict[str, int]
     rejections: dict[str, int]
+    waiting: dict[tuple[str, str], int]
     event_time: float | None
     watermark: float | None
     pending: int
@@ -143,6 +145,7 @@ def of_families(found: Iterable[Metric]) -> Status:
         ),
         events=page.totals(metrics.PROCESSOR_EVENTS),
         rejections=page.totals(metrics.PROCESSOR_REJECTIONS),
+        waiting={(key[0], key[1]): int(count) for key, count in page.by(metrics.LABEL_WAITING, STREAM[:2])},
         event_time=page.single(metrics.PROCESSOR_EVENT_TIME),
         watermark=page.single(metrics.PROCESSOR_WATERMARK_TIME),
         pending=int(page.single(metrics.PROCESSOR_JOURNAL_PENDING) or 0),

@@ -27,6 +27,7 @@ __all__ = [
     "ESCALATION_STATUS",
     "EVIDENCE",
     "EVIDENCE_ACTIVATION",
+    "EVIDENCE_LABELS",
     "EVIDENCE_SAMPLES",
     "FEEDBACK_SUBMISSIONS",
     "FEEDBACK_TRIAGE_DURATION",
@@ -37,6 +38,7 @@ __all__ = [
     "INPUT_RECORDS",
     "LABEL_COVERAGE_RATIO",
     "LABEL_TIME",
+    "LABEL_WAITING",
     "OUTCOMES",
     "OUTCOME_CONFIDENCE",
     "OUTCOME_DELAY",
@@ -562,6 +564,17 @@ EVIDENCE_SAMPLES: Final = MetricDef(
     source="processor",
 )
 
+EVIDENCE_LABELS: Final = MetricDef(
+    name="clinical_ai.evidence.labels",
+    instrument="gauge",
+    unit="{outcome}",
+    description="Mature outcomes that were counted since the activation began; 0 below eleven.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_evidence_labels",
+    source="processor",
+)
+
 EVIDENCE_ACTIVATION: Final = MetricDef(
     name="clinical_ai.evidence.activation",
     instrument="gauge",
@@ -647,6 +660,17 @@ LABEL_COVERAGE_RATIO: Final = MetricDef(
     attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
     buckets=None,
     prometheus="clinical_ai_label_coverage_ratio",
+    source="processor",
+)
+
+LABEL_WAITING: Final = MetricDef(
+    name="clinical_ai.label.waiting",
+    instrument="gauge",
+    unit="{outcome}",
+    description="Outcomes that were received and wait until their inference is mature; 0 below eleven.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_label_waiting",
     source="processor",
 )
 
@@ -871,6 +895,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     BUSINESS_COST,
     EVIDENCE,
     EVIDENCE_SAMPLES,
+    EVIDENCE_LABELS,
     EVIDENCE_ACTIVATION,
     DEGRADATION_RATIO,
     PERFORMANCE_RATIO,
@@ -879,6 +904,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     BASELINE_STATUS,
     CHANGE_POINT_TIME,
     LABEL_COVERAGE_RATIO,
+    LABEL_WAITING,
     LABEL_TIME,
     DRIFT_STATUS,
     DRIFT_DETECTIONS,

@@ -41,6 +41,22 @@ def test_two_labels_of_one_inference_cover_one():
     assert coverage(kernel).coverage == 0.25
 
 
+def test_outcomes_wait_until_their_inference_is_mature():
+    kernel = make_kernel()
+    found = batch([outcome(n, START + 5.0 + n, inferred=START + n, score=1.0) for n in range(60)])
+    for part in (found.take(range(40)), found.take(range(60)), found.take(range(20, 60))):
+        kernel.apply(part)
+    kernel.advance(to=START + 0.5 * HOUR)
+    assert kernel.waiting == {("coding", "7"): 60}
+    again = make_kernel()
+    again.load(kernel.dump_dirty())
+    assert again.waiting == kernel.waiting
+    again.apply(found)
+    assert again.waiting == kernel.waiting
+    again.advance(to=START + 2 * HOUR)
+    assert again.waiting == {}
+
+
 def test_coverage_is_of_the_recent_cohorts_and_survives_a_restart():
     kernel = make_kernel()
     kernel.apply(batch([inference(n, START + n) for n in range(10)]))

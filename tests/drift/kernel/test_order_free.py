@@ -117,6 +117,7 @@ def test_order_repeats_cuts_and_restarts_leave_no_trace(seed, copies, cuts, rest
     assert kernel.drift() == EXPECTED_KERNEL.drift()
     assert kernel.coverage() == EXPECTED_KERNEL.coverage()
     assert kernel.suggestions() == EXPECTED_KERNEL.suggestions()
+    assert kernel.waiting == EXPECTED_KERNEL.waiting
 
 
 def test_one_record_at_a_time_equals_all_at_once():

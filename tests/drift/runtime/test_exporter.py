@@ -71,6 +71,7 @@ KERNEL = KernelView(
     coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
     suggestions=(SUGGESTIONS,),
     activations={("coding", "7"): 3},
+    waiting={("coding", "7"): 42},
     label_times={"coding": 1_790_000_500.0},
     newest=1_790_000_501.0,
     watermark=1_790_000_400.0,
@@ -112,10 +113,20 @@ def test_the_numbers_of_a_stream_are_those_of_the_kernel():
     assert of(samples, metrics.PERFORMANCE_SAMPLES) == {stream: 150}
     assert of(samples, metrics.BASELINE_RATIO) == {stream: 0.9}
     assert of(samples, metrics.EVIDENCE_ACTIVATION) == {("coding", "7"): 3}
+    assert of(samples, metrics.EVIDENCE_LABELS) == {stream: 500}
+    assert of(samples, metrics.LABEL_WAITING) == {("coding", "7"): 42}
     assert of(samples, metrics.PROCESSOR_JOURNAL_PENDING) == {(): 2}
 
 
 class TestSmallCells:
+    @pytest.mark.parametrize(("count", "visible"), [(SMALL_CELL - 1, 0), (SMALL_CELL, SMALL_CELL)])
+    def test_so_do_the_numbers_of_counted_and_of_waiting_outcomes(self, count: int, visible: int):
+        samples = scrape(
+            shown(replace(KERNEL, evidence=(replace(ROW, labels=count),), waiting={("coding", "7"): count}))
+        )
+        assert list(of(samples, metrics.EVIDENCE_LABELS).values()) == [visible]
+        assert list(of(samples, metrics.LABEL_WAITING).values()) == [visible]
+
     def test_ten_outcomes_show_nothing_and_eleven_do(self):
         few = replace(ROW, labels=SMALL_CELL - 1, samples=SMALL_CELL - 1, performance_samples=SMALL_CELL - 1)
         enough = replace(ROW, value="medicare", labels=SMALL_CELL, samples=SMALL_CELL, performance_samples=SMALL_CELL)
