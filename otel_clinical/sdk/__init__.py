@@ -8,6 +8,7 @@ from otel_clinical.sdk._exporters import Exporters
 from otel_clinical.sdk._handle import Handle
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import RedactingMetricExporter, RedactingPrometheusReader
+from otel_clinical.sdk._redacted import redacted
 from otel_clinical.sdk._settings import ConfigurationError, Settings
 from otel_clinical.sdk._spans import RedactingSpanExporter
 
@@ -21,4 +22,5 @@ __all__ = [
     "RedactingSpanExporter",
     "Settings",
     "configure",
+    "redacted",
 ]
