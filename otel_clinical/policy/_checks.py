@@ -26,7 +26,7 @@ _MOST_SERIES = 1500
 
 def check_policy(policy: Policy, source: Source) -> None:
     """Add to `source` every problem between values of `policy`, which may have holes."""
-    for rule in (_drift_window, _distinct_targets, _retention):
+    for rule in (_drift_window, _distinct_targets, _retention, _resolved):
         _run(lambda rule=rule: rule(policy), (), source)  # type: ignore[misc]
     _run(lambda: _each_model(policy, source), (), source)
 
@@ -62,6 +62,19 @@ def _retention(policy: Policy) -> Iterator[Finding]:
             yield (
                 ("models", name, "labels", "maturity"),
                 f"{duration_text(maturity)} is longer than drift.retention remembers: {duration_text(kept)}",
+                f"at most {duration_text(kept)}, or a longer drift.retention",
+            )
+
+
+def _resolved(policy: Policy) -> Iterator[Finding]:
+    kept = policy.drift.retention
+    for name, model in policy.models.items():
+        age = model.overrides.resolved_after
+        # The default is a day whatever the retention; who writes an age down means it.
+        if "resolved_after" in model.overrides.model_fields_set and kept < age:
+            yield (
+                ("models", name, "overrides", "resolved_after"),
+                f"{duration_text(age)} is longer than drift.retention remembers: {duration_text(kept)}",
                 f"at most {duration_text(kept)}, or a longer drift.retention",
             )
 
