@@ -4,10 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from otel_clinical.generate._cases_model import LOOKS, Scenario, Subject, born, gone, growing, late, level
+from otel_clinical.generate._cases_model import (
+    LOOKS,
+    Scenario,
+    Series,
+    Subject,
+    born,
+    gone,
+    growing,
+    in_segment,
+    late,
+    level,
+)
 from otel_clinical.generate._rules_blind import NO_INFERENCES, PROCESSOR_DOWN
 from otel_clinical.policy import load_baseline
-from otel_clinical.semconv import attributes, metrics
+from otel_clinical.semconv import AGGREGATE, attributes, metrics
 from otel_clinical.semconv.enums import OutcomeResult, ProcessorRejection, ProcessorSignal
 
 if TYPE_CHECKING:
@@ -20,6 +31,7 @@ def blind_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield the scenarios of one model that need no long history."""
     yield _no_inferences(subject)
     yield _coverage(subject)
+    yield _not_yet_watched(subject)
     yield Scenario(
         "ClinicalAINoActiveVersion",
         fires={"inferences flow and no router reports": (subject.flowing(),)},
@@ -95,6 +107,32 @@ def _coverage(subject: Subject) -> Scenario:
     )
 
 
+def _not_yet_watched(subject: Subject) -> Scenario:
+    needed = min(tier.minimum_labels for tier in subject.policy.tiers.values())
+    running = level(metrics.PROCESSOR_START_TIME, {}, 1)
+
+    def counted(labels: float, segment: tuple[str, str] = (AGGREGATE, AGGREGATE)) -> Series:
+        return level(metrics.EVIDENCE_LABELS, {**subject.served, **in_segment(segment)}, labels)
+
+    few = counted(needed - 1)
+    return Scenario(
+        "ClinicalAIVersionNotYetWatched",
+        fires={
+            "no outcome is mature yet": (subject.active(), running, counted(0)),
+            "too few are mature": (subject.active(), running, few),
+            "the processor has not heard of the version": (subject.active(), running),
+        },
+        quiet={
+            "enough are mature": (subject.active(), running, counted(needed)),
+            "one segment alone has few": (subject.active(), running, counted(needed), counted(0, ("site", "x"))),
+            "it no longer serves": (running, few),
+            "the processor is down, which has its own alert": (subject.active(), few),
+        },
+        about=(subject.served,),
+        model=subject.name,
+    )
+
+
 def _baseline(subject: Subject) -> Iterator[Scenario]:
     accepted = load_baseline(subject.policy.baseline.file).hash
     running = level(metrics.PROCESSOR_START_TIME, {}, 1)
@@ -130,6 +168,7 @@ def processor_cases(policy: Policy, interval: float) -> Iterator[Scenario]:
     )
     yield _stale(policy, interval)
     yield _rejecting()
+    yield _late_events()
     forged = {attributes.PROCESSOR_REJECTION: ProcessorRejection.FORGED.value}
     yield Scenario(
         "ClinicalAIForgedReceipt",
@@ -169,6 +208,26 @@ def _stale(policy: Policy, interval: float) -> Scenario:
             "nothing is served": (level(event, {}, 0, looks), level(watermark, {}, 0, looks)),
         },
         looks=looks,
+    )
+
+
+def _late_events() -> Scenario:
+    accepted = {attributes.PROCESSOR_SIGNAL: ProcessorSignal.INFERENCE.value}
+    behind = {attributes.PROCESSOR_REJECTION: ProcessorRejection.LATE.value}
+    other = {attributes.PROCESSOR_REJECTION: ProcessorRejection.UNKNOWN_VERSION.value}
+    many = growing(metrics.PROCESSOR_EVENTS, accepted, 1000)
+    return Scenario(
+        "ClinicalAIEventsLate",
+        fires={
+            "one event in ten is late": (many, growing(metrics.PROCESSOR_REJECTIONS, behind, 100)),
+            "every event is late": (growing(metrics.PROCESSOR_REJECTIONS, behind, 100),),
+        },
+        quiet={
+            "one in a hundred is late": (many, growing(metrics.PROCESSOR_REJECTIONS, behind, 10)),
+            "they are refused for another reason": (many, growing(metrics.PROCESSOR_REJECTIONS, other, 100)),
+            "a burst is long past": (many, level(metrics.PROCESSOR_REJECTIONS, behind, 5000)),
+        },
+        about=(behind,),
     )
 
 

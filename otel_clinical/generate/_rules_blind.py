@@ -24,9 +24,9 @@ from otel_clinical.generate._rules_promql import (
     over,
     select,
 )
-from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, Author, Message, label
+from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHOLE, Author, Message, label, looked_up
 from otel_clinical.policy import duration_text, load_baseline
-from otel_clinical.semconv import attributes, metrics
+from otel_clinical.semconv import AGGREGATE, attributes, metrics
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
@@ -42,8 +42,11 @@ PROCESSOR_DOWN: Final = "ClinicalAIProcessorDown"
 REJECTED_SHARE: Final = 0.01
 """Share of unusable events above which telemetry is broken rather than unlucky."""
 
+LATE_SHARE: Final = 0.05
+"""Share of late events above which a clock or a queue is behind rather than a single message."""
+
 _HARMLESS = none_of(ProcessorRejection.DUPLICATE, ProcessorRejection.LATE, ProcessorRejection.FORGED)
-"""Duplicates and late events are ordinary and counted; forged receipts have an alert of their own."""
+"""Duplicates are ordinary and counted; late events and forged receipts have alerts of their own."""
 
 _ON_MODEL = f"on ({labels(MODEL)})"
 
@@ -60,6 +63,7 @@ def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iter
     yield _no_inferences(author, name, model, pace)
     yield _no_outcomes(author, name, model, pace)
     yield _coverage_low(author, name, model, pace)
+    yield _not_yet_watched(author, name, model, pace)
     yield _no_active_version(author, name, pace)
     yield _baseline_missing(author, name, pace)
     yield _baseline_changed(author, name, model, pace)
@@ -139,6 +143,32 @@ def _coverage_low(author: Author, name: str, model: ModelPolicy, pace: Pace) -> 
     )
 
 
+def _not_yet_watched(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Alert:
+    """Return the reminder that a version serves whose outcomes are too few or too young to prove anything."""
+    everywhere: Conditions = {attributes.MODEL_NAME: name, attributes.SEGMENT_NAME: AGGREGATE}
+    counted = over("max", VERSION, select(metrics.EVIDENCE_LABELS, everywhere))
+    waiting = looked_up(metrics.LABEL_WAITING, WHOLE, keys=VERSION)
+    needed = min(tier.minimum_labels for tier in model.tiers.values())
+    nothing = f"0 * ({active(name)}) unless on ({labels(VERSION)}) ({counted})"
+    return author.alert(
+        "ClinicalAIVersionNotYetWatched",
+        f"(\n  {counted} < {needed}\n  or\n  {nothing}\n)\nand on ({labels(VERSION)}) ({active(name)})\n"
+        f"and on () {metrics.PROCESSOR_START_TIME.prometheus}",
+        Message(
+            f"{MODEL_NAME} {MODEL_VERSION}: not yet watched, {{{{ $value }}}} of {needed} mature labels",
+            f"What: version {MODEL_VERSION} of {MODEL_NAME} serves, and {{{{ $value }}}} outcomes of it are counted "
+            f"since it was activated (fewer than 11 read 0); {waiting} more wait until their inference is "
+            f"{duration_text(model.labels.maturity)} old. Below {needed} no tier can fire: a drop would not be seen.",
+            "Nothing tonight. Until it resolves rely on reviews, overrides and safety events, and do not widen the "
+            "reach of this version. The machine does nothing.",
+        ),
+        severity="info",
+        category="telemetry",
+        model=name,
+        pending=pace.settle,
+    )
+
+
 def _no_active_version(author: Author, name: str, pace: Pace) -> Alert:
     return author.alert(
         "ClinicalAINoActiveVersion",
@@ -212,6 +242,7 @@ def _of_processor(author: Author, pace: Pace) -> Iterator[Alert]:
     )
     yield _stale(author, pace)
     yield _rejecting(author, pace)
+    yield _late(author, pace)
     yield _forged(author, pace)
 
 
@@ -253,6 +284,29 @@ def _rejecting(author: Author, pace: Pace) -> Alert:
             "kept out of every number.",
             "The reason says where to look: a new version or segment value must be declared in the policy; an "
             "undecodable body comes from a new exporter. The machine does nothing.",
+        ),
+        severity="warning",
+        category="telemetry",
+        pending=pace.settle,
+    )
+
+
+def _late(author: Author, pace: Pace) -> Alert:
+    reason = (attributes.PROCESSOR_REJECTION,)
+    behind = {reason[0]: any_of(ProcessorRejection.LATE)}
+    late = over("sum", reason, increase(metrics.PROCESSOR_REJECTIONS, pace.recent, behind))
+    accepted = f"scalar(sum({increase(metrics.PROCESSOR_EVENTS, pace.recent)}) or vector(0))"
+    lateness = duration_text(author.policy.drift.lateness)
+    return author.alert(
+        "ClinicalAIEventsLate",
+        f"{late} > {number(LATE_SHARE)} * {accepted}",
+        Message(
+            "Events reach the drift processor too late to be used",
+            f"What: {{{{ $value | humanize }}}} events of the last {duration_text(pace.recent)} were more than "
+            f"{lateness} behind the newest; that is more than {number(LATE_SHARE * 100)} % of what was accepted. Late "
+            "inferences are used for nothing; late outcomes and reviews still count, as of now.",
+            "One source's clock is behind (compare the clocks of the hosts), another's is ahead and made everybody "
+            "else late, or a Collector delivers a queue it had kept. The machine does nothing.",
         ),
         severity="warning",
         category="telemetry",
