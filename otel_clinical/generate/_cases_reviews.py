@@ -28,14 +28,18 @@ def _overrides(subject: Subject) -> Scenario:
     above, below = min(limits.maximum_ratio * 1.5, 1.0), limits.maximum_ratio * 0.5
 
     def reviewed(total: float, changed: float, horizon: ReviewHorizon = ReviewHorizon.IMMEDIATE) -> tuple[Series, ...]:
-        shares = {
+        shares: dict[str, float] = {
             ReviewAction.ACCEPTED: 1 - changed,
             ReviewAction.EDITED: changed / 2,
             ReviewAction.REJECTED: changed / 2,
         }
         return _counted(subject, metrics.SUGGESTIONS, attributes.REVIEW_ACTION, _times(total, shares), horizon)
 
-    undecided = {ReviewAction.ACCEPTED: many / 2, ReviewAction.IGNORED: many / 4, ReviewAction.ESCALATED: many / 4}
+    undecided: dict[str, float] = {
+        ReviewAction.ACCEPTED: many / 2,
+        ReviewAction.IGNORED: many / 4,
+        ReviewAction.ESCALATED: many / 4,
+    }
     return Scenario(
         OVERRIDES_HIGH,
         fires={"reviewers change too much": (subject.active(), *reviewed(many, above))},
@@ -61,7 +65,7 @@ def _rubber_stamps(subject: Subject) -> Scenario:
     above, below = min(limits.maximum_ratio * 1.5, 1.0), limits.maximum_ratio * 0.5
 
     def accepted(total: float, brief: float, unknown: float = 0) -> tuple[Series, ...]:
-        shares = {ReviewAttention.BRIEF: brief, ReviewAttention.CONSIDERED: 1 - brief}
+        shares: dict[str, float] = {ReviewAttention.BRIEF: brief, ReviewAttention.CONSIDERED: 1 - brief}
         counts = {**_times(total, shares), ReviewAttention.UNKNOWN: unknown}
         return _counted(subject, metrics.ACCEPTANCES, attributes.REVIEW_ATTENTION, counts)
 

@@ -38,7 +38,7 @@ def edit_ratio(draft: str, final: str) -> float | None:
     >>> edit_ratio("same words", "same  words")
     0.0
     """
-    if not isinstance(draft, str) or not isinstance(final, str):
+    if not all(isinstance(text, str) for text in (draft, final)):
         raise TypeError("edit_ratio compares two texts (str); decode bytes and join lists first")
     if max(str.__len__(draft), str.__len__(final)) > MOST_CHARACTERS:
         return None

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_clinical import edit_ratio
-from otel_clinical.instrument._edit_ratio import MOST_CHARACTERS, MOST_TOKENS
+from otel_clinical.instrument._edit_ratio import MOST_CHARACTERS, MOST_WORDS
 
 WORDS = st.lists(st.sampled_from(["a", "b", "c", "12", "."]), max_size=14)
 
@@ -62,12 +62,12 @@ def test_a_long_text_with_a_small_change_is_exact():
 
 
 def test_two_long_texts_without_anything_in_common_are_compared():
-    one, other = (" ".join(f"{name}{n}" for n in range(MOST_TOKENS)) for name in "ab")
+    one, other = (" ".join(f"{name}{n}" for n in range(MOST_WORDS)) for name in "ab")
     assert edit_ratio(one, other) == 1.0
 
 
 def test_texts_too_long_to_compare_have_no_ratio():
-    assert edit_ratio("a " * (MOST_TOKENS + 1), "b " * (MOST_TOKENS + 1)) is None
+    assert edit_ratio("a " * (MOST_WORDS + 1), "b " * (MOST_WORDS + 1)) is None
     assert edit_ratio("a" * (MOST_CHARACTERS + 1), "a") is None
 
 
