@@ -1,4 +1,4 @@
-"""Triton Inference Server, Python backend: save as <repository>/coding/1/model.py, with model.py beside it renamed.
+"""Triton Inference Server, Python backend: the model.py of a model repository.
 
 Triton starts one process per instance of the model, and calls `execute` with batches of requests.
 """
@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import numpy as np
 import triton_python_backend_utils as pb_utils  # Triton brings it
-from model import suggest_code
+from model import suggest_code  # your function, in a module with another name than this file
 
 from otel_clinical.sdk import configure
 
@@ -28,10 +29,10 @@ class TritonPythonModel:
     def _answer(self, request: Any) -> Any:
         tensor = pb_utils.get_input_tensor_by_name(request, "ENCOUNTER")
         try:
-            answers = [json.dumps(suggest_code(json.loads(text))).encode() for text in tensor.as_numpy()]
+            answers = [json.dumps(suggest_code(json.loads(text))).encode() for text in tensor.as_numpy().flatten()]
         except Exception:  # noqa: BLE001 -- Triton wants an error per request; the text may quote the patient
             return pb_utils.InferenceResponse([], pb_utils.TritonError("the model failed"))
-        return pb_utils.InferenceResponse([pb_utils.Tensor("SUGGESTION", answers)])
+        return pb_utils.InferenceResponse([pb_utils.Tensor("SUGGESTION", np.array(answers, dtype=object))])
 
     def finalize(self) -> None:
         """Send what is left."""
