@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.sdk._fork import renew_after_fork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
+
+    from otel_clinical.instrument import Telemetry
 
 _log = logging.getLogger(__name__)
+
+EXIT_SECONDS: Final = 4.0
+"""Longest wait for telemetry when a process ends; with what follows, it has ended after 5 s."""
+
+_GRACE: Final = 0.5
 
 # After the finalizers that send what is still in a queue between processes (priority -5).
 _LAST: Final = -100
@@ -61,6 +68,49 @@ class Closer:
         return self._done.wait(max(0.0, deadline - time.monotonic()))
 
 
+class Ending:
+    """Derive and export what is left, within a bound.
+
+    Args:
+        telemetry: Returns the telemetry whose queue goes first.
+        closers: Shut the providers down.
+        exporters: Returns the exporters to give up when time is over.
+    """
+
+    def __init__(
+        self,
+        telemetry: Callable[[], Telemetry],
+        closers: Sequence[Closer],
+        exporters: Callable[[], Iterable[Any]],
+    ) -> None:
+        self._telemetry = telemetry
+        self._closers = closers
+        self._exporters = exporters
+
+    def run(self, timeout: float) -> bool:
+        """End in at most `timeout` seconds, and half a second more; tell whether everything was exported."""
+        deadline = time.monotonic() + timeout
+        worker = self._telemetry().worker
+        derived = worker.flush(timeout)
+        if not derived:
+            worker.give_up()
+        for closer in self._closers:
+            closer.begin()
+        ended = [closer.wait(deadline) for closer in self._closers]
+        if not all(ended):
+            self._give_up()
+        return derived and all(ended)
+
+    def _give_up(self) -> None:
+        """End retries, and give the threads a moment to notice."""
+        _log.warning("telemetry was not exported in time and is given up: is the receiver at the endpoint up?")
+        for exporter in self._exporters():
+            exporter.shutdown()
+        deadline = time.monotonic() + _GRACE
+        for closer in self._closers:
+            closer.wait(deadline)
+
+
 class AtExit:
     """Run a call when the process ends, also where multiprocessing ends it.
 
@@ -80,6 +130,11 @@ class AtExit:
         atexit.register(action, timeout)
         self._tell_multiprocessing()
         renew_after_fork(self, AtExit._tell_multiprocessing)
+
+    def come_first(self) -> None:
+        """Run before everything that was registered until now."""
+        atexit.unregister(self._action)
+        atexit.register(self._action, self._timeout)
 
     def forget(self) -> None:
         """Do not run the call any more."""

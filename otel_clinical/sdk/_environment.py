@@ -23,6 +23,7 @@ from otel_clinical.sdk._precedence import METRIC_INTERVAL, policy_of_environment
 from otel_clinical.sdk._self_test import self_test
 from otel_clinical.sdk._settings import LOOPBACK, ConfigurationError, PrometheusPage
 from otel_clinical.sdk._spans import RedactingSpanExporter
+from otel_clinical.sdk._unowned import come_first, look_after
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -39,7 +40,9 @@ class ClinicalSpanExporter(RedactingSpanExporter):
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        super().__init__(span_exporter(*_stock("TRACES", options)), audience, audience)
+        exporter = span_exporter(*_stock("TRACES", options))
+        super().__init__(exporter, audience, audience)
+        look_after(exporter)
 
 
 class ClinicalLogExporter(RedactingLogExporter):
@@ -47,7 +50,9 @@ class ClinicalLogExporter(RedactingLogExporter):
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        super().__init__(log_exporter(*_stock("LOGS", options)), audience, audience)
+        exporter = log_exporter(*_stock("LOGS", options))
+        super().__init__(exporter, audience, audience)
+        look_after(exporter)
 
 
 class ClinicalMetricExporter(RedactingMetricExporter):
@@ -55,7 +60,9 @@ class ClinicalMetricExporter(RedactingMetricExporter):
 
     def __init__(self, **options: Any) -> None:
         audience = _tested_audience()
-        super().__init__(metric_exporter(*_stock("METRICS", options)), audience, audience)
+        exporter = metric_exporter(*_stock("METRICS", options))
+        super().__init__(exporter, audience, audience)
+        look_after(exporter)
 
 
 class ClinicalMetricReader(PeriodicExportingMetricReader):
@@ -70,6 +77,10 @@ class ClinicalMetricReader(PeriodicExportingMetricReader):
         self._own = ClinicalMetricExporter(**options)
         self._preferred_aggregation = self._own._preferred_aggregation  # noqa: SLF001 -- asked of every exporter
         super().__init__(self._own, milliseconds, cardinality_limits=CARDINALITY)
+
+    def _set_meter_provider(self, meter_provider: Any) -> None:
+        super()._set_meter_provider(meter_provider)
+        come_first()  # the provider has just registered its own end
 
     def collect(self, timeout_millis: float = 10_000) -> None:  # type: ignore[misc]  # final, and the only place
         """Collect and export, unless no provider has taken this for its reader."""

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import logging
 import threading
-import time
 from typing import TYPE_CHECKING, Final, Self
 
-from otel_clinical.sdk._closing import AtExit, Closer
+from otel_clinical.sdk._closing import EXIT_SECONDS, AtExit, Closer, Ending
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -17,11 +15,8 @@ if TYPE_CHECKING:
     from otel_clinical.sdk._page import Page
     from otel_clinical.sdk._providers import Providers
 
-EXIT_TIMEOUT: Final = 5.0
-"""Longest time that telemetry may hold up the end of a process, in seconds."""
-
-_GRACE: Final = 0.5
-_log = logging.getLogger(__name__)
+TIMEOUT: Final = 5.0
+"""How long flushing and shutting down take at most by default, in seconds."""
 
 
 class Handle:
@@ -49,21 +44,20 @@ class Handle:
         self.logger_provider = providers.logger
         self.telemetry = telemetry
         self.problem = problem
-        self._exporters = exporters
         self._page = page
         self._once = threading.Lock()
         self._result: bool | None = None
-        self._closers = [
-            Closer(provider.shutdown) for provider in (providers.tracer, providers.meter, providers.logger)
-        ]
-        self._at_exit = AtExit(self.shutdown, EXIT_TIMEOUT - 2 * _GRACE)
+        closers = [Closer(provider.shutdown) for provider in (providers.tracer, providers.meter, providers.logger)]
+        given = (exporters.spans, exporters.events, exporters.metrics)
+        self._ending = Ending(lambda: telemetry, closers, lambda: filter(None, given))
+        self._at_exit = AtExit(self.shutdown, EXIT_SECONDS)
 
     @property
     def metrics_address(self) -> tuple[str, int] | None:
         """Return host and port of the Prometheus page; None when metrics are not exposed."""
         return self._page.address if self._page is not None else None
 
-    def flush(self, timeout: float = EXIT_TIMEOUT) -> bool:
+    def flush(self, timeout: float = TIMEOUT) -> bool:
         """Derive and export everything recorded so far.
 
         Args:
@@ -74,7 +68,7 @@ class Handle:
         """
         return self.telemetry.flush(timeout)
 
-    def shutdown(self, timeout: float = EXIT_TIMEOUT) -> bool:
+    def shutdown(self, timeout: float = TIMEOUT) -> bool:
         """Export what is left and stop; calling it again changes nothing.
 
         Args:
@@ -86,32 +80,10 @@ class Handle:
         with self._once:
             if self._result is None:
                 self._at_exit.forget()
-                self._result = self._shut_down(time.monotonic() + timeout)
+                self._result = self._ending.run(timeout)
+                if self._page is not None:
+                    self._page.close()
             return self._result
-
-    def _shut_down(self, deadline: float) -> bool:
-        derived = self.telemetry.worker.flush(max(0.0, deadline - time.monotonic()))
-        for closer in self._closers:
-            closer.begin()
-        ended = [closer.wait(deadline) for closer in self._closers]
-        if not derived:
-            self.telemetry.worker.give_up()
-        if not all(ended):
-            self._give_up()
-        if self._page is not None:
-            self._page.close()
-        return derived and all(ended)
-
-    def _give_up(self) -> None:
-        """End retries, and give the threads a moment to notice."""
-        _log.warning("telemetry was not exported in time and is given up: is the receiver at the endpoint up?")
-        found = (self._exporters.spans, self._exporters.events, self._exporters.metrics)
-        for exporter in found:
-            if exporter is not None:
-                exporter.shutdown()
-        deadline = time.monotonic() + _GRACE
-        for closer in self._closers:
-            closer.wait(deadline)
 
     def __enter__(self) -> Self:
         return self

@@ -26,6 +26,13 @@ from otel_clinical.sdk import configure
 handle = configure("coding-service", endpoint=sys.argv[1], metric_interval=600.0)
 """
 
+ENVIRONMENT = """
+os.environ |= {f"OTEL_{signal}_EXPORTER": "otlp_clinical" for signal in ("TRACES", "METRICS", "LOGS")}
+os.environ |= {"OTEL_EXPORTER_OTLP_ENDPOINT": sys.argv[1], "OTEL_METRIC_EXPORT_INTERVAL": "600000"}
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator
+_OTelSDKConfigurator().configure()
+"""
+
 STOCK = """
 from opentelemetry import metrics
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
@@ -52,8 +59,9 @@ else:
 """
 
 
-def test_a_call_is_counted_once_by_the_process_that_made_it(run, receiver):
-    run(PROGRAM + OURS + FORK, receiver.url)
+@pytest.mark.parametrize("setup", [OURS, ENVIRONMENT], ids=["configure", "environment"])
+def test_a_call_is_counted_once_by_the_process_that_made_it(run, receiver, setup):
+    run(PROGRAM + setup + FORK, receiver.url)
     found = receiver.per_instance(CALLS)
     assert sorted(found.values()) == [1, 15]
     assert len(found) == 2, "each process is an instance of its own"
@@ -190,10 +198,11 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.parametrize("setup", [OURS, ENVIRONMENT], ids=["configure", "environment"])
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_processes_of_multiprocessing_count_and_export_their_own(run, receiver, method):
+def test_processes_of_multiprocessing_count_and_export_their_own(run, receiver, method, setup):
     """They end without `atexit`. A spawned process runs the module, and so configures for itself."""
-    run(PROGRAM + OURS + MULTIPROCESSING, receiver.url, method)
+    run(PROGRAM + setup + MULTIPROCESSING, receiver.url, method)
     assert sorted(receiver.per_instance(CALLS).values()) == [1, 2, 15]
 
 
