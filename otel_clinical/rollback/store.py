@@ -89,16 +89,20 @@ class Store:
             self._connection.close()
 
     def receive(self, body: bytes, notification: Notification, at: float) -> None:
-        """Commit a notification as it came, its alerts, and the audit event, in one transaction."""
+        """Commit that a notification came, its alerts, and the audit event, in one transaction.
+
+        Of the body only the hash is kept: labels and annotations that are not ours may say anything.
+        """
+        seen = digest(body)
         data = {
-            "sha256": digest(body),
+            "sha256": seen,
             "alerts": len(notification.alerts),
             "ignored": notification.ignored,
             "truncated": notification.truncated,
             "refused": [asdict(refused) for refused in notification.refused],
         }
         with self._transaction() as connection:
-            cursor = connection.execute("INSERT INTO webhooks (received, body) VALUES (?, ?)", (at, body))
+            cursor = connection.execute("INSERT INTO webhooks (received, body) VALUES (?, ?)", (at, seen.encode()))
             connection.executemany(
                 "INSERT INTO alerts (webhook, data) VALUES (?, ?)",
                 [(cursor.lastrowid, _ALERT.dump_json(alert).decode()) for alert in notification.alerts],
