@@ -73,7 +73,7 @@ def prometheus(options: Options) -> list[Finding]:
     return [
         reached,
         *judge_clock("Prometheus", found.clock),
-        *judge_names(found.names),
+        *judge_names(found.names, found.past),
         *judge_labels(found.labels),
         *judge_counters(found.samples),
     ]

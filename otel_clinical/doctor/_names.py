@@ -40,9 +40,17 @@ def family_of(name: str) -> MetricDef | None:
     return found
 
 
-def judge_names(names: AbstractSet[str]) -> list[Finding]:
-    """Return the findings about the names of all series; recording rules, which have a colon, are left alone."""
-    ours = sorted(name for name in names if PREFIX in name and ":" not in name)
+def judge_names(names: AbstractSet[str], past: AbstractSet[str] = frozenset()) -> list[Finding]:
+    """Return the findings about the names of series; recording rules, which have a colon, are left alone.
+
+    Args:
+        names: Names of series that are alive.
+        past: Names of all series that are kept.
+    """
+    ours = _ours(names)
+    if not ours and _ours(past):
+        advice = "are the services up? does Prometheus still scrape them (its page /targets)?"
+        return [problem(NAMES, "the series of clinical AI have had no sample for 5 minutes", advice)]
     if not ours:
         return [
             problem(
@@ -60,6 +68,10 @@ def judge_names(names: AbstractSet[str]) -> list[Finding]:
     if known:
         found.append(ok(NAMES, f"{len(known)} families have the registry's exact names"))
     return found
+
+
+def _ours(names: AbstractSet[str]) -> list[str]:
+    return sorted(name for name in names if PREFIX in name.replace(".", "_") and ":" not in name)
 
 
 def _why(name: str) -> tuple[str, str]:

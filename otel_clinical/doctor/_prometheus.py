@@ -22,6 +22,8 @@ _COMPONENT: Final = prometheus_label(attributes.TELEMETRY_COMPONENT)
 _MODEL: Final = prometheus_label(attributes.MODEL_NAME)
 _REASON: Final = prometheus_label(attributes.TELEMETRY_REDACTION_REASON)
 _INFERENCES: Final = metrics.INFERENCES.prometheus
+_ALIVE: Final = f'count by (__name__) ({{__name__=~".*{PREFIX.replace("_", ".")}.*"}})'
+_RECENT: Final = 600.0
 QUERIES: Final[Mapping[str, str]] = {
     "dropped": f"sum by ({_COMPONENT}) ({metrics.TELEMETRY_DROPPED.prometheus}) > 0",
     "errors": f"sum by ({_COMPONENT}) ({metrics.TELEMETRY_ERRORS.prometheus}) > 0",
@@ -42,7 +44,8 @@ class Snapshot:
         status: HTTP status where it was not 200.
         version: Its version; empty when it does not say.
         clock: Its clock minus ours, in seconds.
-        names: Names of all series that hold our prefix.
+        names: Names of all series that hold our prefix and have a sample of the last five minutes.
+        past: The same of all series that are kept.
         labels: Labels by family of ours.
         samples: Value by label value, by query.
     """
@@ -52,6 +55,7 @@ class Snapshot:
     version: str = ""
     clock: float = 0.0
     names: frozenset[str] = frozenset()
+    past: frozenset[str] = frozenset()
     labels: Mapping[str, frozenset[str]] = field(default_factory=dict)
     samples: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
@@ -84,13 +88,19 @@ def _ask(url: str, timeout: float) -> Snapshot:
     before = time.time()
     theirs = float(get("query", query="time()")["result"][1])
     clock = theirs - (before + time.time()) / 2
-    names = frozenset(name for name in get("label/__name__/values") if PREFIX in name.replace(".", "_"))
+    alive = get("query", query=_ALIVE)["result"]
+    names = frozenset(found["metric"]["__name__"] for found in alive)
+    past = frozenset(name for name in get("label/__name__/values") if PREFIX in name.replace(".", "_"))
     families = {found.prometheus: name for name in sorted(names) if (found := family_of(name)) is not None}
     return Snapshot(
         version=str(get("status/buildinfo").get("version", "")),
         clock=clock,
         names=names,
-        labels={family: frozenset(get("labels", **{"match[]": name})) for family, name in families.items()},
+        past=past,
+        labels={
+            family: frozenset(get("labels", start=str(before - _RECENT), **{"match[]": name}))
+            for family, name in families.items()
+        },
         samples={about: _samples(get("query", query=query)["result"]) for about, query in QUERIES.items()},
     )
 

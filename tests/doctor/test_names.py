@@ -35,6 +35,12 @@ def test_nothing_at_all_is_a_finding():
     assert "cumulative" in finding.advice
 
 
+def test_series_that_ended_are_a_finding():
+    (finding,) = judge_names({"up"}, EXACT)
+    assert finding.said == "the series of clinical AI have had no sample for 5 minutes"
+    assert judge_names(EXACT, EXACT)[0].level is Level.OK
+
+
 @pytest.mark.parametrize(
     ("name", "said"),
     [
