@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_clinical.instrument._sink import Instruments
 from otel_clinical.sdk import configure
 from otel_clinical.semconv import SCHEMA_URL, SCOPE_NAME, attributes, events, metrics
 
@@ -77,6 +78,23 @@ def test_metrics_are_cumulative_whatever_the_environment_prefers(receiver, start
     assert scope.schema_url == SCHEMA_URL
     assert data[metrics.OUTCOMES.name].sum.aggregation_temporality == 2
     assert data[metrics.CONFIDENCE.name].histogram.aggregation_temporality == 2
+
+
+def test_every_histogram_has_the_registrys_bounds(receiver, start):
+    handle = start()
+    known = [metric for metric in metrics.ALL if metric.instrument == "histogram" and metric.source == "inference"]
+    instruments = Instruments(handle.telemetry.meter)
+    for metric in known:
+        instruments.histogram(metric).record(0.5)
+    assert handle.shutdown()
+    found = ExportMetricsServiceRequest.FromString(receiver.accepted("/v1/metrics")[-1])
+    exported = {
+        metric.name: tuple(metric.histogram.data_points[0].explicit_bounds)
+        for scope in found.resource_metrics[0].scope_metrics
+        for metric in scope.metrics
+        if metric.WhichOneof("data") == "histogram"
+    }
+    assert exported == {metric.name: metric.buckets for metric in known}
 
 
 def test_without_metrics_none_are_sent(receiver, start):
