@@ -63,6 +63,19 @@ def test_every_package_lists_public_names_that_exist(name):
         assert not member.startswith("_")
 
 
+def test_the_decorator_loads_neither_the_network_stack_nor_cryptography_nor_the_router():
+    code = (
+        "import opentelemetry.trace, sys\n"
+        "before = set(sys.modules)\n"
+        "from otel_clinical import inference\n"
+        "slow = {'asyncio', 'ssl', 'socket', 'hashlib', '_hashlib', 'tempfile', 'pathlib', 'otel_clinical.release'}\n"
+        "found = sorted(slow & (set(sys.modules) - before))\n"
+        "sys.exit(', '.join(found) if found else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_importing_everything_public_needs_only_the_core():
     """A library may depend on the decorators without dragging in an SDK or a numerical stack."""
     code = (

@@ -1,5 +1,7 @@
 """Observe clinical AI: decorators for inferences and what becomes of them, each with a `record_*` twin."""
 
+from typing import TYPE_CHECKING
+
 from otel_clinical.quality import QualityProfile, QualityResult
 
 from ._arguments import Arguments
@@ -20,16 +22,19 @@ from ._receipt_errors import (
     ReceiptError,
     TruncatedReceiptError,
     UnknownKeyError,
+    UnknownVersionError,
 )
 from ._receipt_keys import ReceiptKeys, configure_receipts
 from ._record_inference import record_inference
 from ._recorded import Recorded, Rejection
 from ._refusals import InputRefused, RoutedToManual
 from ._review import record_review, review
-from ._router import ModelRouter
 from ._safety_event import record_safety_event, safety_event
 from ._task import record_task, task
 from ._telemetry import Telemetry, default_telemetry, flush, set_telemetry, shutdown, use_telemetry
+
+if TYPE_CHECKING:
+    from ._router import ModelRouter
 
 __all__ = [
     "Arguments",
@@ -52,6 +57,7 @@ __all__ = [
     "Telemetry",
     "TruncatedReceiptError",
     "UnknownKeyError",
+    "UnknownVersionError",
     "business",
     "configure_receipts",
     "current_inference",
@@ -84,3 +90,12 @@ __all__ = [
     "task",
     "use_telemetry",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Load the router when it is first used: it brings along what reads and locks files (PEP 562)."""
+    if name != "ModelRouter":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from ._router import ModelRouter  # noqa: PLC0415
+
+    return ModelRouter

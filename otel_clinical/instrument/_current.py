@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from asyncio import CancelledError
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
@@ -27,7 +26,7 @@ from . import _ambient
 from ._admit import admit
 from ._context import detach
 from ._declared import segment_key
-from ._errors import error_type
+from ._errors import error_type, is_cancellation
 from ._inference_points import derive_inference
 from ._inference_span import InferenceSpec, final_attributes
 from ._numbers import Withheld, optional_ratio, ratio
@@ -262,7 +261,7 @@ class Inference:
         """Work out the final status."""
         if error is None:
             self.status = self.status or InferenceStatus.COMPLETED
-        elif isinstance(error, CancelledError | GeneratorExit):
+        elif is_cancellation(error):
             self.status = InferenceStatus.CANCELLED
         elif isinstance(error, InputRefused):
             self.status, self.abstention = InferenceStatus.ABSTAINED, AbstentionReason.LOW_INPUT_QUALITY

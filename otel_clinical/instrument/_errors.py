@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from typing import Final
 
 from otel_clinical.semconv import OTHER
@@ -21,3 +22,14 @@ def error_type(error: BaseException) -> str:
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     return name[:MAX_LENGTH] if _CLASS_NAME.fullmatch(name) else OTHER
+
+
+def is_cancellation(error: BaseException) -> bool:
+    """Tell whether a call was cancelled or its generator closed, rather than failed.
+
+    >>> is_cancellation(GeneratorExit()), is_cancellation(ValueError())
+    (True, False)
+    """
+    # Not imported: whoever raises it has, and nobody else should pay for loading the network stack.
+    cancelled = getattr(sys.modules.get("asyncio.exceptions"), "CancelledError", GeneratorExit)
+    return isinstance(error, GeneratorExit | cancelled)

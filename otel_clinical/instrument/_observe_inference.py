@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 
 from otel_clinical.quality import MISSING, QualityResult
-from otel_clinical.release import ROUTES
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import (
     AbstentionReason,
@@ -24,7 +23,6 @@ from otel_clinical.semconv.enums import (
 from ._admit import member
 from ._current import Inference
 from ._errors import error_type
-from ._router import NOBODY
 from ._wrap import Observation
 
 if TYPE_CHECKING:
@@ -121,12 +119,14 @@ class InferenceObservation(Observation):
                 f"routing of model {inference.model} failed with {error_type(error)}: the model is not called, the "
                 "call goes to the fallback (or RoutedToManual)",
             )
+            from ._router import NOBODY  # noqa: PLC0415 -- loaded where there is a router
+
             resolution = NOBODY
         inference.resolution = resolution
         inference.version = resolution.version or OTHER
         inference.activation = resolution.activation
         inference.epoch = resolution.epoch
-        if resolution.route != ROUTES[0]:
+        if resolution.route != RoutingLevel.STANDARD:
             inference.restrict(resolution.route, member(RoutingReason, resolution.reason) or RoutingReason.OTHER)
         if resolution.route == RoutingLevel.MANUAL:
             answer = self._plan.fallback or router.answer_manually

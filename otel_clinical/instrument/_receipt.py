@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
+import re
 import struct
 import zlib
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from ._receipt_errors import (
     MalformedReceiptError,
     TruncatedReceiptError,
     UnknownKeyError,
+    UnknownVersionError,
 )
 from ._receipt_keys import current_keys
 
@@ -56,7 +56,10 @@ _USE_CASES: Final = (
     UseCase.PATIENT_COMMUNICATION,
     UseCase.IMAGING,
 )
+# The version changes when a reader of before can no longer understand the rest. What may be added without that: members
+# at the end of the tuples above, and fields of a code past the last segment, each with its length.
 _VERSION: Final = "1"
+_LATER_VERSION: Final = re.compile(r"[2-9]|[1-9][0-9]{1,3}")
 # inference, trace, span, flags, time, activation, use case, route, confidence
 _FIXED: Final = struct.Struct(">16s16s8sBdIBBB")
 _NO_CONFIDENCE: Final = 255
@@ -155,7 +158,7 @@ def _unpack(payload: bytes) -> Receipt:
             model=reader.text(),
             version=reader.text(),
             activation=activation,
-            use_case=_USE_CASES[use_case].value,
+            use_case=(_USE_CASES[use_case] if use_case < len(_USE_CASES) else UseCase.OTHER).value,
             route=_ROUTES[route].value,
             time=issued,
             confidence=None if confidence == _NO_CONFIDENCE else confidence / _PERCENT,
@@ -176,18 +179,25 @@ class _Reader:
         self._at = start
 
     def text(self) -> str:
+        return self._take().decode()
+
+    def _take(self) -> bytes:
         length = self._payload[self._at]
         start, self._at = self._at + 1, self._at + 1 + length
         if self._at > len(self._payload):
             raise IndexError
-        return self._payload[start : self._at].decode()
+        return self._payload[start : self._at]
 
     def segments(self) -> dict[str, str]:
+        """Read what is left; skip the fields of later releases, whose codes this one does not know."""
         found = {}
         while self._at < len(self._payload):
-            name = _SEGMENTS[self._payload[self._at]].value
+            code = self._payload[self._at]
             self._at += 1
-            found[name] = self.text()
+            if code < len(_SEGMENTS):
+                found[_SEGMENTS[code].value] = self.text()
+            else:
+                self._take()
         return found
 
 
@@ -200,6 +210,8 @@ def _unseal(text: str, keys: ReceiptKeys) -> bytes:
     if not isinstance(text, str):
         raise MalformedReceiptError(f"receipt: {type(text).__qualname__}, expected the text of Receipt.dumps()")
     parts = text.strip().split(".") if len(text) <= 2 * MAX_LENGTH else []
+    if parts and parts[0] != _VERSION and _LATER_VERSION.fullmatch(parts[0]):
+        raise UnknownVersionError("receipt: of a version this release cannot read; update otel-clinical here")
     if parts[:1] != [_VERSION] or len(parts) > len(("version", "key", "payload", "signature")):
         raise MalformedReceiptError("receipt: not the text of Receipt.dumps() of version 1")
     if len(parts) < len(("version", "key", "payload", "signature")):
@@ -207,6 +219,8 @@ def _unseal(text: str, keys: ReceiptKeys) -> bytes:
     version, key, payload, signature = parts
     if key not in keys.names():
         raise UnknownKeyError("receipt: signed with a key this process does not have; configure_receipts(keys=…)")
+    import hmac  # noqa: PLC0415 -- see `_signature`
+
     expected = _signature(f"{version}.{key}.{payload}", keys, key)
     given = _decode(signature)
     if len(given) < len(expected):
@@ -219,6 +233,10 @@ def _unseal(text: str, keys: ReceiptKeys) -> bytes:
 def _signature(body: str, keys: ReceiptKeys, key: str) -> bytes:
     if not key:  # unsigned: a checksum still tells a damaged receipt from a sound one
         return zlib.crc32(body.encode()).to_bytes(CHECKSUM_BYTES, "big")
+    # Here, not above: they load a cryptographic library, which costs as much as the rest of the import.
+    import hashlib  # noqa: PLC0415
+    import hmac  # noqa: PLC0415
+
     return hmac.new(keys.keys[key], body.encode(), hashlib.sha256).digest()[:SIGNATURE_BYTES]
 
 
