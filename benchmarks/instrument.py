@@ -1,29 +1,29 @@
-"""What a decorated call costs its caller, against a stock OpenTelemetry span of 20 attributes."""
+"""What a decorated call costs its caller: beside a stock OpenTelemetry span, without an SDK, and to import."""
 
 from __future__ import annotations
 
 import time
 from typing import TYPE_CHECKING
 
-from opentelemetry.metrics import NoOpMeterProvider
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import NoOpTracerProvider
 
+from benchmarks import _alone
+from benchmarks._calls import ATTRIBUTES, RECORD, answer, full_call
 from benchmarks._rows import Row, row
 from benchmarks._timing import interleaved
-from otel_clinical.instrument import Telemetry, declare_segments, inference, record_inference, record_outcome
+from otel_clinical.instrument import Telemetry, declare_segments, record_inference, record_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 RECORDS = 4000
-RECORD: dict[str, object] = {"payer_code": "medicaid", "site": "h01", "dept": "cardiology", "ehr": "epic", "age": 40}
-SEGMENTS: dict[str, str] = {"payer": "payer_code", "site": "site", "department": "dept", "source_system": "ehr"}
-ATTRIBUTES = {f"app.attribute.{index}": (f"value-{index}" if index % 2 else index / 7) for index in range(20)}
+ROUNDS = 3
+BLOCKS = 9
+"""Blocks of calls of each kind in one round, taken in turns."""
 
 
 class _Nowhere(SpanExporter):
@@ -33,8 +33,9 @@ class _Nowhere(SpanExporter):
         return SpanExportResult.SUCCESS
 
 
-def _answer(record: dict[str, object]) -> dict[str, object]:
-    return {"probability": 0.9, "code": record["age"]}
+def run() -> list[Row]:
+    """Measure; every ratio is against a baseline of the same run."""
+    return [*_caller(), *_without_sdk(), *_imports(), *_replay()]
 
 
 def _tracer_provider() -> TracerProvider:
@@ -43,54 +44,70 @@ def _tracer_provider() -> TracerProvider:
     return provider
 
 
-def _decorated(telemetry: Telemetry) -> Callable[[], object]:
-    declare_segments(
-        {"payer": ["medicaid"], "site": ["h01"], "department": ["cardiology"], "source_system": ["epic"]},
-        telemetry=telemetry,
-    )
-    decorate = inference(model="coding", version="7", segments=SEGMENTS, confidence="probability", telemetry=telemetry)
-    function = decorate(_answer)
-    return lambda: function(RECORD)
-
-
-def run() -> list[Row]:
-    """Measure; every ratio is against a baseline of the same run."""
+def _caller() -> list[Row]:
+    """Compare the caller's processor time with that of stock spans and instruments."""
     provider, metrics = _tracer_provider(), MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     telemetry = Telemetry(tracer_provider=provider, meter_provider=metrics, queue_size=1 << 16)
-    silent = Telemetry(tracer_provider=NoOpTracerProvider(), meter_provider=NoOpMeterProvider())
-    silent._listening = False  # noqa: SLF001 -- as in a process without an SDK
-    stock = provider.get_tracer("stock")
-    meter = metrics.get_meter("stock")
+    stock_span, stock_metrics = _stock(provider, metrics)
+
+    def both() -> None:
+        stock_span()
+        stock_metrics()
+
+    cost = interleaved(
+        {"span": stock_span, "span and metrics": both, "ours": full_call(telemetry)},
+        calls=500,
+        rounds=ROUNDS * BLOCKS,
+        between=lambda: telemetry.flush(30),
+    )
+    telemetry.shutdown(30)
+    provider.shutdown()
+    return [
+        row("caller us: decorated call / stock span of 20 attributes", cost["ours"], cost["span"], "<= 1.3"),
+        row("caller us: the same / stock span and 8 instruments", cost["ours"], cost["span and metrics"], "<= 0.4"),
+    ]
+
+
+def _stock(provider: TracerProvider, metrics: MeterProvider) -> tuple[Callable[[], None], Callable[[], None]]:
+    """Return what a service writes that uses OpenTelemetry as it comes: a span, and eight instruments."""
+    tracer, meter = provider.get_tracer("stock"), metrics.get_meter("stock")
     counters = [meter.create_counter(f"count.{index}") for index in range(4)]
     histograms = [meter.create_histogram(f"size.{index}") for index in range(4)]
     labels = {"model": "coding", "version": "7", "use_case": "coding", "role": "active", "status": "completed"}
 
-    def stock_span() -> None:
-        with stock.start_as_current_span("predict coding", attributes=ATTRIBUTES):
-            _answer(RECORD)
+    def span() -> None:
+        with tracer.start_as_current_span("predict coding", attributes=ATTRIBUTES):
+            answer(RECORD)
 
-    def stock_span_and_metrics() -> None:
-        stock_span()
+    def points() -> None:
         for counter in counters:
             counter.add(1, labels)
         for histogram in histograms:
             histogram.record(0.5, labels)
 
-    cost = interleaved(
-        {
-            "stock": stock_span,
-            "stock with metrics": stock_span_and_metrics,
-            "ours": _decorated(telemetry),
-            "silent": _decorated(silent),
-        },
-        between=lambda: telemetry.worker.flush(30),
-    )
-    rate, dropped = _replay_rate()
-    provider.shutdown()
+    return span, points
+
+
+def _without_sdk() -> list[Row]:
+    cost = _alone.without_sdk()
     return [
-        row("caller us: decorated call / stock 20-attribute span", cost["ours"], cost["stock"], "<= 2"),
-        row("caller us: same / stock span with 8 metric points", cost["ours"], cost["stock with metrics"], "<= 0.7"),
-        row("caller us: without an SDK / stock 20-attribute span", cost["silent"], cost["stock"], "<= 0.5"),
+        row("caller us: decorated call without an SDK / 1 us", cost["full"], 1, "<= 4"),
+        row("caller us: the least decorated call without an SDK / 1 us", cost["plain"], 1, "<= 4"),
+    ]
+
+
+def _imports() -> list[Row]:
+    cost = _alone.imports()
+    return [
+        row("import otel_clinical above opentelemetry.trace, ms / 1 ms", cost["import"], 1, "<= 30"),
+        row("from otel_clinical import inference, the same way", cost["use"], 1, "<= 30"),
+        row("numpy or SDK loaded by that, + 1 / none + 1", cost["loaded"] + 1, 1, "<= 1"),
+    ]
+
+
+def _replay() -> list[Row]:
+    rate, dropped = _replay_rate()
+    return [
         row("replay: records per processor second / required 3,000", rate, 3000, ">= 1"),
         row("replay: records dropped + 1 / none + 1", dropped + 1, 1, "<= 1"),
     ]
