@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
@@ -14,56 +15,114 @@ from otel_clinical.semconv.enums import InputQualityAction
 from ._event_fields import event_fields, new_event_id
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from otel_clinical.quality import QualityResult
 
     from ._current import Inference
-    from ._sink import Labels, Sink
+    from ._sink import Labels, Point, Sink
 
 _NO_CONTEXT: Final = Context()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is the same for all inferences that differ in their numbers only.
+
+    Attributes:
+        counts: Points that count one for each inference.
+        timed: Labels of the duration.
+        served: Labels of the confidence.
+        checked: Labels of the input quality.
+    """
+
+    counts: tuple[Point, ...]
+    timed: Labels
+    served: Labels
+    checked: Labels
 
 
 def derive_inference(inference: Inference, sink: Sink) -> None:
     """Write the points of a finished inference, with its trace as exemplar."""
     context = _NO_CONTEXT if inference.span is None else set_span_in_context(inference.span, _NO_CONTEXT)
-    spec = inference.spec
-    served = ((attributes.MODEL_NAME, spec.model), (attributes.MODEL_VERSION, inference.version))
-    used = (*served, (attributes.USE_CASE, spec.use_case.value), (attributes.DEPLOYMENT_ROLE, spec.role.value))
-    level = (attributes.ROUTING_LEVEL, inference.route.value)
-    failed: Labels = () if inference.error is None else ((attributes.ERROR_TYPE, inference.error),)
-    status = inference.status.value if inference.status is not None else ""
-
-    sink.count(metrics.INFERENCES, (*used, (attributes.INFERENCE_STATUS, status), level, *failed), 1, context)
+    key = _key(inference)
+    shape = sink.repeat(key, context)
+    if shape is None:
+        shape = sink.begin(key, _shape(inference), context)
     if inference.duration is not None:
-        sink.observe(metrics.INFERENCE_DURATION, (*used, *failed), inference.duration, context)
+        sink.observe(metrics.INFERENCE_DURATION, shape.timed, inference.duration, context)
     if inference.confidence is not None:
-        sink.observe(metrics.CONFIDENCE, used, inference.confidence, context)
-    if inference.abstention is not None:
-        reason = (attributes.ABSTENTION_REASON, inference.abstention.value)
-        sink.count(metrics.ABSTENTIONS, (*served, reason), 1, context)
-    proposed: Labels = () if inference.reason is None else ((attributes.ROUTING_REASON, inference.reason.value),)
-    sink.count(metrics.ROUTING_DECISIONS, (*served, level, *proposed), 1, context)
-    for name, value in inference.segments.items():
-        labels = (*served, (attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value), level)
-        sink.count(metrics.SEGMENT_INFERENCES, labels, 1, context)
+        sink.observe(metrics.CONFIDENCE, shape.served, inference.confidence, context)
     if inference.quality is not None:
-        _derive_quality(inference, inference.quality, sink, context)
+        _derive_quality(inference, inference.quality, shape.checked, sink, context)
 
 
-def _derive_quality(inference: Inference, quality: QualityResult, sink: Sink, context: Context) -> None:
-    """Write what the input-quality gate found, and the event of a refusal."""
-    model = (attributes.MODEL_NAME, inference.model)
-    action = (attributes.INPUT_QUALITY_ACTION, quality.action.value)
-    used = (model, (attributes.USE_CASE, inference.spec.use_case.value))
-    sink.count(metrics.INPUT_RECORDS, (*used, action), 1, context)
-    if quality.score is not None:
-        sink.observe(metrics.INPUT_QUALITY, used, quality.score, context)
-    for issue, count in Counter((issue.domain.value, issue.type.value) for issue in quality.issues).items():
-        domain, kind = issue
-        labels = (model, (attributes.INPUT_DOMAIN, domain), (attributes.INPUT_ISSUE_TYPE, kind))
-        sink.count(metrics.INPUT_ISSUES, labels, count, context)
+def _key(inference: Inference) -> tuple[object, ...]:
+    """Return what two inferences of one shape have in common."""
+    spec, quality = inference.spec, inference.quality
+    # Members of an enumeration exist once and are slow to hash; what is no member is None.
+    return (
+        spec.model,
+        inference.version,
+        id(spec.use_case),
+        id(spec.role),
+        id(inference.status),
+        id(inference.route),
+        id(inference.reason),
+        id(inference.abstention),
+        inference.error,
+        None if quality is None else id(quality.action),
+        *inference.segments.items(),
+    )
+
+
+def _shape(inference: Inference) -> Shape:
+    spec = inference.spec
+    used = ((attributes.MODEL_NAME, spec.model), (attributes.MODEL_VERSION, inference.version))
+    served = (*used, (attributes.USE_CASE, spec.use_case.value), (attributes.DEPLOYMENT_ROLE, spec.role.value))
+    failed: Labels = () if inference.error is None else ((attributes.ERROR_TYPE, inference.error),)
+    return Shape(
+        counts=tuple(_counts(inference, used, served, failed)),
+        timed=(*served, *failed),
+        served=served,
+        checked=((attributes.MODEL_NAME, spec.model), (attributes.USE_CASE, spec.use_case.value)),
+    )
+
+
+def _counts(inference: Inference, used: Labels, served: Labels, failed: Labels) -> Iterator[Point]:
+    level = (attributes.ROUTING_LEVEL, inference.route.value)
+    status = (attributes.INFERENCE_STATUS, inference.status.value if inference.status is not None else "")
+    yield metrics.INFERENCES, (*served, status, level, *failed)
+    if inference.abstention is not None:
+        yield metrics.ABSTENTIONS, (*used, (attributes.ABSTENTION_REASON, inference.abstention.value))
+    proposed: Labels = () if inference.reason is None else ((attributes.ROUTING_REASON, inference.reason.value),)
+    yield metrics.ROUTING_DECISIONS, (*used, level, *proposed)
     for name, value in inference.segments.items():
-        labels_segment = (model, (attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value), action)
-        sink.count(metrics.SEGMENT_RECORDS, labels_segment, 1, context)
+        yield (
+            metrics.SEGMENT_INFERENCES,
+            (*used, (attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value), level),
+        )
+    if inference.quality is None:
+        return
+    model, case = (attributes.MODEL_NAME, inference.model), (attributes.USE_CASE, inference.spec.use_case.value)
+    action = (attributes.INPUT_QUALITY_ACTION, inference.quality.action.value)
+    yield metrics.INPUT_RECORDS, (model, case, action)
+    for name, value in inference.segments.items():
+        segment = ((attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value))
+        yield metrics.SEGMENT_RECORDS, (model, *segment, action)
+
+
+def _derive_quality(
+    inference: Inference, quality: QualityResult, checked: Labels, sink: Sink, context: Context
+) -> None:
+    """Write what the input-quality gate found, and the event of a refusal."""
+    if quality.score is not None:
+        sink.observe(metrics.INPUT_QUALITY, checked, quality.score, context)
+    if quality.issues:
+        for issue, count in Counter((issue.domain.value, issue.type.value) for issue in quality.issues).items():
+            domain, kind = issue
+            labels = (checked[0], (attributes.INPUT_DOMAIN, domain), (attributes.INPUT_ISSUE_TYPE, kind))
+            sink.count(metrics.INPUT_ISSUES, labels, count, context)
     if quality.action is InputQualityAction.REFUSE:
         fields = event_fields(inference.receipt, new_event_id())
         fields[attributes.INPUT_QUALITY_ACTION] = quality.action.value

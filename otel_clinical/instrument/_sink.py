@@ -21,8 +21,13 @@ if TYPE_CHECKING:
 
     from otel_clinical.semconv import MetricDef
 
+    from ._inference_points import Shape
+
 Labels = tuple[tuple[str, str], ...]
 """Attribute key and value pairs of one metric point, in a fixed order."""
+
+Point = tuple["MetricDef", Labels]
+"""A metric and the labels of one of its points."""
 
 _NO_CONTEXT = otel_context.Context()
 
@@ -68,6 +73,20 @@ class Sink:
         self._logger = logger
         # Keyed by name: hashing a whole definition would cost more than the rest of a count.
         self._sums: dict[tuple[str, Labels], tuple[MetricDef, float, Context]] = {}
+        self._shapes: dict[tuple[object, ...], tuple[Shape, int, Context]] = {}
+
+    def repeat(self, key: tuple[object, ...], context: Context) -> Shape | None:
+        """Count one more inference of a shape and return the shape; None when it is the first of the batch."""
+        known = self._shapes.get(key)
+        if known is None:
+            return None
+        self._shapes[key] = (known[0], known[1] + 1, context)
+        return known[0]
+
+    def begin(self, key: tuple[object, ...], shape: Shape, context: Context) -> Shape:
+        """Count the first inference of a shape."""
+        self._shapes[key] = (shape, 1, context)
+        return shape
 
     def count(self, metric: MetricDef, labels: Labels, amount: float = 1, context: Context = _NO_CONTEXT) -> None:
         """Add to a counter."""
@@ -99,6 +118,10 @@ class Sink:
 
     def close(self) -> None:
         """Write the counters of the batch."""
+        for shape, inferences, context in in_slices(self._shapes.values()):
+            for metric, labels in shape.counts:
+                self.count(metric, labels, inferences, context)
+        self._shapes.clear()
         for (_, labels), (metric, amount, context) in in_slices(self._sums.items()):
             self._instruments.counter(metric).add(amount, dict(labels), context=context)
         self._sums.clear()

@@ -19,12 +19,8 @@ from otel_clinical.semconv.enums import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from otel_clinical.semconv import MetricDef
-
     from ._declared import DeclaredValues
-    from ._sink import Labels, Sink
-
-Point = tuple["MetricDef", "Labels"]
+    from ._sink import Labels, Point, Sink
 
 
 class VersionRegister:
