@@ -1,0 +1,76 @@
+"""What an inference costs the whole process at 2,000 calls a second, and what its worst call costs the caller.
+
+Every set-up runs in a process of its own, against one receiver, one after the other and three times over. All of them
+freeze the objects of their start (`gc.freeze`), as a service may: a full collection of the program's own objects takes
+longer than any telemetry and comes with any.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from benchmarks._paced_load import SETUPS
+from benchmarks._rows import Row, row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROUNDS = 3
+MILLISECOND = 1000.0
+
+Figures = dict[str, float]
+
+
+def paced_rows() -> list[Row]:
+    """Measure: processor time by the median of the rounds, single calls by the quietest of each set-up's rounds.
+
+    A machine that is busy with something else stops any process for longer than the worst call takes.
+    """
+    with _receiver() as port:
+        rounds = [{name: _load(name, port) for name in SETUPS} for _ in range(ROUNDS)]
+    ours, stock = _figures(rounds, "ours"), _figures(rounds, "stock")
+    return [
+        row(
+            "paced: processor us per call, all threads / stock with 8 instruments", ours["cpu"], stock["cpu"], "<= 0.8"
+        ),
+        row("paced: worst call us / same", ours["max"], stock["max"], "<= 0.2"),
+        row("paced: worst call us / 1 ms", ours["max"], MILLISECOND),
+        row("paced: slowest of 1,000 calls us / stock", ours["p999"], stock["p999"]),
+        row("paced: median call us / stock", ours["p50"], stock["p50"]),
+        row("paced: worst delay from due to done us / stock", ours["late"], stock["late"]),
+    ]
+
+
+def _figures(rounds: list[dict[str, Figures]], name: str) -> Figures:
+    found = {key: min(one[name][key] for one in rounds) for key in rounds[0][name]}
+    return found | {"cpu": statistics.median(one[name]["cpu"] - one["none"]["cpu"] for one in rounds)}
+
+
+def _load(name: str, port: str) -> Figures:
+    command = [sys.executable, "-m", "benchmarks._paced_load", name, port]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=120)  # noqa: S603 -- ours
+    found: Figures = json.loads(done.stdout)
+    return found
+
+
+@contextmanager
+def _receiver() -> Iterator[str]:
+    command = [sys.executable, "-m", "benchmarks._paced_sink"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 -- ours
+        try:
+            if process.stdout is None:
+                raise RuntimeError("the receiver has no output to read its port from")
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+if __name__ == "__main__":
+    from benchmarks._rows import table
+
+    print(table(paced_rows()))
