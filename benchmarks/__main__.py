@@ -25,8 +25,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="scripts/bench", description="Run one benchmark and print its ratios.")
     parser.add_argument("name", choices=names(), help="which benchmark")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to FILE")
+    parser.add_argument("--report", type=Path, metavar="DIR", help="write the tables and plots into DIR, no musts")
     chosen = parser.parse_args(arguments)
-    rows = importlib.import_module(f"benchmarks.{chosen.name}").run()
+    module = importlib.import_module(f"benchmarks.{chosen.name}")
+    if chosen.report is not None:
+        if not hasattr(module, "report"):
+            parser.error(f"{chosen.name} has no report; run it without --report")
+        module.report(chosen.report)
+        return 0
+    rows = module.run()
     print(table(rows))
     if chosen.json is not None:
         write(chosen.json, rows)

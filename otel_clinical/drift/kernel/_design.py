@@ -143,7 +143,7 @@ def _cells(
         if level not in tiers:
             continue
         null = _error(expected * certain, tiers[level].guard, relative=relative)
-        drops = (*SMALL_DROPS, *DROPS) if level is LEVELS[0] else DROPS
+        drops = (*SMALL_DROPS, *DROPS) if level is LEVELS[0] else _severe(tiers[level].drop)
         stakes = _bets(null, expected, drops, relative=relative)
         stakes = stakes[:, (stakes > 0.0).any(axis=0)]
         nulls.append(np.repeat(null[:, None], stakes.shape[1], axis=1))
@@ -151,6 +151,11 @@ def _cells(
         slices[level] = slice(start, start + stakes.shape[1])
         start = slices[level].stop
     return np.hstack(nulls), np.hstack(bets), slices
+
+
+def _severe(drop: float) -> tuple[float, ...]:
+    """Return the alternatives of a tier: bets on smaller drops than its own would only slow it down."""
+    return tuple(alternative for alternative in DROPS if alternative >= drop) or (drop,)
 
 
 def _error(expected: Floats, drop: float, *, relative: bool) -> Floats:

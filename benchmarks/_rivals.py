@@ -1,0 +1,92 @@
+"""What else a hospital could have put in our place: rolling windows, River's detectors, the CUSUM that knows the drop.
+
+Each function takes the errors of one stream, 1 = wrong, of which the first `before` come before the drop, and returns
+how many labels after the drop it fires first; infinity when it does not, and 0 when it fired before.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from river import drift
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    Errors = NDArray[np.float64]
+
+_GRID = 600
+
+
+def window(errors: Errors, before: int, *, size: int, limit: float) -> float:
+    """Fire when the share of errors among the last `size` labels reaches `limit`."""
+    sums = np.concatenate(([0.0], np.cumsum(errors)))
+    shares = (sums[size:] - sums[:-size]) / size
+    return _first(np.flatnonzero(shares >= limit) + size, before)
+
+
+def adwin(errors: Errors, before: int) -> float:
+    """Fire when River's ADWIN, as it comes, says that the errors changed."""
+    return _river(drift.ADWIN, errors, before)
+
+
+def ddm(errors: Errors, before: int) -> float:
+    """Fire when River's DDM, as it comes, says that the errors changed."""
+    return _river(drift.binary.DDM, errors, before)
+
+
+def cusum(errors: Errors, before: int, *, ordinary: float, worse: float, threshold: float) -> float:
+    """Fire when the CUSUM of the likelihood ratio `worse` against `ordinary` reaches `threshold`."""
+    up, down = _steps(ordinary, worse)
+    total = np.cumsum(np.where(errors > 0, up, down))
+    return _first(np.flatnonzero(total - np.minimum.accumulate(np.minimum(total, 0.0)) >= threshold) + 1, before)
+
+
+@cache
+def cusum_threshold(ordinary: float, worse: float, labels: float) -> float:
+    """Return the threshold at which the CUSUM is wrong once in `labels` labels on average at `ordinary` errors."""
+    low, high = 0.5, 25.0
+    for _ in range(16):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _run_length(ordinary, worse, middle) < labels else (low, middle)
+    return high
+
+
+def _run_length(ordinary: float, worse: float, threshold: float) -> float:
+    """Return the average labels until the CUSUM fires at `ordinary` errors.
+
+    Solved as a Markov chain on a grid; a value between two points goes to both, so that the mean is kept.
+    """
+    up, down = _steps(ordinary, worse)
+    width = threshold / _GRID
+    system = np.eye(_GRID + 1)
+    for place in range(_GRID + 1):
+        for step, chance in ((up, ordinary), (down, 1.0 - ordinary)):
+            value = max(place * width + step, 0.0)
+            if value < threshold:
+                lower, share = divmod(value / width, 1.0)
+                system[place, int(lower)] -= chance * (1.0 - share)
+                system[place, min(int(lower) + 1, _GRID)] -= chance * share
+    return float(np.linalg.solve(system, np.ones(_GRID + 1))[0])
+
+
+def _steps(ordinary: float, worse: float) -> tuple[float, float]:
+    return math.log(worse / ordinary), math.log((1.0 - worse) / (1.0 - ordinary))
+
+
+def _river(make: Callable[[], Any], errors: Errors, before: int) -> float:
+    detector = make()
+    for place, error in enumerate(errors.astype(bool).tolist(), 1):
+        detector.update(error)
+        if detector.drift_detected:
+            return float(max(place - before, 0))
+    return math.inf
+
+
+def _first(places: NDArray[np.int64], before: int) -> float:
+    return float(max(places[0] - before, 0)) if len(places) else math.inf
