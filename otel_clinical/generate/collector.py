@@ -10,6 +10,7 @@ import re
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+from otel_clinical.generate import _collector_values
 from otel_clinical.semconv import SCOPE_NAME, allowlist, enums
 
 if TYPE_CHECKING:
@@ -42,8 +43,10 @@ _HEADER = """\
 {purpose}
 #
 # Fail closed: only scope {scope} passes, only registered keys pass, span events are dropped, and a failing statement
-# refuses the batch (error_mode: propagate) instead of letting it through. The Collector cannot reach the attributes of
-# span *links* or the filtered attributes of exemplars: those are removed in the process, by otel_clinical.sdk.
+# refuses the batch (error_mode: propagate) instead of letting it through. Values are held against the registry: members
+# of closed sets, numbers in their range, single words. Links of spans are removed; a span that keeps one is dropped.
+# Filtered attributes of exemplars cannot be reached here: otel_clinical.sdk removes them in the process, and the page
+# for Prometheus shows of an exemplar its trace alone.
 """
 
 _PROCESSORS = """\
@@ -62,23 +65,55 @@ processors:
     metrics:
       metric:
         - instrumentation_scope.name != "{scope}"
+        - not IsMatch(metric.name, "{metric_names}")
     logs:
       log_record:
         - instrumentation_scope.name != "{scope}"
   transform/text:
     error_mode: propagate
     trace_statements:
+      - context: resource
+        statements: &resource
+{resource_values}
+      - context: scope
+        statements: &scope
+{scope_values}
       - context: span
         statements:
+          # Setting the links to themselves removes them; filter/links sees to it that they are gone.
+          - set(span.links, span.links)
           - set(span.status.message, "")
           - set(span.trace_state, "")
           - set(span.name, "redacted") where not IsMatch(span.name, "{span_name}")
+{span_values}
+    metric_statements:
+      - context: resource
+        statements: *resource
+      - context: scope
+        statements: *scope
+      - context: metric
+        statements:
+          - set(metric.description, "")
+          - set(metric.unit, "") where not IsMatch(metric.unit, "{metric_units}")
+      - context: datapoint
+        statements:
+{datapoint_values}
     log_statements:
+      - context: resource
+        statements: *resource
+      - context: scope
+        statements: *scope
       - context: log
         statements:
           - set(log.body, "")
           - set(log.severity_text, "")
-          - set(log.event_name, "redacted") where not IsMatch(log.event_name, "^clinical_ai[.][a-z_.]+$")
+          - set(log.event_name, "redacted") where not IsMatch(log.event_name, "{event_names}")
+{log_values}
+  filter/links:
+    error_mode: propagate
+    traces:
+      span:
+        - Len(span.links) > 0
   redaction/records: &redaction
     allow_all_keys: false
     allowed_keys:
@@ -168,7 +203,7 @@ service:
 {telemetry}  pipelines:
     traces:
       receivers: [otlp]
-      processors: [memory_limiter, filter/scope, transform/text, redaction/records]
+      processors: [memory_limiter, filter/scope, transform/text, filter/links, redaction/records]
       exporters: [otlp_grpc/gateway]
     logs:
       receivers: [otlp]
@@ -176,7 +211,7 @@ service:
       exporters: [otlp_grpc/gateway]
     metrics:
       receivers: [otlp]
-      processors: [memory_limiter, filter/scope, redaction/metrics]
+      processors: [memory_limiter, filter/scope, transform/text, redaction/metrics]
       exporters: [otlp_grpc/gateway]
 """
 
@@ -239,7 +274,7 @@ service:
 {telemetry}  pipelines:
     traces:
       receivers: [otlp]
-      processors: [memory_limiter, filter/scope, transform/text, redaction/records]
+      processors: [memory_limiter, filter/scope, transform/text, filter/links, redaction/records]
       exporters: [otlp_http/processor]
     logs:
       receivers: [otlp]
@@ -247,7 +282,7 @@ service:
       exporters: [otlp_http/processor]
     metrics:
       receivers: [otlp]
-      processors: [memory_limiter, filter/scope, redaction/metrics]
+      processors: [memory_limiter, filter/scope, transform/text, redaction/metrics]
       exporters: [prometheus]
 """
 
@@ -257,26 +292,39 @@ def _bullets(values: tuple[str, ...] | list[str], *, quote: bool = False) -> str
     return indent("\n".join(rows), " " * 6)
 
 
+def _statements(statements: list[str]) -> str:
+    return indent("\n".join(f"- {statement}" for statement in statements), " " * 10)
+
+
 def _span_name() -> str:
     """Return the only shape a span name may have: a declared operation, a space, a model's name."""
     operations = "|".join(sorted(re.escape(member.value) for member in enums.OperationName))
     return f"^({operations}) [A-Za-z0-9_.-]{{1,64}}$"
 
 
-def _processors() -> str:
+def _processors(policy: Policy | None) -> str:
+    declared = _collector_values.declared_segments(policy)
     keys = sorted({*allowlist.ATTRIBUTES, *RESOURCE_KEYS})
     return _PROCESSORS.format(
         scope=SCOPE_NAME,
         span_name=_span_name(),
+        metric_names=_collector_values.metric_names(),
+        metric_units=_collector_values.metric_units(),
+        event_names=_collector_values.event_names(),
+        resource_values=_statements(_collector_values.resource_values(RESOURCE_KEYS)),
+        scope_values=_statements(_collector_values.scope_values()),
+        span_values=_statements(_collector_values.span_values(declared)),
+        datapoint_values=_statements(_collector_values.datapoint_values(declared)),
+        log_values=_statements(_collector_values.log_values(declared)),
         keys=_bullets(keys),
         values=_bullets(list(BLOCKED_VALUES), quote=True),
     )
 
 
-def _document(purpose: str, body: str) -> str:
+def _document(purpose: str, body: str, policy: Policy | None) -> str:
     parts = {
         "storage": _STORAGE.rstrip("\n"),
-        "processors": _processors(),
+        "processors": _processors(policy),
         "queue": _QUEUE.rstrip("\n"),
         "telemetry": _TELEMETRY,
     }
@@ -287,10 +335,9 @@ def render(policy: Policy | None = None) -> dict[str, str]:
     """Return the Collector configurations as relative path to content.
 
     Args:
-        policy: Accepted so that every generator has one shape; the Collector needs nothing of it.
+        policy: Its segment values are the only ones that pass; without a policy every single word does.
     """
-    del policy
     return {
-        "collector_config/agent.yaml": _document(_AGENT_PURPOSE, _AGENT),
-        "collector_config/gateway.yaml": _document(_GATEWAY_PURPOSE, _GATEWAY),
+        "collector_config/agent.yaml": _document(_AGENT_PURPOSE, _AGENT, policy),
+        "collector_config/gateway.yaml": _document(_GATEWAY_PURPOSE, _GATEWAY, policy),
     }

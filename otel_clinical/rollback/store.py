@@ -212,7 +212,7 @@ class Store:
         return next((time for (time,) in self._rows("SELECT time FROM heartbeat")), None)
 
     def prune(self, at: float) -> None:
-        """Drop raw bodies and used alerts past their retention."""
+        """Drop webhooks and used alerts past their retention."""
         oldest = "SELECT id FROM webhooks WHERE received < ?"
         with self._transaction() as connection:
             connection.execute(

@@ -142,12 +142,20 @@ def environments(tmp_path: Path, sink: Sink) -> dict[str, dict[str, str]]:
 
 
 @pytest.fixture
-def pipeline(otelcol: Path, environments: dict[str, dict[str, str]], sink: Sink, tmp_path: Path) -> Iterator[Pipeline]:
-    """Run the shipped agent and gateway configurations as real processes."""
+def configs() -> Path:
+    """Return the folder of the configurations to run: the shipped ones."""
+    return ROOT / "collector_config"
+
+
+@pytest.fixture
+def pipeline(
+    otelcol: Path, environments: dict[str, dict[str, str]], sink: Sink, tmp_path: Path, configs: Path
+) -> Iterator[Pipeline]:
+    """Run the agent and the gateway as real processes."""
     processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def start(name: str) -> None:
-        config = ROOT / "collector_config" / f"{name}.yaml"
+        config = configs / f"{name}.yaml"
         with (tmp_path / f"{name}.log").open("ab") as log:
             processes[name] = subprocess.Popen(
                 [otelcol, f"--config={config}"], env=environments[name], stdout=log, stderr=log

@@ -1,0 +1,138 @@
+"""Write the Collector's rules for single values: what the registry allows of a key, and nothing of another shape."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.semconv import (
+    AGGREGATE,
+    OTHER,
+    SCHEMA_URL,
+    SEGMENT_ATTRIBUTES,
+    allowlist,
+    attributes,
+    events,
+    metrics,
+    spans,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from otel_clinical.policy import Policy
+    from otel_clinical.semconv import AttributeRule
+
+    Declared = Mapping[str, frozenset[str]]
+
+_WORD: Final = "[A-Za-z0-9_.:/+@-]"
+_RANDOM_ID: Final = "[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+_DIGEST: Final = "(sha256:)?[0-9a-f]{16,64}"
+_SHAPES: Final = {
+    attributes.ERROR_TYPE: "[A-Za-z_][A-Za-z0-9_.<>]{0,127}",
+    attributes.INFERENCE_ID: _RANDOM_ID,
+    attributes.EVENT_ID: _RANDOM_ID,
+    attributes.REVIEWER_HASH: _DIGEST,
+    attributes.MODEL_DIGEST: _DIGEST,
+    attributes.BUSINESS_CURRENCY: "[A-Z]{3}",
+}
+_COUNT: Final = (0, 2**32 - 1)
+_RATIO: Final = (0, 1)
+_RANGES: Final = {attributes.INFERENCE_TIME: (0, 10_000_000_000)}
+SERVICE_NAME: Final = f"^{_WORD}{{1,128}}$"
+
+
+def declared_segments(policy: Policy | None) -> dict[str, frozenset[str]]:
+    """Return the values that a policy declares, per attribute; nothing without a policy, and then any word passes."""
+    if policy is None:
+        return {}
+    found: dict[str, set[str]] = {key: {OTHER} for key in SEGMENT_ATTRIBUTES.values()}
+    for model in policy.models.values():
+        for name, values in model.segments.items():
+            found[SEGMENT_ATTRIBUTES[name]].update(map(str, values))
+    whole = {AGGREGATE, *(value for values in found.values() for value in values)}
+    return {key: frozenset(values) for key, values in (found | {attributes.SEGMENT_VALUE: whole}).items()}
+
+
+def span_values(declared: Declared) -> list[str]:
+    """Return statements that leave of a span's attributes what the registry allows."""
+    return list(_statements("span", (key for span in spans.DEFINITIONS.values() for key in span.attributes), declared))
+
+
+def log_values(declared: Declared) -> list[str]:
+    """Return statements that leave of an event's attributes what the registry allows."""
+    return list(
+        _statements("log", (key for event in events.DEFINITIONS.values() for key in event.attributes), declared)
+    )
+
+
+def datapoint_values(declared: Declared) -> list[str]:
+    """Return statements that leave of a point's attributes what the registry allows."""
+    return list(_statements("datapoint", (key for metric in metrics.ALL for key in metric.attributes), declared))
+
+
+def resource_values(keys: Iterable[str]) -> list[str]:
+    """Return statements that leave of a resource the given keys, each a word, and no schema of somebody else's."""
+    rules = [_unless_matches(f'resource.attributes["{key}"]', "resource.attributes", key, SERVICE_NAME) for key in keys]
+    return [*rules, _only_schema("resource")]
+
+
+def scope_values() -> list[str]:
+    """Return statements that leave of a scope its name, and a version that looks like one."""
+    return [
+        'set(scope.version, "") where not IsMatch(scope.version, "^[0-9]{1,3}[.][0-9]{1,3}([.][0-9a-z]{1,8})?$")',
+        _only_schema("scope"),
+    ]
+
+
+def metric_names() -> str:
+    """Return the pattern of the registry's metrics."""
+    return _one_of(metric.name for metric in metrics.ALL)
+
+
+def metric_units() -> str:
+    """Return the pattern of the registry's units."""
+    return _one_of({metric.unit for metric in metrics.ALL})
+
+
+def event_names() -> str:
+    """Return the pattern of the registry's events."""
+    return _one_of(events.DEFINITIONS)
+
+
+def _statements(context: str, keys: Iterable[str], declared: Declared) -> Iterator[str]:
+    known = sorted(set(keys))
+    owned = f"{context}.attributes"
+    yield f"keep_keys({owned}, {json.dumps(known)})"
+    for key in known:
+        yield _value(owned, key, allowlist.ATTRIBUTES[key], declared.get(key))
+
+
+def _value(owned: str, key: str, rule: AttributeRule, declared: frozenset[str] | None) -> str:
+    value = f'{owned}["{key}"]'
+    if rule.type == "string":
+        longest = f"{_WORD}{{1,{rule.max_length}}}"
+        closed = rule.enum or declared
+        return _unless_matches(value, owned, key, _one_of(closed) if closed else _whole(key, longest))
+    low, high = _RANGES.get(key, _COUNT if rule.type == "int" else _RATIO)
+    number = f"IsInt({value})" if rule.type == "int" else f"(IsDouble({value}) or IsInt({value}))"
+    out = f"{value} < {low} or {value} > {high}"
+    return f'delete_key({owned}, "{key}") where {value} != nil and (not {number} or {out})'
+
+
+def _whole(key: str, longest: str) -> str:
+    return f"^({_SHAPES.get(key, longest)})$"
+
+
+def _unless_matches(value: str, owned: str, key: str, pattern: str) -> str:
+    return f'delete_key({owned}, "{key}") where {value} != nil and not IsMatch({value}, "{pattern}")'
+
+
+def _one_of(values: Iterable[str]) -> str:
+    """Return a pattern in which nothing needs a backslash, which OTTL would read as its own."""
+    return f"^({'|'.join(sorted(re.sub(r'[^A-Za-z0-9_]', lambda found: f'[{found[0]}]', value) for value in values))})$"
+
+
+def _only_schema(context: str) -> str:
+    return f'set({context}.schema_url, "") where {context}.schema_url != "{SCHEMA_URL}"'
