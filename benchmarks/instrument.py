@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 from benchmarks import _alone
 from benchmarks._calls import ATTRIBUTES, RECORD, answer, full_call
+from benchmarks._paced import paced_rows
 from benchmarks._rows import Row, row
 from benchmarks._timing import interleaved
 from otel_clinical.instrument import Telemetry, declare_segments, record_inference, record_outcome
@@ -35,7 +36,7 @@ class _Nowhere(SpanExporter):
 
 def run() -> list[Row]:
     """Measure; every ratio is against a baseline of the same run."""
-    return [*_caller(), *_without_sdk(), *_imports(), *_replay()]
+    return [*_caller(), *_without_sdk(), *_imports(), *_replay(), *paced_rows()]
 
 
 def _tracer_provider() -> TracerProvider:
