@@ -9,10 +9,37 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, NumberDataPoint
+from opentelemetry.sdk.metrics.export import Gauge, HistogramDataPoint, Metric, NumberDataPoint, ScopeMetrics
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+
+def merge_scopes(scopes: Iterable[ScopeMetrics]) -> list[ScopeMetrics]:
+    """Return one entry per scope: of several that became equal the encoder would export the last and lose the others.
+
+    Metrics of the same name and kind become one, and so do their equal points.
+    """
+    groups: dict[InstrumentationScope, list[ScopeMetrics]] = {}
+    for found in scopes:
+        groups.setdefault(found.scope, []).append(found)
+    return [group[0] if len(group) == 1 else _one_scope(group) for group in groups.values()]
+
+
+def _one_scope(group: list[ScopeMetrics]) -> ScopeMetrics:
+    metrics: dict[tuple[str, type], list[Metric]] = {}
+    for metric in (metric for found in group for metric in found.metrics):
+        metrics.setdefault((metric.name, type(metric.data)), []).append(metric)
+    joined = [_one_metric(found) for found in metrics.values()]
+    return replace(group[0], metrics=[metric for metric in joined if metric.data.data_points])
+
+
+def _one_metric(group: list[Metric]) -> Metric:
+    data: Any = group[0].data
+    points = [point for metric in group for point in metric.data.data_points]
+    return replace(group[0], data=replace(data, data_points=merge_points(points, additive=not isinstance(data, Gauge))))
 
 
 def merge_points(points: Sequence[Any], *, additive: bool = True) -> list[Any]:

@@ -26,7 +26,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_clinical.sdk._foreign import FOREIGN, METRICS, UNITS
-from otel_clinical.sdk._merge import merge_points
+from otel_clinical.sdk._merge import merge_points, merge_scopes
 from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
 from otel_clinical.sdk._rules import admit
 from otel_clinical.semconv import SCHEMA_URL, MetricDef, allowlist, metrics
@@ -79,7 +79,7 @@ class Redactor:
                     yield reduced
 
     def _resource(self, found: ResourceMetrics) -> ResourceMetrics:
-        scopes = list(self._each(found.scope_metrics, self._scope))
+        scopes = merge_scopes(self._each(found.scope_metrics, self._scope))
         return ResourceMetrics(redact_resource(found.resource), scopes, "")
 
     def _scope(self, found: ScopeMetrics) -> ScopeMetrics:

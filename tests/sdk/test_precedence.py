@@ -14,6 +14,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from otel_clinical.generate.settings import PAGE, render
 from otel_clinical.sdk import ConfigurationError, Exporters, Settings, configure
+from otel_clinical.sdk._configure import _exporters
 from otel_clinical.sdk._precedence import FROM_ENVIRONMENT, resolve
 from otel_clinical.semconv import SCOPE_NAME, attributes
 
@@ -119,8 +120,10 @@ def test_a_disabled_sdk_opens_no_port_and_says_why(monkeypatch):
 
 @pytest.mark.parametrize(("protocol", "kind"), [("http/protobuf", OTLPSpanExporter), ("grpc", GrpcSpanExporter)])
 def test_both_protocols_are_spoken(protocol, kind):
-    with configure(protocol=protocol, metrics=None, set_global=False) as handle:
-        assert isinstance(handle._exporters.spans, kind)
+    exporters = _exporters(resolve({**NOTHING, "protocol": protocol}))
+    assert isinstance(exporters.spans, kind)
+    for exporter in (exporters.spans, exporters.events, exporters.metrics):
+        exporter.shutdown()
 
 
 def test_every_variable_of_ours_is_a_field():
