@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from ._event_fields import Fields
     from ._sink import Sink
     from ._telemetry import Telemetry
+
+_ACTIVATIONS: Final = 2**32
 
 
 def register_version(
@@ -91,7 +93,7 @@ def record_deployment_change(
             attributes.MODEL_NAME: _identifier(model),
             attributes.MODEL_VERSION: _identifier(to_version),
             attributes.MODEL_PREVIOUS_VERSION: _identifier(from_version),
-            attributes.DEPLOYMENT_ACTIVATION: int(amount(activation)),
+            attributes.DEPLOYMENT_ACTIVATION: _ordinal(activation),
             attributes.DEPLOYMENT_CHANGE_TYPE: required(
                 where, DeploymentChangeType, type, "record_deployment_change: type"
             ).value,
@@ -116,6 +118,13 @@ def _identifier(value: object) -> str:
     if found is None:
         raise Withheld(TelemetryRedactionReason.PATTERN)
     return found
+
+
+def _ordinal(value: object) -> int:
+    number = amount(value)
+    if number >= _ACTIVATIONS:
+        raise Withheld(TelemetryRedactionReason.NOT_ALLOWED)
+    return int(number)
 
 
 class _Change:
