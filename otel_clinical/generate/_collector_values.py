@@ -39,7 +39,7 @@ _SHAPES: Final = {
 }
 _COUNT: Final = (0, 2**32 - 1)
 _RATIO: Final = (0, 1)
-_RANGES: Final = {attributes.INFERENCE_TIME: (0, 10_000_000_000)}
+_RANGES: Final = {attributes.INFERENCE_TIME: (0, 10_000_000_000), attributes.REVIEW_DURATION: (0, 86_400)}
 SERVICE_NAME: Final = f"^{_WORD}{{1,128}}$"
 
 
