@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-SLICE_SECONDS: Final = 0.0002
+SLICE_SECONDS: Final = 0.0001
 PAUSE_SECONDS: Final = 0.00005
 """Long enough that a thread which waits for the interpreter gets it: `sleep(0)` would take it back first."""
 
