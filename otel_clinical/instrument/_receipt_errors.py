@@ -6,7 +6,11 @@ class ReceiptError(ValueError):
 
 
 class MalformedReceiptError(ReceiptError):
-    """Not a receipt at all, or of a version this release cannot read."""
+    """Not a receipt at all."""
+
+
+class UnknownVersionError(ReceiptError):
+    """Of a version that a later release writes and this one cannot read."""
 
 
 class TruncatedReceiptError(ReceiptError):

@@ -19,6 +19,7 @@ from ._receipt_errors import (
     ReceiptError,
     TruncatedReceiptError,
     UnknownKeyError,
+    UnknownVersionError,
 )
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class Rejection(StrEnum):
     TRUNCATED = "truncated"
     BAD_SIGNATURE = "bad_signature"
     UNKNOWN_KEY = "unknown_key"
+    UNKNOWN_VERSION = "unknown_version"
     FROM_FUTURE = "from_future"
     EXPIRED = "expired"
     NO_INFERENCE = "no_inference"
@@ -47,6 +49,7 @@ _REJECTIONS: dict[type[ReceiptError], Rejection] = {
     TruncatedReceiptError: Rejection.TRUNCATED,
     BadSignatureError: Rejection.BAD_SIGNATURE,
     UnknownKeyError: Rejection.UNKNOWN_KEY,
+    UnknownVersionError: Rejection.UNKNOWN_VERSION,
     FutureReceiptError: Rejection.FROM_FUTURE,
     ExpiredReceiptError: Rejection.EXPIRED,
 }

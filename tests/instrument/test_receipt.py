@@ -19,10 +19,15 @@ from otel_clinical.instrument import (
     ReceiptKeys,
     TruncatedReceiptError,
     UnknownKeyError,
+    UnknownVersionError,
     _receipt,
     configure_receipts,
+    record_feedback,
+    record_feedback_triage,
     record_inference,
     record_outcome,
+    record_review,
+    record_safety_event,
 )
 from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 
@@ -89,6 +94,23 @@ def test_a_receipt_never_exceeds_400_characters_and_keeps_everything_but_long_se
         assert getattr(read, name) == getattr(receipt, name)
 
 
+def test_the_largest_legal_content_fits():
+    key = ReceiptKeys({"k" * 16: b"x" * 64}, "k" * 16)
+    segments = {name.value: "v" * 64 for name in SegmentName}
+    large = {
+        "model": "m" * 64,
+        "version": "v" * 64,
+        "activation": 2**32 - 1,
+        "time": NOW - 0.123456,
+        "segments": segments,
+    }
+    text = example(**large).dumps(key)
+    assert len(text.encode()) <= 400
+    read = Receipt.loads(text, keys=key, now=NOW)
+    assert (read.model, read.version, read.activation) == ("m" * 64, "v" * 64, 2**32 - 1)
+    assert read.segments, "room is left for a segment even then"
+
+
 def test_a_receipt_of_four_usual_segments_is_short():
     receipt = example(
         segments={"payer": "medicaid", "site": "h01", "department": "cardiology", "source_system": "epic"}
@@ -118,6 +140,20 @@ def test_any_single_changed_character_is_noticed(receipt, data):
     other = data.draw(st.sampled_from(ALPHABET).filter(lambda character: character != text[at]))
     with pytest.raises(ReceiptError):
         Receipt.loads(text[:at] + other + text[at + 1 :], keys=KEYS, now=NOW)
+
+
+@given(receipts(), st.sampled_from([KEYS, ReceiptKeys()]), st.data())
+def test_any_single_changed_bit_is_noticed(receipt, keys, data):
+    text = bytearray(receipt.dumps(keys).encode())
+    text[data.draw(st.integers(0, len(text) - 1))] ^= 1 << data.draw(st.integers(0, 7))
+    with pytest.raises(ReceiptError):
+        Receipt.loads(text.decode("latin-1"), keys=keys, now=NOW)
+
+
+@given(receipts(), st.sampled_from([KEYS, ReceiptKeys()]))
+def test_unchanged_it_is_accepted(receipt, keys):
+    """The control for the changed and the truncated ones."""
+    assert Receipt.loads(receipt.dumps(keys), keys=keys, now=NOW).inference_id == receipt.inference_id
 
 
 @given(receipts(), st.data())
@@ -177,6 +213,90 @@ def test_anything_that_is_no_receipt_is_a_receipt_error(text):
         Receipt.loads(text, keys=KEYS, now=NOW)
     with pytest.raises(ReceiptError):
         Receipt.loads(text, keys=ReceiptKeys(), now=NOW)
+
+
+def later(receipt, *fields, use_case=None):
+    """Write a receipt as a later release of the same version would, with fields unknown today."""
+    payload = bytearray(_receipt._pack(receipt, receipt.segments))
+    if use_case is not None:
+        payload[_receipt._FIXED.size - 3] = use_case
+    for code, value in fields:
+        payload += bytes((code, len(value))) + value
+    return bytes(payload)
+
+
+@given(st.lists(st.tuples(st.integers(len(SegmentName), 255), st.binary(max_size=20)), min_size=1, max_size=4))
+def test_a_later_release_may_add_fields(fields):
+    text = _receipt._seal(later(example(), *fields), KEYS)
+    assert Receipt.loads(text, keys=KEYS, now=NOW) == example()
+
+
+def test_a_use_case_that_a_later_release_adds_is_another():
+    text = _receipt._seal(later(example(), use_case=len(UseCase)), KEYS)
+    assert Receipt.loads(text, keys=KEYS, now=NOW) == example(use_case="_OTHER")
+
+
+def test_a_field_of_a_later_release_that_is_cut_short_is_malformed():
+    text = _receipt._seal(later(example(), (200, b"value"))[:-1], KEYS)
+    with pytest.raises(MalformedReceiptError):
+        Receipt.loads(text, keys=KEYS, now=NOW)
+
+
+@pytest.mark.parametrize("version", ["2", "9", "10", "123"])
+def test_a_later_version_is_called_so_whatever_its_shape(version):
+    text = f"{version}.k2.{'.'.join(['AAAA'] * 7)}"
+    with pytest.raises(UnknownVersionError, match="update otel-clinical"):
+        Receipt.loads(text, keys=KEYS, now=NOW)
+
+
+@pytest.mark.parametrize("version", ["0", "01", "1.", "x", "12345", "-2", "²"])
+def test_what_is_no_version_is_malformed(version):
+    with pytest.raises((MalformedReceiptError, TruncatedReceiptError, UnknownKeyError)):
+        Receipt.loads(f"{version}.k2.AAAA.AAAA", keys=KEYS, now=NOW)
+
+
+def bad_receipts():
+    """Return text, rejection and counted fault of each kind of receipt that cannot be used."""
+    text = example().dumps(KEYS)
+    foreign = example().dumps(ReceiptKeys({"other": b"z" * 16}, "other"))
+    return {
+        "tampered": (text[:-4] + ("AAAA" if text[-4:] != "AAAA" else "BBBB"), "bad_signature", "BadSignatureError"),
+        "truncated": (text[:90], "truncated", "TruncatedReceiptError"),
+        "foreign key": (foreign, "unknown_key", "UnknownKeyError"),
+        "later version": ("2" + text[1:], "unknown_version", "UnknownVersionError"),
+        "from the future": (example(time=NOW + 3600).dumps(KEYS), "from_future", "FutureReceiptError"),
+        "older than a year": (example(time=NOW - 401 * 86400).dumps(KEYS), "expired", "ExpiredReceiptError"),
+        "no receipt": ("MRN 0012345", "malformed", "MalformedReceiptError"),
+        "no text": (None, "malformed", "MalformedReceiptError"),
+    }
+
+
+REPORTS = {
+    "outcome": lambda receipt, **where: record_outcome(receipt, result="correct", **where),
+    "review": lambda receipt, **where: record_review(receipt, action="accepted", **where),
+    "feedback": lambda receipt, **where: record_feedback(receipt, rating="positive", **where),
+    "triage": lambda receipt, **where: record_feedback_triage(receipt, submitted_at=NOW - 60, **where),
+    "safety event": lambda receipt, **where: record_safety_event(receipt, severity="near_miss", **where),
+}
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+@pytest.mark.parametrize("bad", bad_receipts().values(), ids=bad_receipts())
+def test_every_report_counts_a_bad_receipt_and_raises_nothing(capture, bad, report):
+    configure_receipts(KEYS.keys, "k2")
+    text, rejection, fault = bad
+    recorded = report(text, at=NOW, telemetry=capture.telemetry)
+    assert (recorded.ok, recorded.rejection) == (False, rejection)
+    assert capture.errors() == {("receipt", fault): 1}
+    assert capture.events == []
+
+
+@pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
+def test_every_report_takes_a_sound_receipt(capture, report):
+    """The control."""
+    configure_receipts(KEYS.keys, "k2")
+    assert report(example(time=NOW - 399 * 86400).dumps(KEYS), at=NOW, telemetry=capture.telemetry)
+    assert {key: count for key, count in capture.errors().items() if key != ("receipt", "ImplausibleDelay")} == {}
 
 
 @given(st.binary(max_size=200))
