@@ -243,7 +243,10 @@ class Inference:
         try:
             elapsed = (_ambient.perf_counter_ns() - self._perf) if duration is None else round(duration * _NANOSECONDS)
             self.duration = elapsed / _NANOSECONDS
-            self._settle(error)
+            if error is not None:
+                self._settle(error)
+            elif self.status is None:
+                self.status = InferenceStatus.COMPLETED
             if self._receipt is not None:
                 self._complete(self._receipt)
             self._end_span(self.started_ns + elapsed)
@@ -257,11 +260,9 @@ class Inference:
         """Write the points and events that follow from this inference."""
         derive_inference(self, sink)
 
-    def _settle(self, error: BaseException | None) -> None:
-        """Work out the final status."""
-        if error is None:
-            self.status = self.status or InferenceStatus.COMPLETED
-        elif is_cancellation(error):
+    def _settle(self, error: BaseException) -> None:
+        """Work out the final status of a call that raised."""
+        if is_cancellation(error):
             self.status = InferenceStatus.CANCELLED
         elif isinstance(error, InputRefused):
             self.status, self.abstention = InferenceStatus.ABSTAINED, AbstentionReason.LOW_INPUT_QUALITY

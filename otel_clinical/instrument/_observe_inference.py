@@ -93,11 +93,12 @@ class InferenceObservation(Observation):
 
     def _read_segments(self, arguments: Arguments, telemetry: Telemetry) -> None:
         inference, admitted = self.inference, telemetry.declared.texts
-        record = self._read(_RECORD, arguments)
+        record, kept = self._read(_RECORD, arguments), inference.segments
+        field_of = record.get if type(record) is dict else None
         for name, key, field, read in self._plan.segments:
-            value = record.get(field, MISSING) if type(record) is dict and field else self._read(read, arguments)
+            value = field_of(field, MISSING) if field_of is not None and field else self._read(read, arguments)
             if type(value) is str and value in admitted.get(key, ()):
-                inference.segments[name] = value
+                kept[name] = value
             else:
                 inference.put_segment(name, key, value)
 
