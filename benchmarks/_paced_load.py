@@ -69,15 +69,16 @@ def stock(url: str) -> Call:
 
 def ours(url: str) -> Call:
     """Call it decorated, with everything on."""
-    from otel_clinical import declare_segments, inference, input_quality  # noqa: PLC0415
+    from otel_clinical import declare_segments, inference  # noqa: PLC0415
     from otel_clinical.quality import QualityProfile  # noqa: PLC0415
     from otel_clinical.sdk import configure  # noqa: PLC0415
 
     handle = configure("bench", endpoint=url, schedule_delay=SPAN_SECONDS, metric_interval=METRIC_SECONDS)
     declare_segments({"payer": ["medicaid"], "site": ["h01"], "department": ["cardiology"], "source_system": ["epic"]})
     segments = {"payer": "payer_code", "site": "site", "department": "dept", "source_system": "ehr"}
-    checked = input_quality(QualityProfile(required=("payer_code", "site", "age")), argument="record")(_answer)
-    function = inference(model="coding", version="7", segments=segments, confidence="probability")(checked)
+    quality = QualityProfile(required=("payer_code", "site", "age"))
+    decorate = inference(model="coding", version="7", segments=segments, confidence="probability", quality=quality)
+    function = decorate(_answer)
     return lambda: function(RECORD), lambda: handle.flush(30)
 
 

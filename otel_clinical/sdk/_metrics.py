@@ -25,6 +25,7 @@ from opentelemetry.sdk.metrics.export import (
     ScopeMetrics,
 )
 
+from otel_clinical.instrument._slices import in_slices
 from otel_clinical.sdk._foreign import FOREIGN, METRICS, UNITS
 from otel_clinical.sdk._merge import merge_points, merge_scopes
 from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
@@ -69,7 +70,7 @@ class Redactor:
 
     def _each(self, found: Iterable[F], reduce: Callable[[F], R | None]) -> Iterator[R]:
         """Yield what can be reduced; drop and count what cannot, be it a metric, a scope or a whole resource."""
-        for one in found:
+        for one in in_slices(found):
             try:
                 reduced = reduce(one)
             except Exception as error:  # noqa: BLE001 -- fail closed: what cannot be redacted does not leave
