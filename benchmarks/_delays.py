@@ -19,7 +19,7 @@ from otel_clinical.policy import Baseline, Cell, ModelPolicy
 from otel_clinical.semconv.enums import EscalationLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -69,12 +69,15 @@ def designed(model: ModelPolicy, reference: int) -> StreamDesign:
     return design_stream(model, baseline, budgets, "all", "all")
 
 
-def delays(model: ModelPolicy) -> list[Delay]:
-    """Measure our tiers, with a known baseline and with one of 5,000 labels, and every rival, at every drop."""
+def delays(model: ModelPolicy, drops: Sequence[float] = DROPS, only: Collection[str] = ()) -> list[Delay]:
+    """Measure our tiers, with a known baseline and with one of 5,000 labels, and every rival, at these drops.
+
+    `only` names the methods to measure; all of them by default.
+    """
     labels = false_alarm_labels(model, ROLLBACK, budget(model, ROLLBACK))
-    work = partial(_of_drop, model, labels)
+    work = partial(_of_drop, model, labels, only)
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        return [found for of_drop in pool.map(work, DROPS) for found in of_drop]
+        return [found for of_drop in pool.map(work, drops) for found in of_drop]
 
 
 def budget(model: ModelPolicy, level: EscalationLevel) -> float:
@@ -111,7 +114,7 @@ def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: flo
     return float(np.mean(lengths)) * 1000
 
 
-def _of_drop(model: ModelPolicy, labels: float, drop: float) -> list[Delay]:
+def _of_drop(model: ModelPolicy, labels: float, only: Collection[str], drop: float) -> list[Delay]:
     rng = np.random.default_rng(round(drop * 1000))
     runs = [_run(rng, drop) for _ in range(RUNS)]
     methods: dict[str, Method] = {
@@ -120,7 +123,7 @@ def _of_drop(model: ModelPolicy, labels: float, drop: float) -> list[Delay]:
         for level in TIERS
     }
     methods |= _rival_methods(model, labels, drop)
-    return [_delay(method, drop, runs, fires) for method, fires in methods.items()]
+    return [_delay(method, drop, runs, fires) for method, fires in methods.items() if not only or method in only]
 
 
 def name(level: EscalationLevel, reference: int) -> str:
