@@ -9,6 +9,8 @@ import numpy as np
 
 from benchmarks._decisions_report import write_report
 from benchmarks._delays import CUSUM, KNOWN, delays, name
+from benchmarks._fleet_report import write_rates
+from benchmarks._fleet_years import ASSUMED, WORLDS, rates
 from benchmarks._rows import Row, row
 from otel_clinical.drift.detectors import log_growth, sr_path
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream
@@ -25,6 +27,9 @@ REFERENCE = 5000
 LABELS_PER_DAY = 1000
 WINDOW = 200
 TIER = EscalationLevel.ROLLBACK
+FLEET_YEARS = 1000
+WRONG_YEARS = 40
+"""Of each world that is not as the proof assumes."""
 PUBLISHED = {0.15: 507, 0.20: 227, 0.30: 106}
 """Median labels of an independent simulation of the same method."""
 
@@ -35,12 +40,17 @@ def run() -> list[Row]:
     baseline = Baseline("coding", None, "accuracy", {("all", "all", "all"): Cell(REFERENCE, REFERENCE * ACCURACY)})
     threshold = model.tiers[TIER].false_alarms.years * 365.25 * LABELS_PER_DAY
     design = design_stream(model, baseline, dict.fromkeys(model.tiers, threshold), "all", "all")
-    return [*_false_alarms(model, design), *_delays(model, design), *_against_cusum(model)]
+    return [*_false_alarms(model, design), *_delays(model, design), *_against_cusum(model), *_fleet_years()]
 
 
 def report(folder: Path) -> None:
     """Write every delay beside every rival as a table and a plot into `folder`."""
     write_report(delays(_model()), folder)
+    policy = load_policy(POLICY)
+    found = rates(policy, ASSUMED, FLEET_YEARS)
+    for world in WORLDS:
+        found += rates(policy, world, WRONG_YEARS)
+    write_rates(found, folder)
 
 
 def _model() -> ModelPolicy:
@@ -58,6 +68,14 @@ def _against_cusum(model: ModelPolicy) -> list[Row]:
             row(f"median labels to the proof at {drop:.0%}, against a CUSUM told the drop", ours, best, "<= 1.15")
         )
     return rows
+
+
+def _fleet_years() -> list[Row]:
+    """Count the proofs of a whole fleet in which nothing gets worse, against what the policy accepts."""
+    return [
+        row(f"proofs of {one.level} in {one.years:,.0f} fleet-years without a drop", one.proofs, one.accepted, "<= 1")
+        for one in rates(load_policy(POLICY), ASSUMED, FLEET_YEARS)
+    ]
 
 
 def _false_alarms(model: ModelPolicy, design: StreamDesign) -> list[Row]:
