@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import time
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -13,7 +14,7 @@ from . import _ambient
 from ._slices import in_slices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from opentelemetry._logs import Logger
     from opentelemetry.context import Context
@@ -29,7 +30,18 @@ Labels = tuple[tuple[str, str], ...]
 Point = tuple["MetricDef", Labels]
 """A metric and the labels of one of its points."""
 
+Value = tuple[float, int, "Context"]
+"""A measured value, its time in ns and the context whose trace may become its exemplar."""
+
 _NO_CONTEXT = otel_context.Context()
+_INFINITE: Final = float("inf")
+
+
+class Bulk(Protocol):
+    """Records many values at once where the SDK in use allows that."""
+
+    def __call__(self, instrument: Counter | Histogram, labels: Labels, values: Sequence[Value]) -> bool:
+        """Record all of the values and return True, or none and return False."""
 
 
 class Instruments:
@@ -68,9 +80,12 @@ class Sink:
     The context of a point is that of the inference it belongs to, so that exemplars lead to its trace.
     """
 
-    def __init__(self, instruments: Instruments, logger: Logger) -> None:
+    def __init__(self, instruments: Instruments, logger: Logger, bulk: Bulk | None = None) -> None:
         self._instruments = instruments
         self._logger = logger
+        self._bulk = bulk
+        self._values: dict[tuple[str, Labels], tuple[MetricDef, list[Value]]] = {}
+        self._fault: Exception | None = None
         # Keyed by name: hashing a whole definition would cost more than the rest of a count.
         self._sums: dict[tuple[str, Labels], tuple[MetricDef, float, Context]] = {}
         self._shapes: dict[tuple[object, ...], tuple[Shape, int, Context]] = {}
@@ -96,7 +111,14 @@ class Sink:
 
     def observe(self, metric: MetricDef, labels: Labels, value: float, context: Context = _NO_CONTEXT) -> None:
         """Record one value of a histogram."""
-        self._instruments.histogram(metric).record(value, dict(labels), context=context)
+        if self._bulk is None or not 0 <= value < _INFINITE:  # the SDK warns of such numbers
+            self._instruments.histogram(metric).record(value, dict(labels), context=context)
+            return
+        key = (metric.name, labels)
+        known = self._values.get(key)
+        if known is None:
+            known = self._values[key] = (metric, [])
+        known[1].append((value, time.time_ns(), context))
 
     def emit(
         self, event: str, attributes: Mapping[str, Any], *, at: int, context: Context, elevated: bool = False
@@ -117,11 +139,33 @@ class Sink:
         )
 
     def close(self) -> None:
-        """Write the counters of the batch."""
+        """Write the values and counters of the batch; a fault keeps none but its own back, and is raised at the end."""
+        for (_, labels), (metric, found) in in_slices(self._values.items()):
+            self._attempt(self._write_values, metric, labels, found)
+        self._values.clear()
         for shape, inferences, context in in_slices(self._shapes.values()):
             for metric, labels in shape.counts:
                 self.count(metric, labels, inferences, context)
         self._shapes.clear()
         for (_, labels), (metric, amount, context) in in_slices(self._sums.items()):
-            self._instruments.counter(metric).add(amount, dict(labels), context=context)
+            self._attempt(self._write_sum, metric, labels, amount, context)
         self._sums.clear()
+        if self._fault is not None:
+            raise self._fault
+
+    def _attempt(self, step: Callable[..., None], *given: object) -> None:
+        try:
+            step(*given)
+        except Exception as error:  # noqa: BLE001 -- a user's view or exemplar filter may raise anything
+            self._fault = error
+
+    def _write_values(self, metric: MetricDef, labels: Labels, values: Sequence[Value]) -> None:
+        histogram = self._instruments.histogram(metric)
+        if self._bulk is None or not self._bulk(histogram, labels, values):
+            for value, _, context in values:
+                histogram.record(value, dict(labels), context=context)
+
+    def _write_sum(self, metric: MetricDef, labels: Labels, amount: float, context: Context) -> None:
+        counter = self._instruments.counter(metric)
+        if self._bulk is None or amount < 0 or not self._bulk(counter, labels, [(amount, time.time_ns(), context)]):
+            counter.add(amount, dict(labels), context=context)

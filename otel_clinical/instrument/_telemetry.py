@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
+    from ._sink import Bulk
     from ._worker import WhenFull
 
 _log = logging.getLogger("otel_clinical")
@@ -78,6 +79,8 @@ class Telemetry:
         self.meter = metrics.get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         self._instruments = Instruments(self.meter)
         self._logger = _logs.get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
+        self.bulk: Bulk | None = None
+        """Records many values at once; set by a set-up of ours, whose providers it knows."""
         self.declared = DeclaredValues()
         self.versions = VersionRegister(self.declared)
         self.models = DeclaredModels()
@@ -191,7 +194,7 @@ class Telemetry:
         """Derive and write everything a batch leads to; runs on the background thread."""
         if not self.listens():
             return
-        sink = Sink(self._instruments, self._logger)
+        sink = Sink(self._instruments, self._logger, self.bulk)
         self._guarded(lambda: self.versions.write_zeros(sink, metrics.get_meter_provider()))
         for record in batch:
             self._guarded(lambda record=record: record.derive(sink))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.instrument import configure_receipts, default_telemetry
 from otel_clinical.sdk._audience import Audience
+from otel_clinical.sdk._bulk import BulkWriter
 from otel_clinical.sdk._exporters import Exporters, otlp_exporters
 from otel_clinical.sdk._handle import Handle
 from otel_clinical.sdk._otlp import grpc_exporters
@@ -119,6 +120,7 @@ def _start(settings: Settings, policy: Policy | None, exporters: Exporters | Non
     providers = Providers(settings, out, audience, registry if page is not None else None)
     telemetry = default_telemetry() if set_global else providers.telemetry()
     audience.listen(telemetry)
+    telemetry.bulk = BulkWriter()
     handle = Handle(providers=providers, telemetry=telemetry, exporters=out, page=page, problem=problem)
     try:
         if set_global:

@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
 from otel_clinical.instrument import default_telemetry
 from otel_clinical.sdk._audience import Audience
+from otel_clinical.sdk._bulk import BulkWriter
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
 from otel_clinical.sdk._options import stock_options
@@ -63,6 +64,7 @@ class ClinicalMetricExporter(RedactingMetricExporter):
         exporter = metric_exporter(*_stock("METRICS", options))
         super().__init__(exporter, audience, audience)
         look_after(exporter)
+        default_telemetry().bulk = BulkWriter()
 
 
 class ClinicalMetricReader(PeriodicExportingMetricReader):
@@ -105,6 +107,7 @@ class ClinicalPrometheusReader(RedactingPrometheusReader):
         registry = SerialRegistry()
         self._page = Page(PrometheusPage(host or os.environ.get(_HOST, "") or LOOPBACK, _port(port)), registry)
         super().__init__(registry, audience, audience)
+        default_telemetry().bulk = BulkWriter()
 
     @property
     def address(self) -> tuple[str, int]:
