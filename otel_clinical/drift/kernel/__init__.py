@@ -14,6 +14,7 @@ from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
 from otel_clinical.drift.kernel._kernel import Kernel
 from otel_clinical.drift.kernel._rows import (
     Applied,
+    AttributionRow,
     CoverageRow,
     DriftDetected,
     DriftRow,
@@ -30,6 +31,7 @@ __all__ = [
     "RECORD",
     "SEGMENTS",
     "Applied",
+    "AttributionRow",
     "Batch",
     "CodecError",
     "CoverageRow",

@@ -10,6 +10,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import CodecError
 from otel_clinical.drift.kernel._batch import Kind, translate
+from otel_clinical.drift.kernel._causes import Known, attributions
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._activation import Activation
     from otel_clinical.drift.kernel._batch import Batch
-    from otel_clinical.drift.kernel._rows import DriftRow, EvidenceRow, SuggestionRow, Transition
+    from otel_clinical.drift.kernel._rows import AttributionRow, DriftRow, EvidenceRow, SuggestionRow, Transition
     from otel_clinical.policy import Baseline, Policy
 
 _CLOCK = "clock"
@@ -56,6 +57,7 @@ class Kernel:
     """
 
     def __init__(self, policy: Policy, baselines: Mapping[str, Baseline]) -> None:
+        self._policy = policy
         self.index = PolicyIndex.of(policy)
         times = Times(policy)
         self._numbers = vocabulary(policy)
@@ -126,6 +128,17 @@ class Kernel:
     def suggestions(self) -> list[SuggestionRow]:
         """Return what was done with the answers of each version seen, sorted."""
         return list(self._reviews.rows(sorted(self._clock.activations)))
+
+    def attributions(self) -> list[AttributionRow]:
+        """Return what the drop of every stream in a tier is put down to, in the order of the evidence."""
+        evidence = self.evidence()
+        if not any(latch for row in evidence for latch in row.latched.values()):
+            return []  # without proof there is no tier: nearly always, and the rest is not for free
+        served = {
+            key: {ordinal: time / 1e6 for ordinal, time in times.items()} for key, times in self._clock.served.items()
+        }
+        known = Known(evidence, self.drift(), self.coverage(), served, self.label_times, self.newest)
+        return list(attributions(self._policy, known))
 
     @property
     def waiting(self) -> Mapping[tuple[str, str], int]:

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from otel_clinical.semconv.enums import (
+        AttributionCause,
         DriftDetector,
         EscalationLevel,
         ProcessorSignal,
@@ -131,6 +132,27 @@ class SuggestionRow:
     horizon: ReviewHorizon
     actions: Mapping[ReviewAction, int]
     attention: Mapping[ReviewAttention, int]
+
+
+@dataclass(frozen=True)
+class AttributionRow:
+    """What the drop of one stream that has reached a tier is put down to.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        cause: The verdict.
+        reasons: The facts that speak for it, strongest first; names and figures of the policy's own words only.
+    """
+
+    model: str
+    version: str
+    segment: str
+    value: str
+    cause: AttributionCause
+    reasons: tuple[str, ...]
 
 
 @dataclass(frozen=True)

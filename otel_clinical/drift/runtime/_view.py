@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, Kernel, SuggestionRow
+from otel_clinical.drift.kernel import AttributionRow, CoverageRow, DriftRow, EvidenceRow, Kernel, SuggestionRow
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class KernelView:
         drift: One row per detector.
         coverage: One row per model version.
         suggestions: Two rows per declared segment value of each version.
+        attributions: One row per stream in a tier.
         activations: Newest activation by (model, version).
         waiting: Outcomes by (model, version) whose inference is not mature.
         label_times: Unix seconds of the newest outcome, by model.
@@ -27,6 +28,7 @@ class KernelView:
     drift: tuple[DriftRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
     suggestions: tuple[SuggestionRow, ...] = ()
+    attributions: tuple[AttributionRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
@@ -41,6 +43,7 @@ class KernelView:
             drift=tuple(kernel.drift()),
             coverage=tuple(kernel.coverage()),
             suggestions=tuple(kernel.suggestions()),
+            attributions=tuple(kernel.attributions()),
             activations=dict(kernel.activations),
             waiting=dict(kernel.waiting),
             label_times=dict(kernel.label_times),

@@ -13,7 +13,7 @@ from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.policy import Policy
 from otel_clinical.semconv import MetricDef, metrics, prometheus_label
-from otel_clinical.semconv.enums import EscalationLevel
+from otel_clinical.semconv.enums import AttributionCause, EscalationLevel
 
 SMALL_CELL = 11
 """A stream with fewer outcomes, or reviewed suggestions, than this shows nothing that could be traced to a patient."""
@@ -115,6 +115,7 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     yield _gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
     yield _gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield _gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
+    yield _gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
 
 
 def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
@@ -127,6 +128,15 @@ def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
         ]
         severest = max(reached, key=order.index, default=EscalationLevel.NONE)
         yield from (((name, str(level)), float(level is severest)) for level in order)
+
+
+def _causes(kernel: KernelView) -> Iterator[Sample]:
+    """Yield 1 for the cause of each drop that has reached a tier, 0 for the others; nothing where it is too small."""
+    small = {_stream(row) for row in kernel.evidence if row.samples < SMALL_CELL}
+    for row in kernel.attributions:
+        stream = row.model, row.version, row.segment, row.value
+        if stream not in small:
+            yield from (((*stream, str(cause)), float(cause is row.cause)) for cause in AttributionCause)
 
 
 def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:

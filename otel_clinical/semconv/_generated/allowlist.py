@@ -77,6 +77,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.drift.detector": AttributeRule("string", "none", "required", None, frozenset({"adwin", "e_detector", "kswin", "page_hinkley", "ddm", "hddm_a", "hddm_w", "psi", "ks", "_OTHER"})),
         "clinical_ai.drift.direction": AttributeRule("string", "none", "required", None, frozenset({"up", "down", "both"})),
         "clinical_ai.escalation.level": AttributeRule("string", "none", "required", None, frozenset({"none", "engineering_review", "governance_review", "rollback"})),
+        "clinical_ai.attribution.cause": AttributeRule("string", "none", "required", None, frozenset({"version", "environment", "input", "label_feed", "unknown"})),
         "clinical_ai.processor.signal": AttributeRule("string", "none", "required", None, frozenset({"inference", "outcome", "review", "change", "other"})),
         "clinical_ai.processor.rejection": AttributeRule("string", "none", "required", None, frozenset({"undecodable", "bad_attribute", "non_finite", "unknown_model", "unknown_segment", "unknown_version", "future_time", "expired", "duplicate", "forged", "late", "oversized", "wrong_content_type"})),
         "clinical_ai.rollback.state": AttributeRule("string", "none", "required", None, frozenset({"disarmed", "healthy", "deciding", "recommended", "rolling_back", "converging", "verifying", "rolled_back", "safe_mode", "hold", "inconclusive", "manual_route", "stuck", "overridden", "stale", "blind"})),

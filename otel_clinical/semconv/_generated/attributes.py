@@ -7,6 +7,7 @@ from typing import Final
 __all__ = [
     "ABSTENTION_REASON",
     "ASSISTANCE",
+    "ATTRIBUTION_CAUSE",
     "BASELINE_HASH",
     "BUSINESS_CATEGORY",
     "BUSINESS_CURRENCY",
@@ -276,6 +277,9 @@ DRIFT_DIRECTION: Final = "clinical_ai.drift.direction"
 
 ESCALATION_LEVEL: Final = "clinical_ai.escalation.level"
 """Tier of escalation."""
+
+ATTRIBUTION_CAUSE: Final = "clinical_ai.attribution.cause"
+"""What a drop of performance is put down to."""
 
 PROCESSOR_SIGNAL: Final = "clinical_ai.processor.signal"
 """What the processor took the event for."""

@@ -7,6 +7,7 @@ from enum import StrEnum
 __all__ = [
     "AbstentionReason",
     "Assistance",
+    "AttributionCause",
     "BusinessEntry",
     "ConfidenceMethod",
     "DeploymentChangeReason",
@@ -430,6 +431,16 @@ class EscalationLevel(StrEnum):
     ENGINEERING_REVIEW = "engineering_review"
     GOVERNANCE_REVIEW = "governance_review"
     ROLLBACK = "rollback"
+
+
+class AttributionCause(StrEnum):
+    """What a drop of performance is put down to."""
+
+    VERSION = "version"
+    ENVIRONMENT = "environment"
+    INPUT = "input"
+    LABEL_FEED = "label_feed"
+    UNKNOWN = "unknown"
 
 
 class ProcessorSignal(StrEnum):

@@ -10,6 +10,7 @@ __all__ = [
     "ABSTENTIONS",
     "ACCEPTANCES",
     "ALL",
+    "ATTRIBUTION_STATUS",
     "BASELINE_RATIO",
     "BASELINE_STATUS",
     "BUSINESS_COST",
@@ -751,6 +752,17 @@ ESCALATION_STATUS: Final = MetricDef(
     source="processor",
 )
 
+ATTRIBUTION_STATUS: Final = MetricDef(
+    name="clinical_ai.attribution.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 for the cause that a drop is put down to; only while the stream is in a tier.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.attribution.cause"),
+    buckets=None,
+    prometheus="clinical_ai_attribution_status",
+    source="processor",
+)
+
 PROCESSOR_EVENTS: Final = MetricDef(
     name="clinical_ai.processor.events",
     instrument="counter",
@@ -912,6 +924,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     SUGGESTIONS,
     ACCEPTANCES,
     ESCALATION_STATUS,
+    ATTRIBUTION_STATUS,
     PROCESSOR_EVENTS,
     PROCESSOR_REJECTIONS,
     PROCESSOR_EVENT_TIME,

@@ -1,0 +1,154 @@
+"""Put every drop that has reached a tier down to a cause, from what the rest of the kernel shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from otel_clinical.drift.kernel._attribution import InputShift, LabelHealth, Situation, attribute
+from otel_clinical.drift.kernel._rows import AttributionRow
+from otel_clinical.drift.kernel._signals import INPUT_QUALITY
+from otel_clinical.drift.kernel._tiers import decide_tier
+from otel_clinical.semconv.enums import EscalationLevel, SegmentName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from otel_clinical.drift.kernel._rows import CoverageRow, DriftRow, EvidenceRow
+    from otel_clinical.policy import Policy
+
+_ENOUGH: Final = 50  # mature inferences below which their label coverage says nothing
+_QUIET: Final = 100  # labels that a source system needs to count as unharmed
+_FAR: Final = 1.0  # standard deviations between an input under one version and under those before it
+_INPUTS: Final = frozenset({INPUT_QUALITY})
+"""Signals of a `DriftRow` that speak of the input. Confidence does not: a worse version changes it as well."""
+
+VersionKey = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What the kernel knows at one moment; times in Unix seconds.
+
+    Attributes:
+        evidence: Streams of the newest activations.
+        drift: Detectors of the same.
+        coverage: Label coverage by version.
+        served: Time of the newest inference by (model, version) and activation.
+        labels: Time of the newest outcome by model.
+        newest: Time of the newest record; None before the first.
+    """
+
+    evidence: Sequence[EvidenceRow]
+    drift: Sequence[DriftRow]
+    coverage: Sequence[CoverageRow]
+    served: Mapping[VersionKey, Mapping[int, float]]
+    labels: Mapping[str, float]
+    newest: float | None
+
+
+def attributions(policy: Policy, known: Known) -> Iterator[AttributionRow]:
+    """Yield the verdict on every stream that has reached a tier, in the order of the evidence."""
+    reached = [row for row in known.evidence if _reached(policy, row)]
+    for row in reached:
+        verdict = attribute(_situation(policy, known, row, reached))
+        yield AttributionRow(row.model, row.version, row.segment, row.value, verdict.cause, verdict.reasons)
+
+
+def activated(served: Mapping[VersionKey, Mapping[int, float]], row: EvidenceRow, *, slack: float) -> float | None:
+    """Return when the activation of `row` took over, None if nothing served before it or something serves beside it.
+
+    The newest inference of whatever served before is the moment, to within the pause between two inferences.
+    """
+    mine = served.get((row.model, row.version), {}).get(row.activation)
+    others = [
+        time
+        for (model, version), times in served.items()
+        if model == row.model
+        for ordinal, time in times.items()
+        if (version, ordinal) != (row.version, row.activation)
+    ]
+    if mine is None or not others or max(others) >= mine - slack:
+        return None
+    return max(others)
+
+
+def _reached(policy: Policy, row: EvidenceRow) -> bool:
+    return decide_tier(row, policy.models[row.model].tiers) is not EscalationLevel.NONE
+
+
+def _situation(policy: Policy, known: Known, row: EvidenceRow, reached: Sequence[EvidenceRow]) -> Situation:
+    slack = policy.drift.slot + policy.drift.lateness
+    began = activated(known.served, row, slack=slack)
+    return Situation(
+        change_point=row.change_point,
+        activated=began,
+        window=policy.models[row.model].rollback.attribution_window,
+        slack=max(slack, 60.0),
+        labels=_labels(policy, known, row),
+        shifts=tuple(_shifts(known, row, began)),
+        models=tuple(_models(row, reached)),
+        source=_source(known, row, reached),
+    )
+
+
+def _labels(policy: Policy, known: Known, row: EvidenceRow) -> LabelHealth:
+    model = policy.models[row.model]
+    coverage = next(
+        (c.coverage for c in known.coverage if (c.model, c.version) == row_key(row) and c.eligible >= _ENOUGH), None
+    )
+    newest = known.labels.get(row.model)
+    silent = None if newest is None or known.newest is None else max(known.newest - newest, 0.0)
+    return LabelHealth(coverage, model.labels.minimum_coverage, silent, model.silence.outcomes)
+
+
+def row_key(row: EvidenceRow) -> VersionKey:
+    """Return (model, version)."""
+    return row.model, row.version
+
+
+def _shifts(known: Known, row: EvidenceRow, began: float | None) -> Iterator[InputShift]:
+    """Yield changes of the input of the stream itself, or of the model as a whole.
+
+    What changed together with the version is no change within its own stream, so no detector of it fires: there the
+    level is compared with that under the other versions.
+    """
+    places = {(row.segment, row.value), ("all", "all")}
+    inputs = [found for found in known.drift if found.signal in _INPUTS and found.model == row.model]
+    for found in inputs:
+        if found.version != row.version or (found.segment, found.value) not in places:
+            continue
+        if found.detected is not None:
+            yield InputShift(found.signal, found.detected)
+        elif began is not None and found.score <= _lowest_before(inputs, found) - _FAR:
+            yield InputShift(found.signal, began)
+
+
+def _lowest_before(inputs: Sequence[DriftRow], found: DriftRow) -> float:
+    """Return the lowest level of the same signal and place under another version; infinitely low without one."""
+    place = found.segment, found.value, found.signal
+    others = (row for row in inputs if (row.segment, row.value, row.signal) == place and row.version != found.version)
+    return min((row.score for row in others), default=float("-inf"))
+
+
+def _models(row: EvidenceRow, reached: Sequence[EvidenceRow]) -> Iterator[tuple[str, float]]:
+    """Yield the earliest change point of every other model that has reached a tier."""
+    first: dict[str, float] = {}
+    for other in reached:
+        if other.model != row.model and other.change_point is not None:
+            first[other.model] = min(first.get(other.model, other.change_point), other.change_point)
+    yield from sorted(first.items())
+
+
+def _source(known: Known, row: EvidenceRow, reached: Sequence[EvidenceRow]) -> str:
+    """Return the one source system of the version that has reached a tier while another, well labelled, is unharmed."""
+    name = SegmentName.SOURCE_SYSTEM.value
+    down = {other.value for other in reached if row_key(other) == row_key(row) and other.segment == name}
+    well = [
+        other
+        for other in known.evidence
+        if row_key(other) == row_key(row) and other.segment == name and other.value not in down
+    ]
+    if len(down) != 1 or not any(other.labels >= _QUIET for other in well):
+        return ""
+    return next(iter(down)) if (row.segment, row.value) in {("all", "all"), (name, *down)} else ""
