@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 
+from otel_clinical.sdk._http_metrics import HttpMetricExporter
 from otel_clinical.sdk._http_spans import HttpSpanExporter
 from otel_clinical.sdk._metrics import CUMULATIVE
 from otel_clinical.sdk._no_metrics import metric_session
@@ -35,7 +35,7 @@ def otlp_exporters(settings: Settings) -> Exporters:
     return Exporters(
         spans=HttpSpanExporter(endpoint=settings.url("traces"), headers=headers, timeout=timeout),
         events=OTLPLogExporter(endpoint=settings.url("logs"), headers=headers, timeout=timeout),
-        metrics=OTLPMetricExporter(
+        metrics=HttpMetricExporter(
             endpoint=settings.url("metrics"),
             headers=headers,
             timeout=timeout,

@@ -93,7 +93,7 @@ class Redactor:
         if definition is None:
             _Once(self._ledger, self._counted, metric.name).withheld(TelemetryRedactionReason.NOT_ALLOWED)
             return None
-        points = [self._point(point, definition) for point in metric.data.data_points]
+        points = [self._point(point, definition) for point in in_slices(metric.data.data_points)]
         return _metric(definition.name, definition.description, definition.unit, _data(metric, points))
 
     def _point(self, point: Any, definition: MetricDef) -> Any:
@@ -124,7 +124,8 @@ class _Once:
 def _foreign(metric: Metric) -> Metric | None:
     if metric.name not in METRICS:
         return None
-    points = [_with(point, admit(point.attributes, FOREIGN)) for point in metric.data.data_points]
+    data: Any = metric.data
+    points = [_with(point, admit(point.attributes, FOREIGN)) for point in in_slices(data.data_points)]
     return _metric(metric.name, "", metric.unit if metric.unit in UNITS else "", _data(metric, points))
 
 

@@ -60,9 +60,9 @@ def metric_exporter(protocol: str, options: dict[str, Any]) -> MetricExporter:
     """Return an exporter of metrics, cumulative; `options` are those of the stock exporter."""
     options = {"preferred_temporality": CUMULATIVE, **options}
     if protocol == GRPC:
-        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Grpc  # noqa: PLC0415
+        from otel_clinical.sdk._grpc_metrics import GrpcMetricExporter  # noqa: PLC0415
 
-        return Grpc(**options)
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter  # noqa: PLC0415
+        return GrpcMetricExporter(**options)
+    from otel_clinical.sdk._http_metrics import HttpMetricExporter  # noqa: PLC0415
 
-    return OTLPMetricExporter(**{"session": metric_session(), **options})
+    return HttpMetricExporter(**{"session": metric_session(), **options})
