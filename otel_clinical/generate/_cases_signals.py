@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from otel_clinical.generate._cases_confidence import confidence_cases
 from otel_clinical.generate._cases_model import (
     Scenario,
     Series,
@@ -31,6 +32,7 @@ def signal_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield one scenario per alert of the quality file."""
     yield _input_quality(subject)
     yield from review_cases(subject)
+    yield from confidence_cases(subject)
     yield _drift(subject)
     yield _safety(subject)
 

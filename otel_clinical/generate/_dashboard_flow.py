@@ -10,7 +10,7 @@ from otel_clinical.generate._rules_promql import MODEL, VERSION, any_of, over
 from otel_clinical.generate._rules_reviews import OVERRIDE_RATIO, RUBBER_STAMP_RATIO, UNDECIDED_RATIO
 from otel_clinical.generate._rules_signals import LOW_SHARE, RECORDS
 from otel_clinical.semconv import AGGREGATE, attributes, metrics, prometheus_label
-from otel_clinical.semconv.enums import DeploymentState, InferenceStatus, ReviewHorizon, RoutingLevel
+from otel_clinical.semconv.enums import DeploymentState, EstimateValidity, InferenceStatus, ReviewHorizon, RoutingLevel
 
 _VERSION = prometheus_label(attributes.MODEL_VERSION)
 _HORIZON, _ACTION = (prometheus_label(key) for key in (attributes.REVIEW_HORIZON, attributes.REVIEW_ACTION))
@@ -178,6 +178,75 @@ def _reviewed() -> tuple[Panel, ...]:
             (
                 Query(recorded(RUBBER_STAMP_RATIO, first), f"{_NAMED} rubber-stamped"),
                 Query(recorded(UNDECIDED_RATIO, first), f"{_NAMED} {{{{{_ACTION}}}}}"),
+            ),
+            unit="percentunit",
+            width=8,
+            height=8,
+            minimum=0,
+            maximum=1,
+            options=_OPTIONS,
+            custom=_LINE,
+        ),
+    )
+
+
+def confidence() -> tuple[Panel, ...]:
+    """Return what the confidence is worth: the reliability curve, its bias by segment, the estimate without labels."""
+    bins = f"{{{{{LABEL_MODEL}}}}} {{{{{_VERSION}}}}} {{{{{prometheus_label(attributes.CALIBRATION_BIN)}}}}} %"
+    valid = {attributes.ESTIMATE_VALIDITY: EstimateValidity.VALID.value}
+    estimate = of_model(metrics.ESTIMATE_PERFORMANCE_RATIO)
+    return (
+        Panel(
+            "bargauge",
+            "Reliability",
+            "Share of right answers by the confidence they were given, in percent.",
+            "a bar outside the range in its name: the confidence is off there, see ClinicalAICalibrationOff.",
+            (
+                Query(
+                    over("max", (*VERSION, attributes.CALIBRATION_BIN), of_model(metrics.CALIBRATION_BIN_RATIO)),
+                    bins,
+                    instant=True,
+                ),
+            ),
+            unit="percentunit",
+            width=8,
+            height=8,
+            minimum=0,
+            maximum=1,
+            options={"displayMode": "basic", "orientation": "horizontal"},
+        ),
+        Panel(
+            "timeseries",
+            "Bias of the confidence",
+            "Mean confidence minus mean score, all segments; above 0 the model is too sure of itself.",
+            "if it moves while accuracy does not: calibrate anew, thresholds on the confidence are off.",
+            (
+                Query(
+                    over(
+                        "max",
+                        VERSION,
+                        of_model(metrics.CALIBRATION_BIAS_RATIO, {attributes.SEGMENT_NAME: AGGREGATE}),
+                    ),
+                    _NAMED,
+                ),
+            ),
+            unit="percentunit",
+            width=8,
+            height=8,
+            options=_OPTIONS,
+            custom=_LINE,
+        ),
+        Panel(
+            "timeseries",
+            "Estimated performance",
+            "Performance that recent confidences let expect before labels arrive; a gap: not to be believed.",
+            "a fall: the cases became harder; only labels prove a drop.",
+            (
+                Query(
+                    f"{over('max', VERSION, estimate)}\n"
+                    f"and ({over('max', VERSION, of_model(metrics.ESTIMATE_STATUS, valid))} == 1)",
+                    _NAMED,
+                ),
             ),
             unit="percentunit",
             width=8,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.generate._rules_confidence import confidence
 from otel_clinical.generate._rules_model import Group, Record, Rule
 from otel_clinical.generate._rules_promql import (
     SEGMENT,
@@ -49,6 +50,7 @@ def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
         rules = (
             *_input_quality(author, name, model, pace),
             *reviews(author, name, model, pace),
+            *confidence(author, name, model),
             _drift(author, name, model),
             _safety(author, name, model, pace),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.generate._dashboard_flow import causes, sight, traffic, versions
+from otel_clinical.generate._dashboard_flow import causes, confidence, sight, traffic, versions
 from otel_clinical.generate._dashboard_model import DATASOURCE, Colour, laid_out
 from otel_clinical.generate._dashboard_queries import LABEL_MODEL, serving
 from otel_clinical.generate._dashboard_status import headline, history, proof, where
@@ -29,7 +29,7 @@ def render(policy: Policy) -> dict[str, str]:
 
 def oncall(policy: Policy) -> dict[str, Any]:
     """Return the dashboard of the person on call: ten seconds on top, the reasons below."""
-    rows = (headline(), history(), proof(), where(), versions(), traffic(), causes(), sight())
+    rows = (headline(), history(), proof(), where(), versions(), traffic(), causes(), confidence(), sight())
     return {
         "uid": ONCALL_UID,
         "title": "Clinical AI: on call",

@@ -17,6 +17,7 @@ from otel_clinical.policy._quantities import (
 )
 from otel_clinical.policy._schema import (
     BaselineFile,
+    Calibration,
     Confidence,
     Drift,
     FileTarget,
@@ -44,6 +45,7 @@ __all__ = [
     "BaselineError",
     "BaselineFile",
     "Budget",
+    "Calibration",
     "Cell",
     "Confidence",
     "Drift",

@@ -17,7 +17,7 @@ from otel_clinical.policy._names import (
     Version,
     WebAddress,
 )
-from otel_clinical.policy._quantities import SECONDS, Duration, FalseAlarms, Percent
+from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
 from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 
 _MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
@@ -103,6 +103,21 @@ class Confidence(Section):
     """When the model should rather abstain."""
 
     refuse_below: Percent = Field(default=0.0, description="Confidence below which the result is withheld.")
+
+
+class Calibration(Section):
+    """How far the confidence may be from the truth, on average."""
+
+    tolerance: Annotated[Percent, Field(gt=0, lt=1)] = Field(
+        default=0.05, description="Mean confidence minus mean score, either way, that is tolerated for ever."
+    )
+    minimum_labels: Positive = Field(
+        default=200, description="Outcomes with a confidence below which nothing fires and no estimate is valid."
+    )
+    false_alarms: FalseAlarms = Field(
+        default=Budget(1.0, SECONDS["y"]),
+        description="Accepted false alarms of the calibration, over every model and segment.",
+    )
 
 
 class InputQuality(Section):
@@ -213,6 +228,7 @@ class ModelPolicy(Section):
     tiers: dict[TierLevel, Tier]
     hold: Hold = Field(default=Hold())
     confidence: Confidence = Field(default=Confidence())
+    calibration: Calibration = Field(default=Calibration())
     input_quality: InputQuality = Field(default=InputQuality())
     overrides: Overrides = Field(default=Overrides())
     rubber_stamps: RubberStamps = Field(default=RubberStamps())

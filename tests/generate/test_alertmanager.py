@@ -93,6 +93,8 @@ ROUTES = {
     "ClinicalAIInputQualityLow": (WEBHOOK, ENGINEERING),
     "ClinicalAIOverrideRatioHigh": (ENGINEERING,),
     "ClinicalAIAutomationBias": (ENGINEERING,),
+    "ClinicalAICalibrationOff": (ENGINEERING,),
+    "ClinicalAIEstimatedPerformanceLow": (ENGINEERING,),
     "ClinicalAIDriftDetected": (ENGINEERING,),
     "ClinicalAISafetyEvent": (SAFETY, ONCALL, GOVERNANCE, ENGINEERING),
     "ClinicalAINoInferences": (ONCALL, ENGINEERING),

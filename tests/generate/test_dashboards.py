@@ -15,7 +15,7 @@ from otel_clinical.generate import dashboards, rules
 from otel_clinical.generate._dashboard_model import Colour, Panel, Query, laid_out
 
 ROOT = Path(__file__).parents[2]
-TYPES = {"timeseries", "stat", "table", "state-timeline"}
+TYPES = {"bargauge", "timeseries", "stat", "table", "state-timeline"}
 UNITS = {"percentunit", "reqps", "s", "none", "short", "dateTimeFromNow"}
 
 

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.kernel._calibration import Calibration
+from otel_clinical.drift.kernel._estimate import Estimate
 from otel_clinical.drift.kernel._mix import Mix
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
-    from otel_clinical.drift.kernel._rows import Transition
+    from otel_clinical.drift.kernel._rows import CalibrationRow, EstimateRow, Transition
 
 _LOWEST_SCORE: Final = -9.0  # of an e-detector that has seen nothing
 
@@ -45,6 +47,8 @@ class Activation:
         self._outcomes: dict[SegmentKey, OutcomeStream] = {}
         self._signals: dict[tuple[str, SegmentKey], Signal] = {}
         self._mixes: dict[str, Mix] = {}
+        self._calibrations: dict[SegmentKey, Calibration] = {}
+        self._estimate: Estimate | None = None
         self._dirty: set[StateKey] = set()
 
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
@@ -64,6 +68,10 @@ class Activation:
             if worse:
                 found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
             found += self._change_tier(key, stream, end)
+            if self._calibration(key).feed(rows[chosen]):
+                self._dirty.add(("calibration", *key))
+        if self._expected().label(rows):
+            self._estimated(end)
         self._note(rows, end)
         return found
 
@@ -83,6 +91,8 @@ class Activation:
                 DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
+        if self._expected().infer(rows):
+            self._estimated(end)
         self._note(rows, end)
         return found
 
@@ -99,6 +109,16 @@ class Activation:
         for key in self.plan.segments:
             stream = self._outcomes.get(key) or OutcomeStream(self.plan.design(key), self.plan.times.bucket)
             yield self._evidence_row(key, stream, watermark)
+
+    def calibration(self) -> Iterator[CalibrationRow]:
+        """Yield the calibration of every stream whose outcomes carried a confidence."""
+        for key, calibration in sorted(self._calibrations.items()):
+            if calibration.labels:
+                yield calibration.row(self.plan.name, self.version, key)
+
+    def estimate(self, watermark: int) -> EstimateRow:
+        """Return the performance that recent confidences let expect."""
+        return self._expected().row(self.plan.name, self.version, now=watermark, window=self.plan.times.window)
 
     def drift(self, watermark: int) -> Iterator[DriftRow]:
         """Yield the state of every detector that has seen something."""
@@ -122,6 +142,8 @@ class Activation:
             *(("outcomes", *key) for key in self._outcomes),
             *(("signal", name, *key) for name, key in self._signals),
             *(("mix", segment) for segment in self._mixes),
+            *(("calibration", *key) for key in self._calibrations),
+            *([] if self._estimate is None else [("estimate",)]),
         ]
 
     def load(self, key: StateKey, data: bytes) -> bool:
@@ -133,11 +155,17 @@ class Activation:
         return self._knows(key) and self._state(key).loads(data)
 
     def _knows(self, key: StateKey) -> bool:
+        if key[0] == "estimate":
+            return True
         if key[0] == "mix":
             return key[1] in self.plan.names
         return key[-2:] in self.plan.segments
 
-    def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix:
+    def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate:
+        if key[0] == "estimate":
+            return self._expected()
+        if key[0] == "calibration":
+            return self._calibration((key[1], key[2]))
         if key[0] == "outcomes":
             return self._stream((key[1], key[2]))
         if key[0] == "signal":
@@ -158,6 +186,21 @@ class Activation:
         if segment not in self._mixes:
             self._mixes[segment] = Mix(self.plan.baseline, segment, self.plan.values(segment))
         return self._mixes[segment]
+
+    def _calibration(self, key: SegmentKey) -> Calibration:
+        if key not in self._calibrations:
+            self._calibrations[key] = Calibration.fresh(self.plan.bias)
+        return self._calibrations[key]
+
+    def _expected(self) -> Estimate:
+        if self._estimate is None:
+            minimum = self.plan.policy.calibration.minimum_labels
+            self._estimate = Estimate.fresh(self.plan.curve, self.plan.bias, self.plan.times.bucket, minimum)
+        return self._estimate
+
+    def _estimated(self, end: int) -> None:
+        self._expected().forget(end - self.plan.times.window)
+        self._dirty.add(("estimate",))
 
     def _change_tier(self, key: SegmentKey, stream: OutcomeStream, end: int) -> list[Transition]:
         if stream.tier is EscalationLevel.NONE and not any(stream.latched):

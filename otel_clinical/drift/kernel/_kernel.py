@@ -28,7 +28,15 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._activation import Activation
     from otel_clinical.drift.kernel._batch import Batch
-    from otel_clinical.drift.kernel._rows import AttributionRow, DriftRow, EvidenceRow, SuggestionRow, Transition
+    from otel_clinical.drift.kernel._rows import (
+        AttributionRow,
+        CalibrationRow,
+        DriftRow,
+        EstimateRow,
+        EvidenceRow,
+        SuggestionRow,
+        Transition,
+    )
     from otel_clinical.policy import Baseline, Policy
 
 _CLOCK = "clock"
@@ -124,6 +132,14 @@ class Kernel:
             CoverageRow(*key, labelled / eligible if eligible else None, eligible, labelled)
             for key, eligible, labelled in self._ledger.coverage(self._clock.watermark or 0)
         ]
+
+    def calibration(self) -> list[CalibrationRow]:
+        """Return the calibration of the newest activation of each version seen, sorted."""
+        return [row for activation, _ in self._newest() for row in activation.calibration()]
+
+    def estimates(self) -> list[EstimateRow]:
+        """Return what recent confidences let expect of the newest activation of each version seen, sorted."""
+        return [activation.estimate(now) for activation, now in self._newest()]
 
     def suggestions(self) -> list[SuggestionRow]:
         """Return what was done with the answers of each version seen, sorted."""

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.kernel._batch import SEGMENTS
+from otel_clinical.drift.kernel._bias import BiasDesign, calibration_thresholds
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream, strata_of, thresholds
+from otel_clinical.drift.kernel._estimate import Curve
 from otel_clinical.policy import ALL
 from otel_clinical.semconv import OTHER
 
@@ -37,6 +39,7 @@ class ModelPlan:
         model: Its policy.
         baseline: Its frozen reference.
         thresholds: Evidence thresholds by tier.
+        calibration: Evidence threshold of the calibration.
         words: Number of every word.
         times: Widths and horizons of the policy, in microseconds.
     """
@@ -48,6 +51,7 @@ class ModelPlan:
         baseline: Baseline,
         *,
         thresholds: Mapping[EscalationLevel, float],
+        calibration: float,
         words: Mapping[str, int],
         times: Times,
     ) -> None:
@@ -57,6 +61,8 @@ class ModelPlan:
         self.times = times
         self.maturity = micros(model.labels.maturity)
         self.resolved = micros(model.overrides.resolved_after)
+        self.bias = BiasDesign.of(model, baseline, calibration)
+        self.curve = Curve.of(baseline)
         self._thresholds = thresholds
         self._designs: dict[SegmentKey, StreamDesign] = {}
         self._columns = {
@@ -138,9 +144,17 @@ def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping
     Raises:
         KeyError: A model has no baseline.
     """
-    limits, times = thresholds(policy), Times(policy)
+    limits, calibration, times = thresholds(policy), calibration_thresholds(policy), Times(policy)
     return {
-        words[name]: ModelPlan(name, model, baselines[name], thresholds=limits[name], words=words, times=times)
+        words[name]: ModelPlan(
+            name,
+            model,
+            baselines[name],
+            thresholds=limits[name],
+            calibration=calibration[name],
+            words=words,
+            times=times,
+        )
         for name, model in policy.models.items()
     }
 

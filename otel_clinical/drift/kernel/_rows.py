@@ -12,6 +12,7 @@ if TYPE_CHECKING:
         AttributionCause,
         DriftDetector,
         EscalationLevel,
+        EstimateValidity,
         ProcessorSignal,
         ReviewAction,
         ReviewAttention,
@@ -109,6 +110,67 @@ class CoverageRow:
     coverage: float | None
     eligible: int
     labelled: int
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Outcomes whose confidence lay from `low` to `high`: how many, their mean confidence, their mean score."""
+
+    low: float
+    high: float
+    labels: int
+    confidence: float
+    score: float
+
+
+@dataclass(frozen=True)
+class CalibrationRow:
+    """Whether the confidence of one stream means what it says, since the activation began.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        labels: Mature outcomes that carried a confidence.
+        bias: Mean confidence minus mean score, -1 to 1: above 0 the model is too sure of itself.
+        brier: Mean of (confidence - score)^2, 0 to 1.
+        error: Binned calibration error, 0 to 1: mean distance of confidence and score over ten bins.
+        overconfident: Evidence that the bias is above the policy's tolerance; 1 or more is proof.
+        underconfident: Evidence that it is below minus the tolerance.
+        bins: The bins that hold outcomes, rising.
+    """
+
+    model: str
+    version: str
+    segment: str
+    value: str
+    labels: int
+    bias: float
+    brier: float
+    error: float
+    overconfident: float
+    underconfident: float
+    bins: tuple[ReliabilityBin, ...]
+
+
+@dataclass(frozen=True)
+class EstimateRow:
+    """Performance of one version as recent confidences without an outcome let expect it.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        performance: Expected mean score, 0 to 1; None without a curve in the baseline or without inferences.
+        inferences: Inferences of the display window that carried a confidence and have no outcome yet.
+        validity: Whether it may be believed, or the first reason why not.
+    """
+
+    model: str
+    version: str
+    performance: float | None
+    inferences: int
+    validity: EstimateValidity
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
-from otel_clinical.drift.kernel import AttributionRow, CoverageRow, DriftRow, EvidenceRow, Kernel, SuggestionRow
+from otel_clinical.drift.kernel import (
+    AttributionRow,
+    CalibrationRow,
+    CoverageRow,
+    DriftRow,
+    EstimateRow,
+    EvidenceRow,
+    Kernel,
+    SuggestionRow,
+)
 
 
 @dataclass(frozen=True)
@@ -16,6 +25,8 @@ class KernelView:
         drift: One row per detector.
         coverage: One row per model version.
         suggestions: Two rows per declared segment value of each version.
+        calibration: One row per stream whose outcomes carried a confidence.
+        estimates: One row per model version.
         attributions: One row per stream in a tier.
         activations: Newest activation by (model, version).
         waiting: Outcomes by (model, version) whose inference is not mature.
@@ -28,6 +39,8 @@ class KernelView:
     drift: tuple[DriftRow, ...] = ()
     coverage: tuple[CoverageRow, ...] = ()
     suggestions: tuple[SuggestionRow, ...] = ()
+    calibration: tuple[CalibrationRow, ...] = ()
+    estimates: tuple[EstimateRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
@@ -43,6 +56,8 @@ class KernelView:
             drift=tuple(kernel.drift()),
             coverage=tuple(kernel.coverage()),
             suggestions=tuple(kernel.suggestions()),
+            calibration=tuple(kernel.calibration()),
+            estimates=tuple(kernel.estimates()),
             attributions=tuple(kernel.attributions()),
             activations=dict(kernel.activations),
             waiting=dict(kernel.waiting),

@@ -4,21 +4,20 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
+from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
+from otel_clinical.drift.runtime._families import SMALL_CELL, Sample, counter, gauge
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.policy import Policy
-from otel_clinical.semconv import MetricDef, metrics, prometheus_label
+from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import AttributionCause, EscalationLevel
 
-SMALL_CELL = 11
-"""A stream with fewer outcomes, or reviewed suggestions, than this shows nothing that could be traced to a patient."""
-
-Sample = tuple[tuple[str, ...], float]
+__all__ = ["SMALL_CELL", "Exposition", "families", "registry"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,7 @@ def families(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     """Yield every family of the processor, label values in the registry's order."""
     yield from _evidence(shown.kernel.evidence)
     yield from _models(shown, policy)
+    yield from confidence_families(shown.kernel)
     yield from _suggestions(shown.kernel.suggestions)
     yield from _drift(shown)
     yield from _processor(shown)
@@ -73,14 +73,14 @@ def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     rows = list(rows)
     since = [row for row in rows if row.samples >= SMALL_CELL]
     recent = [(row, row.performance) for row in rows if row.performance_samples >= SMALL_CELL]
-    yield _gauge(metrics.EVIDENCE, (sample for row in rows for sample in _tiers(row)))
-    yield _gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
-    yield _gauge(metrics.EVIDENCE_LABELS, ((_stream(row), _if_many(row.labels)) for row in rows))
-    yield _gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
-    yield _gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
-    yield _gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
-    yield _gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))
-    yield _gauge(metrics.BASELINE_RATIO, ((_stream(row), row.baseline) for row in rows))
+    yield gauge(metrics.EVIDENCE, (sample for row in rows for sample in _tiers(row)))
+    yield gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
+    yield gauge(metrics.EVIDENCE_LABELS, ((_stream(row), _if_many(row.labels)) for row in rows))
+    yield gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
+    yield gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
+    yield gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
+    yield gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))
+    yield gauge(metrics.BASELINE_RATIO, ((_stream(row), row.baseline) for row in rows))
 
 
 def _stream(row: EvidenceRow) -> tuple[str, ...]:
@@ -102,9 +102,9 @@ def _if_grown(row: EvidenceRow, value: float) -> float:
 
 def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     kernel = shown.kernel
-    yield _gauge(metrics.EVIDENCE_ACTIVATION, ((mv, float(ordinal)) for mv, ordinal in kernel.activations.items()))
-    yield _gauge(metrics.BASELINE_STATUS, (((model, digest), 1.0) for model, digest in shown.baselines.items()))
-    yield _gauge(
+    yield gauge(metrics.EVIDENCE_ACTIVATION, ((mv, float(ordinal)) for mv, ordinal in kernel.activations.items()))
+    yield gauge(metrics.BASELINE_STATUS, (((model, digest), 1.0) for model, digest in shown.baselines.items()))
+    yield gauge(
         metrics.LABEL_COVERAGE_RATIO,
         (
             ((row.model, row.version), row.coverage)
@@ -112,10 +112,10 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
             if row.coverage is not None and row.eligible >= SMALL_CELL
         ),
     )
-    yield _gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
-    yield _gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
-    yield _gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
-    yield _gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
+    yield gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
+    yield gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
+    yield gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
+    yield gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
 
 
 def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
@@ -151,31 +151,31 @@ def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:
         grown = sum(row.actions.values()) >= SMALL_CELL
         actions |= {(*key, str(action)): count if grown else 0 for action, count in row.actions.items()}
         attention |= {(*key, str(looked)): count if grown else 0 for looked, count in row.attention.items()}
-    yield _counter(metrics.SUGGESTIONS, actions)
-    yield _counter(metrics.ACCEPTANCES, attention)
+    yield counter(metrics.SUGGESTIONS, actions)
+    yield counter(metrics.ACCEPTANCES, attention)
 
 
 def _drift(shown: Exposition) -> Iterator[Metric]:
     rows = shown.kernel.drift
     keys = [(r.model, r.version, r.segment, r.value, r.signal, str(r.detector)) for r in rows]
-    yield _gauge(metrics.DRIFT_STATUS, ((key, float(row.active)) for key, row in zip(keys, rows, strict=True)))
+    yield gauge(metrics.DRIFT_STATUS, ((key, float(row.active)) for key, row in zip(keys, rows, strict=True)))
     # The witness of a stream too small to show would give its first outcomes away.
     small = {_stream(row) for row in shown.kernel.evidence if row.labels < SMALL_CELL}
     hidden = [row.signal == PERFORMANCE and key[:4] in small for key, row in zip(keys, rows, strict=True)]
     scores = (0.0 if hide else row.score for hide, row in zip(hidden, rows, strict=True))
-    yield _gauge(metrics.DRIFT_SCORE, zip(keys, scores, strict=True))
+    yield gauge(metrics.DRIFT_SCORE, zip(keys, scores, strict=True))
     zeros = {detection_labels(row, which): 0 for row in rows for which in directions(row)}
-    yield _counter(metrics.DRIFT_DETECTIONS, zeros | _counted(metrics.DRIFT_DETECTIONS, shown.counters))
+    yield counter(metrics.DRIFT_DETECTIONS, zeros | _counted(metrics.DRIFT_DETECTIONS, shown.counters))
 
 
 def _processor(shown: Exposition) -> Iterator[Metric]:
-    for counter in (metrics.PROCESSOR_EVENTS, metrics.PROCESSOR_REJECTIONS):
-        yield _counter(counter, _counted(counter, shown.counters))
+    for total in (metrics.PROCESSOR_EVENTS, metrics.PROCESSOR_REJECTIONS):
+        yield counter(total, _counted(total, shown.counters))
     kernel = shown.kernel
-    yield _gauge(metrics.PROCESSOR_EVENT_TIME, _single(kernel.newest))
-    yield _gauge(metrics.PROCESSOR_WATERMARK_TIME, _single(kernel.watermark))
-    yield _gauge(metrics.PROCESSOR_JOURNAL_PENDING, _single(float(shown.pending)))
-    yield _gauge(metrics.PROCESSOR_START_TIME, _single(shown.started))
+    yield gauge(metrics.PROCESSOR_EVENT_TIME, _single(kernel.newest))
+    yield gauge(metrics.PROCESSOR_WATERMARK_TIME, _single(kernel.watermark))
+    yield gauge(metrics.PROCESSOR_JOURNAL_PENDING, _single(float(shown.pending)))
+    yield gauge(metrics.PROCESSOR_START_TIME, _single(shown.started))
 
 
 def _single(value: float | None) -> list[Sample]:
@@ -184,21 +184,3 @@ def _single(value: float | None) -> list[Sample]:
 
 def _counted(metric: MetricDef, counters: Mapping[Key, int]) -> dict[tuple[str, ...], int]:
     return {labels: value for (name, labels), value in counters.items() if name == metric.prometheus}
-
-
-def _gauge(metric: MetricDef, samples: Iterable[Sample]) -> Metric:
-    family = GaugeMetricFamily(metric.prometheus, metric.description, labels=_labels(metric))
-    for labels, value in samples:
-        family.add_metric(labels, value)
-    return family
-
-
-def _counter(metric: MetricDef, totals: Mapping[tuple[str, ...], int]) -> Metric:
-    family = CounterMetricFamily(metric.prometheus.removesuffix("_total"), metric.description, labels=_labels(metric))
-    for labels, value in sorted(totals.items()):
-        family.add_metric(labels, value)
-    return family
-
-
-def _labels(metric: MetricDef) -> list[str]:
-    return [prometheus_label(key) for key in metric.attributes]

@@ -76,6 +76,8 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.drift.signal": AttributeRule("string", "none", "required", 64, None),
         "clinical_ai.drift.detector": AttributeRule("string", "none", "required", None, frozenset({"adwin", "e_detector", "kswin", "page_hinkley", "ddm", "hddm_a", "hddm_w", "psi", "ks", "_OTHER"})),
         "clinical_ai.drift.direction": AttributeRule("string", "none", "required", None, frozenset({"up", "down", "both"})),
+        "clinical_ai.estimate.validity": AttributeRule("string", "none", "required", None, frozenset({"valid", "no_reference", "miscalibrated", "unverified", "few_inferences", "outside_reference"})),
+        "clinical_ai.calibration.bin": AttributeRule("string", "none", "required", 8, None),
         "clinical_ai.escalation.level": AttributeRule("string", "none", "required", None, frozenset({"none", "engineering_review", "governance_review", "rollback"})),
         "clinical_ai.attribution.cause": AttributeRule("string", "none", "required", None, frozenset({"version", "environment", "input", "label_feed", "unknown"})),
         "clinical_ai.processor.signal": AttributeRule("string", "none", "required", None, frozenset({"inference", "outcome", "review", "change", "other"})),

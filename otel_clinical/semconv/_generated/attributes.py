@@ -12,6 +12,7 @@ __all__ = [
     "BUSINESS_CATEGORY",
     "BUSINESS_CURRENCY",
     "BUSINESS_ENTRY",
+    "CALIBRATION_BIN",
     "CONFIDENCE_METHOD",
     "CONFIDENCE_SCORE",
     "DEPLOYMENT_ACTIVATION",
@@ -26,6 +27,7 @@ __all__ = [
     "DRIFT_SIGNAL",
     "ERROR_TYPE",
     "ESCALATION_LEVEL",
+    "ESTIMATE_VALIDITY",
     "EVENT_ID",
     "FEEDBACK_CATEGORY",
     "FEEDBACK_CHANNEL",
@@ -274,6 +276,12 @@ DRIFT_DETECTOR: Final = "clinical_ai.drift.detector"
 
 DRIFT_DIRECTION: Final = "clinical_ai.drift.direction"
 """Direction of the change."""
+
+ESTIMATE_VALIDITY: Final = "clinical_ai.estimate.validity"
+"""Whether the estimated performance may be believed, or the first reason why not."""
+
+CALIBRATION_BIN: Final = "clinical_ai.calibration.bin"
+"""Range of the confidence in percent."""
 
 ESCALATION_LEVEL: Final = "clinical_ai.escalation.level"
 """Tier of escalation."""

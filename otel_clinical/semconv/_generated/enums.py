@@ -18,6 +18,7 @@ __all__ = [
     "DriftDetector",
     "DriftDirection",
     "EscalationLevel",
+    "EstimateValidity",
     "FeedbackCategory",
     "FeedbackChannel",
     "FeedbackRating",
@@ -422,6 +423,17 @@ class DriftDirection(StrEnum):
     UP = "up"
     DOWN = "down"
     BOTH = "both"
+
+
+class EstimateValidity(StrEnum):
+    """Whether the estimated performance may be believed, or the first reason why not."""
+
+    VALID = "valid"
+    NO_REFERENCE = "no_reference"
+    MISCALIBRATED = "miscalibrated"
+    UNVERIFIED = "unverified"
+    FEW_INFERENCES = "few_inferences"
+    OUTSIDE_REFERENCE = "outside_reference"
 
 
 class EscalationLevel(StrEnum):

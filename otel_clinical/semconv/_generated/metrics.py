@@ -17,6 +17,12 @@ __all__ = [
     "BUSINESS_ENCOUNTERS",
     "BUSINESS_REVENUE",
     "BUSINESS_RISK_EVENTS",
+    "CALIBRATION_BIAS_RATIO",
+    "CALIBRATION_BIN_RATIO",
+    "CALIBRATION_BRIER_RATIO",
+    "CALIBRATION_ERROR_RATIO",
+    "CALIBRATION_EVIDENCE",
+    "CALIBRATION_LABELS",
     "CHANGE_POINT_TIME",
     "CONFIDENCE",
     "DEGRADATION_RATIO",
@@ -26,6 +32,9 @@ __all__ = [
     "DRIFT_SCORE",
     "DRIFT_STATUS",
     "ESCALATION_STATUS",
+    "ESTIMATE_INFERENCES",
+    "ESTIMATE_PERFORMANCE_RATIO",
+    "ESTIMATE_STATUS",
     "EVIDENCE",
     "EVIDENCE_ACTIVATION",
     "EVIDENCE_LABELS",
@@ -686,6 +695,105 @@ LABEL_TIME: Final = MetricDef(
     source="processor",
 )
 
+CALIBRATION_LABELS: Final = MetricDef(
+    name="clinical_ai.calibration.labels",
+    instrument="gauge",
+    unit="{outcome}",
+    description="Mature outcomes with a confidence since the activation began; 0 below eleven.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_labels",
+    source="processor",
+)
+
+CALIBRATION_BIAS_RATIO: Final = MetricDef(
+    name="clinical_ai.calibration.bias.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Mean confidence minus mean score; above 0 the model is too sure of itself.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_bias_ratio",
+    source="processor",
+)
+
+CALIBRATION_BRIER_RATIO: Final = MetricDef(
+    name="clinical_ai.calibration.brier.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Brier score of the confidence, mean of its squared distance to the score.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_brier_ratio",
+    source="processor",
+)
+
+CALIBRATION_ERROR_RATIO: Final = MetricDef(
+    name="clinical_ai.calibration.error.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Binned calibration error, mean distance of confidence and score over ten bins.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_error_ratio",
+    source="processor",
+)
+
+CALIBRATION_EVIDENCE: Final = MetricDef(
+    name="clinical_ai.calibration.evidence",
+    instrument="gauge",
+    unit="{evidence}",
+    description="Evidence that the confidence is off by more than the tolerance; up is too sure, 1 or more is proof.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.drift.direction"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_evidence",
+    source="processor",
+)
+
+CALIBRATION_BIN_RATIO: Final = MetricDef(
+    name="clinical_ai.calibration.bin.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Mean score of the outcomes whose confidence lay in a bin; all segments together.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.calibration.bin"),
+    buckets=None,
+    prometheus="clinical_ai_calibration_bin_ratio",
+    source="processor",
+)
+
+ESTIMATE_PERFORMANCE_RATIO: Final = MetricDef(
+    name="clinical_ai.estimate.performance.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Performance that recent confidences without an outcome let expect, through the baseline's reliability curve.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_estimate_performance_ratio",
+    source="processor",
+)
+
+ESTIMATE_INFERENCES: Final = MetricDef(
+    name="clinical_ai.estimate.inferences",
+    instrument="gauge",
+    unit="{inference}",
+    description="Recent inferences with a confidence and without an outcome, behind the estimated performance; 0 below eleven.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_estimate_inferences",
+    source="processor",
+)
+
+ESTIMATE_STATUS: Final = MetricDef(
+    name="clinical_ai.estimate.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 for what holds of the estimated performance: valid, or why not.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.estimate.validity"),
+    buckets=None,
+    prometheus="clinical_ai_estimate_status",
+    source="processor",
+)
+
 DRIFT_STATUS: Final = MetricDef(
     name="clinical_ai.drift.status",
     instrument="updowncounter",
@@ -918,6 +1026,15 @@ ALL: Final[tuple[MetricDef, ...]] = (
     LABEL_COVERAGE_RATIO,
     LABEL_WAITING,
     LABEL_TIME,
+    CALIBRATION_LABELS,
+    CALIBRATION_BIAS_RATIO,
+    CALIBRATION_BRIER_RATIO,
+    CALIBRATION_ERROR_RATIO,
+    CALIBRATION_EVIDENCE,
+    CALIBRATION_BIN_RATIO,
+    ESTIMATE_PERFORMANCE_RATIO,
+    ESTIMATE_INFERENCES,
+    ESTIMATE_STATUS,
     DRIFT_STATUS,
     DRIFT_DETECTIONS,
     DRIFT_SCORE,

@@ -109,8 +109,9 @@ class World:
             right = rng.random() < DEPARTMENTS[department] * (1.0 - self.drop(number, department, payer))
             about = {"number": number, "inferred": at, "department": department, "payer": payer}
             about |= {"version": self.version, "activation": self.activation}
-            rows.append(inference(at=at, confidence=unit(rng, 0.8, 0.1), quality=unit(rng, 0.9, 0.05), **about))
-            rows.append(outcome(at=at + self.delay, score=float(right), **about))
+            confidence = unit(rng, 0.8, 0.1)
+            rows.append(inference(at=at, confidence=confidence, quality=unit(rng, 0.9, 0.05), **about))
+            rows.append(outcome(at=at + self.delay, score=float(right), confidence=confidence, **about))
         return batch(rows)
 
 

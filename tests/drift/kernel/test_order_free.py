@@ -98,6 +98,9 @@ def test_history_is_not_trivial():
     rows = EXPECTED_KERNEL.evidence()
     assert {row.activation for row in rows} == {2}
     assert any(row.samples > 10 and row.drop > 0.1 for row in rows)
+    assert {row.labels for row in EXPECTED_KERNEL.calibration() if row.segment == "all"} == {50}
+    assert any("/calibration/" in key for key in EXPECTED)
+    assert any(key.endswith("/estimate") for key in EXPECTED)
     assert any(key.startswith("stream/coding/7/1/outcomes") for key in EXPECTED)
     assert {row.actions[ReviewAction.ACCEPTED] for row in EXPECTED_KERNEL.suggestions()} >= {13}
     assert {row.actions[ReviewAction.ESCALATED] for row in EXPECTED_KERNEL.suggestions()} >= {13}
@@ -117,6 +120,8 @@ def test_order_repeats_cuts_and_restarts_leave_no_trace(seed, copies, cuts, rest
     assert kernel.drift() == EXPECTED_KERNEL.drift()
     assert kernel.coverage() == EXPECTED_KERNEL.coverage()
     assert kernel.suggestions() == EXPECTED_KERNEL.suggestions()
+    assert kernel.calibration() == EXPECTED_KERNEL.calibration()
+    assert kernel.estimates() == EXPECTED_KERNEL.estimates()
     assert kernel.waiting == EXPECTED_KERNEL.waiting
 
 

@@ -9,7 +9,15 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_clinical.drift.kernel import CoverageRow, DriftRow, EvidenceRow, SuggestionRow
+from otel_clinical.drift.kernel import (
+    CalibrationRow,
+    CoverageRow,
+    DriftRow,
+    EstimateRow,
+    EvidenceRow,
+    ReliabilityBin,
+    SuggestionRow,
+)
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
@@ -18,6 +26,7 @@ from otel_clinical.semconv import metrics, prometheus_label
 from otel_clinical.semconv.enums import (
     DriftDetector,
     EscalationLevel,
+    EstimateValidity,
     ProcessorRejection,
     ReviewAction,
     ReviewAttention,
@@ -65,7 +74,23 @@ SUGGESTIONS = SuggestionRow(
     actions=dict.fromkeys(ReviewAction, 0) | {ReviewAction.ACCEPTED: 40, ReviewAction.EDITED: 9},
     attention={ReviewAttention.BRIEF: 5, ReviewAttention.CONSIDERED: 30, ReviewAttention.UNKNOWN: 5},
 )
+CALIBRATION = CalibrationRow(
+    model="coding",
+    version="7",
+    segment="all",
+    value="all",
+    labels=500,
+    bias=0.1,
+    brier=0.2,
+    error=0.12,
+    overconfident=2.0,
+    underconfident=0.0,
+    bins=(ReliabilityBin(0.8, 0.9, 11, 0.85, 0.7), ReliabilityBin(0.9, 1.0, 10, 0.95, 0.8)),
+)
+ESTIMATE = EstimateRow("coding", "7", 0.8, 400, EstimateValidity.VALID)
 KERNEL = KernelView(
+    calibration=(CALIBRATION,),
+    estimates=(ESTIMATE,),
     evidence=(ROW,),
     drift=(DRIFT,),
     coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
@@ -118,7 +143,26 @@ def test_the_numbers_of_a_stream_are_those_of_the_kernel():
     assert of(samples, metrics.PROCESSOR_JOURNAL_PENDING) == {(): 2}
 
 
+def test_what_the_confidence_is_worth_is_shown_bin_by_bin():
+    samples = scrape(shown())
+    stream = ("coding", "7", "all", "all")
+    assert of(samples, metrics.CALIBRATION_EVIDENCE) == {(*stream, "up"): 2.0, (*stream, "down"): 0.0}
+    assert of(samples, metrics.CALIBRATION_BIAS_RATIO) == {stream: 0.1}
+    assert of(samples, metrics.CALIBRATION_BIN_RATIO) == {("coding", "7", "80-90"): 0.7}, "ten outcomes are too few"
+    assert of(samples, metrics.ESTIMATE_PERFORMANCE_RATIO) == {("coding", "7"): 0.8}
+    states = of(samples, metrics.ESTIMATE_STATUS)
+    assert {key[-1] for key, value in states.items() if value} == {"valid"}
+
+
 class TestSmallCells:
+    def test_so_do_calibration_and_estimate(self):
+        few = replace(CALIBRATION, labels=SMALL_CELL - 1), replace(ESTIMATE, inferences=SMALL_CELL - 1)
+        samples = scrape(shown(replace(KERNEL, calibration=few[:1], estimates=few[1:])))
+        assert set(of(samples, metrics.CALIBRATION_EVIDENCE).values()) == {0.0}
+        assert of(samples, metrics.CALIBRATION_BIAS_RATIO) == {}
+        assert of(samples, metrics.CALIBRATION_BIN_RATIO) == {}
+        assert of(samples, metrics.ESTIMATE_PERFORMANCE_RATIO) == {}
+
     @pytest.mark.parametrize(("count", "visible"), [(SMALL_CELL - 1, 0), (SMALL_CELL, SMALL_CELL)])
     def test_so_do_the_numbers_of_counted_and_of_waiting_outcomes(self, count: int, visible: int):
         samples = scrape(

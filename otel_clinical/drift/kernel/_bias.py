@@ -1,0 +1,99 @@
+"""Proof that a confidence is too high or too low on average: two betting e-detectors, one per direction."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.detectors import LOG_CEILING, log_growth, sr_path
+from otel_clinical.drift.kernel._batch import MICRO
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.policy import Baseline, ModelPolicy, Policy
+
+    Floats = NDArray[np.float64]
+
+_EXCESS: Final = (0.02, 0.05, 0.10, 0.20, 0.40)
+"""By how much more than the tolerance the confidence may be off; each is found fast."""
+_SMALLEST_VARIANCE: Final = 0.01  # of confidence minus score: a model that is nearly always right
+_BOLDEST: Final = 0.9  # of the stake that could be ruined
+_YEAR_DAYS: Final = 365.25
+_DIRECTIONS: Final = 2
+
+
+@dataclass(frozen=True, eq=False)
+class BiasDesign:
+    """What the difference of confidence and score is tested against.
+
+    Attributes:
+        null: Largest tolerated mean of (confidence - score + 1) / 2, and of its mirror image.
+        stakes: (k,) one per alternative.
+        log_threshold: Logarithm by which the sum over the alternatives is divided.
+        digest: Of null and stakes. A saved state goes on only under the same digest.
+    """
+
+    null: float
+    stakes: Floats
+    log_threshold: float
+    digest: str
+
+    @classmethod
+    def of(cls, model: ModelPolicy, baseline: Baseline, threshold: float) -> BiasDesign:
+        """Return the design of a model.
+
+        The stake on a mean that exceeds the null by d is d / (variance + d^2), with the variance that the baseline
+        lets expect; any stake short of ruin keeps the guarantee, a fitting one is fast.
+        """
+        null = (1.0 + model.calibration.tolerance) / 2.0
+        ratio = baseline.ratio()
+        variance = max(ratio * (1.0 - ratio), _SMALLEST_VARIANCE) / 4.0
+        beyond = np.array(_EXCESS) / 2.0
+        stakes = np.minimum(beyond / (variance + beyond**2), _BOLDEST / null)
+        digest = hashlib.blake2b(np.array([null, *stakes]).tobytes(), digest_size=16).hexdigest()
+        return cls(null, stakes, math.log(threshold * _DIRECTIONS * len(_EXCESS)), digest)
+
+
+def calibration_thresholds(policy: Policy) -> dict[str, float]:
+    """Return by model the evidence that is proof: years of its budget times outcomes of all streams in a year."""
+    yearly = _YEAR_DAYS * sum(model.labels.per_day * (1 + len(model.segments)) for model in policy.models.values())
+    return {name: max(model.calibration.false_alarms.years * yearly, 1.0) for name, model in policy.models.items()}
+
+
+@dataclass
+class BiasTest:
+    """State of both directions.
+
+    Attributes:
+        design: What it is tested against.
+        log_s: (2, k) logarithms of the Shiryaev-Roberts statistics: confidence too high, confidence too low.
+    """
+
+    design: BiasDesign
+    log_s: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Begin without evidence."""
+        self.log_s = np.full((_DIRECTIONS, len(self.design.stakes)), -np.inf)
+
+    def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64]) -> None:
+        """Take pairs in order, at least one, in millionths."""
+        high = (MICRO + confidences - scores) / (2 * MICRO)
+        null, stakes = np.full(self.log_s.shape[1:], self.design.null), self.design.stakes
+        bets = np.broadcast_to(stakes, (len(high), len(stakes)))
+        for place, observed in enumerate((high, 1.0 - high)):
+            growth = log_growth(observed, np.broadcast_to(null, bets.shape), bets)
+            self.log_s[place] = sr_path(self.log_s[place], growth)[-1]
+
+    def evidence(self) -> tuple[float, float]:
+        """Return the evidence for (too high, too low) beyond the tolerance; 1 or more is proof."""
+        high, low = (
+            math.exp(min(float(np.logaddexp.reduce(one)) - self.design.log_threshold, LOG_CEILING))
+            for one in self.log_s
+        )
+        return high, low

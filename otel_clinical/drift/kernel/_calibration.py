@@ -1,0 +1,119 @@
+"""Whether the confidence of one stream means what it says: sums of (confidence, score) pairs, and the proof."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.kernel._bias import BiasTest
+from otel_clinical.drift.kernel._rows import CalibrationRow, ReliabilityBin
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._bias import BiasDesign
+
+BINS: Final = 10
+_KIND, _VERSION = "calibration", 1
+
+
+@dataclass
+class Calibration:
+    """Calibration of one (model, version, activation, segment, value) since the activation began.
+
+    All sums are whole numbers, so any order of the same pairs gives the same bytes.
+
+    Attributes:
+        test: Its evidence.
+        labels: Outcomes that carried a confidence.
+        squares: Sum of (confidence - score)^2, in millionths squared.
+        bins: (3, 10) outcomes, sum of confidences, sum of scores by confidence.
+    """
+
+    test: BiasTest
+    labels: int = 0
+    squares: int = 0
+    bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros((3, BINS), np.int64))
+
+    @classmethod
+    def fresh(cls, design: BiasDesign) -> Calibration:
+        """Return the state before the first outcome."""
+        return cls(BiasTest(design))
+
+    def feed(self, rows: NDArray[np.void]) -> bool:
+        """Take one slot's scored outcomes, in order; say whether any carried a confidence."""
+        rows = rows[rows["confidence"] != ABSENT]
+        if not len(rows):
+            return False
+        confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
+        places = _bins(confidences)
+        self.bins[0] += np.bincount(places, minlength=BINS)
+        np.add.at(self.bins[1], places, confidences)
+        np.add.at(self.bins[2], places, scores)
+        self.labels += len(rows)
+        self.squares += int(((confidences - scores) ** 2).sum())
+        self.test.feed(confidences, scores)
+        return True
+
+    def correct(self, confidence: int, before: int, after: int) -> None:
+        """Let one counted outcome have the score `after` instead of `before` in the sums, millionths.
+
+        The evidence stays: what was bet on is not changed after the bet.
+        """
+        place = int(_bins(np.array([confidence]))[0])
+        self.bins[2, place] += after - before
+        self.squares += (confidence - after) ** 2 - (confidence - before) ** 2
+
+    def row(self, model: str, version: str, key: tuple[str, str]) -> CalibrationRow:
+        """Return what is known."""
+        counts, confidences, scores = self.bins.tolist()
+        n = max(self.labels, 1)
+        high, low = self.test.evidence()
+        gaps = sum(abs(c - s) for c, s in zip(confidences, scores, strict=True))
+        return CalibrationRow(
+            model=model,
+            version=version,
+            segment=key[0],
+            value=key[1],
+            labels=self.labels,
+            bias=(sum(confidences) - sum(scores)) / n / MICRO,
+            brier=self.squares / n / MICRO**2,
+            error=gaps / n / MICRO,
+            overconfident=high,
+            underconfident=low,
+            bins=tuple(
+                ReliabilityBin(place / BINS, (place + 1) / BINS, count, c / count / MICRO, s / count / MICRO)
+                for place, (count, c, s) in enumerate(zip(counts, confidences, scores, strict=True))
+                if count
+            ),
+        )
+
+    def dumps(self) -> bytes:
+        """Return the state as bytes."""
+        meta: dict[str, Any] = {
+            "design": self.test.design.digest,
+            "labels": self.labels,
+            "squares": self.squares,
+        }
+        return pack(_KIND, _VERSION, meta, {"bins": self.bins, "log_s": self.test.log_s})
+
+    def loads(self, data: bytes) -> bool:
+        """Take over a state; False, and unchanged, if it was tested against something else.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        meta, arrays = unpack(data, _KIND, _VERSION)
+        if meta["design"] != self.test.design.digest:
+            return False
+        self.labels, self.squares = meta["labels"], meta["squares"]
+        self.bins, self.test.log_s = arrays["bins"], arrays["log_s"]
+        return True
+
+
+def _bins(confidences: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.minimum(confidences * BINS // MICRO, BINS - 1)
