@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.doctor._finding import Finding, hint, ok, problem, skipped
 from otel_clinical.instrument import ReceiptError
-from otel_clinical.instrument._receipt_keys import ENVIRONMENT, current_keys
+from otel_clinical.instrument._receipt_keys import ENVIRONMENT, MAX_DAYS, current_keys
 from otel_clinical.sdk._self_test import self_test
 
 if TYPE_CHECKING:
@@ -52,7 +52,9 @@ def receipts() -> list[Finding]:
     """Look for the keys that sign receipts."""
     try:
         found = current_keys()
-    except (ReceiptError, ValueError):
+    except (ReceiptError, ValueError) as error:
+        if MAX_DAYS in str(error):
+            return [problem("receipts", f"{MAX_DAYS} cannot be read", "write a number of days greater than 0")]
         said = f"{ENVIRONMENT} cannot be read"
         return [problem("receipts", said, "write name:hex,name:hex, at least 16 bytes each (openssl rand -hex 32)")]
     if not found.keys:

@@ -13,6 +13,7 @@ from ._admit import admit, not_a_word
 from ._declared import plain_text
 from ._event_fields import new_event_id, receipt_context
 from ._numbers import Withheld, nanoseconds, unix_seconds
+from ._receipt_keys import current_keys
 from ._recorded import Rejected, Rejection
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
 E = TypeVar("E", bound="StrEnum")
 MAX_DELAY_SECONDS: Final = 366 * 86400.0
+"""Longest delay that is believed, unless receipts are accepted for longer."""
+
 # Whole: the number of a record or an encounter has digits too, but not this many.
 _EVENT_ID: Final = re.compile(r"(?:[0-9a-f]{32}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\Z")
 _LOST: Final = "nothing was recorded"
@@ -82,9 +85,9 @@ class LateReport:
             yield (*self.served, (attributes.SEGMENT_NAME, name), (attributes.SEGMENT_VALUE, value))
 
     def observe_delay(self, sink: Sink, metric: MetricDef, labels: Labels) -> None:
-        """Record the delay since the inference; one below zero or above a year is a mistake and only counted."""
+        """Record the delay since the inference; one below zero or too long for a receipt is only counted."""
         delay = self.at / _NANOSECONDS - self.receipt.time
-        if 0 <= delay <= MAX_DELAY_SECONDS:
+        if 0 <= delay <= max(MAX_DELAY_SECONDS, current_keys().max_age):
             sink.observe(metric, labels, delay, self.context)
         else:
             self.telemetry.failed(TelemetryComponent.RECEIPT, "ImplausibleDelay")

@@ -22,7 +22,7 @@ from ._receipt_errors import (
     UnknownKeyError,
     UnknownVersionError,
 )
-from ._receipt_keys import current_keys
+from ._receipt_keys import DAY, MAX_DAYS, current_keys
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,8 +118,11 @@ class Receipt:
         moment = _ambient.time_ns() / 1_000_000_000 if now is None else now
         if receipt.time > moment + CLOCK_SKEW_SECONDS:
             raise FutureReceiptError("receipt: issued in the future; check the clocks of the two hosts")
-        if moment - receipt.time > keys.max_age:
-            raise ExpiredReceiptError(f"receipt: older than {keys.max_age:g} s; raise max_age if truth comes later")
+        if moment - receipt.time >= keys.max_age:
+            raise ExpiredReceiptError(
+                f"receipt: {keys.max_age / DAY:g} days old or older; where truth comes later, set "
+                f"{MAX_DAYS} or configure_receipts(max_age=…)"
+            )
         return receipt
 
 

@@ -30,4 +30,4 @@ class FutureReceiptError(ReceiptError):
 
 
 class ExpiredReceiptError(ReceiptError):
-    """Older than the configured `max_age`."""
+    """As old as the configured `max_age` or older; a year by default."""

@@ -7,20 +7,22 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from ._receipt_errors import UnknownKeyError
+from ._receipt_errors import ReceiptError, UnknownKeyError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 ENVIRONMENT: Final = "OTEL_CLINICAL_RECEIPT_KEYS"
-DEFAULT_MAX_AGE: Final = 400 * 86400.0
+MAX_DAYS: Final = "OTEL_CLINICAL_RECEIPT_MAX_DAYS"
+DAY: Final = 86400.0
+DEFAULT_MAX_AGE: Final = 365 * DAY
 MIN_KEY_BYTES: Final = 16
 _KEY_NAME = re.compile(r"[A-Za-z0-9_-]{1,16}\Z")
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKeys:
-    """Named keys, the one that signs, and how old a receipt may get in seconds.
+    """Named keys, the one that signs, and the age in seconds from which a receipt is refused.
 
     Without keys, receipts carry a checksum instead of a signature. With keys, unsigned receipts are refused.
     """
@@ -51,16 +53,22 @@ _current: ReceiptKeys | None = None
 def configure_receipts(
     keys: Mapping[str, bytes] | None = None,
     active: str | None = None,
-    max_age: float = DEFAULT_MAX_AGE,
+    max_age: float | None = None,
 ) -> ReceiptKeys:
     """Set the keys of this process. Without `active` the first key signs; all of them verify.
+
+    Args:
+        keys: Keys by name, 16 bytes or more each.
+        active: Name of the key that signs.
+        max_age: Age in seconds from which a receipt is refused; raise it where the truth takes longer, as in a
+            follow-up of years. By default what `OTEL_CLINICAL_RECEIPT_MAX_DAYS` says, and else 365 days.
 
     Raises:
         ValueError: a key is shorter than 16 bytes, a name or `max_age` makes no sense.
     """
     global _current  # noqa: PLW0603 -- one process signs with one set of keys
     known = dict(keys or {})
-    _current = ReceiptKeys(known, active if active is not None else next(iter(known), ""), max_age)
+    _current = ReceiptKeys(known, active if active is not None else next(iter(known), ""), _max_age(max_age))
     return _current
 
 
@@ -82,6 +90,22 @@ def _from_environment(text: str) -> ReceiptKeys:
         except ValueError:
             raise UnknownKeyError(f"{ENVIRONMENT}: key {name!r} is not name:hexadecimal") from None
     try:
-        return ReceiptKeys(keys, next(iter(keys), ""))
+        return ReceiptKeys(keys, next(iter(keys), ""), _max_age(None))
+    except ReceiptError:
+        raise
     except ValueError as error:
         raise UnknownKeyError(f"{ENVIRONMENT}: {error}") from None
+
+
+def _max_age(given: float | None) -> float:
+    """Return the age from which receipts are refused: as given, else of the environment, else a year."""
+    text = os.environ.get(MAX_DAYS, "").strip()
+    if given is not None or not text:
+        return DEFAULT_MAX_AGE if given is None else given
+    try:
+        days = float(text)
+    except ValueError:
+        days = 0.0
+    if not 0 < days < float("inf"):
+        raise ReceiptError(f"{MAX_DAYS} is {text!r}, expected a number of days greater than 0")
+    return days * DAY

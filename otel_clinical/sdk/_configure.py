@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from otel_clinical.instrument import configure_receipts, default_telemetry
+from otel_clinical.instrument._receipt_keys import current_keys
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._bulk import BulkWriter
 from otel_clinical.sdk._exporters import Exporters, otlp_exporters
@@ -39,6 +40,7 @@ def configure(
     headers: Mapping[str, str] | None = None,
     receipt_keys: Mapping[str, bytes] | None = None,
     active_receipt_key: str | None = None,
+    receipt_max_age: float | None = None,
     version: str = "",
     environment: str = "",
     schedule_delay: float | None = None,
@@ -69,6 +71,7 @@ def configure(
         receipt_keys: Keys that sign and verify receipts, by name; see `configure_receipts`. By default those of
             `OTEL_CLINICAL_RECEIPT_KEYS`.
         active_receipt_key: Name of the key that signs; the first one by default.
+        receipt_max_age: Age from which receipts are refused, in seconds; 365 days by default.
         version: Version of the service.
         environment: Deployment environment, such as ``production``.
         schedule_delay: Longest wait of a span or event before export, in seconds; 1 by default.
@@ -93,6 +96,7 @@ def configure(
             "environment": environment,
             "policy": Path(policy) if isinstance(policy, str | Path) else None,
             "receipt_keys": receipt_keys,
+            "receipt_max_age": receipt_max_age,
             "endpoint": endpoint,
             "protocol": protocol,
             "headers": _headers(headers, token),
@@ -106,8 +110,9 @@ def configure(
     found = read_policy(settings.policy) if policy is None or isinstance(policy, str | Path) else policy
     if set_global:
         refuse_second_setup()
-    if receipt_keys is not None:
-        configure_receipts(receipt_keys, active_receipt_key)
+    if receipt_keys is not None or receipt_max_age is not None:
+        keys = current_keys().keys if receipt_keys is None else receipt_keys
+        configure_receipts(keys, active_receipt_key, settings.receipt_max_age)
     return _start(settings, found, exporters, set_global=set_global)
 
 

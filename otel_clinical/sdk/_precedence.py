@@ -21,6 +21,7 @@ POLICY: Final = "OTEL_CLINICAL_POLICY"
 METRICS: Final = "OTEL_CLINICAL_METRICS"
 METRIC_INTERVAL: Final = ("OTEL_METRIC_EXPORT_INTERVAL", 0.001, 15.0)
 _NUMBERS: Final[Mapping[str, tuple[str, float, float]]] = {
+    "receipt_max_age": ("OTEL_CLINICAL_RECEIPT_MAX_DAYS", 86_400.0, 365 * 86_400.0),
     "schedule_delay": ("OTEL_BSP_SCHEDULE_DELAY", 0.001, 1.0),
     "metric_interval": METRIC_INTERVAL,
     "timeout": ("OTEL_EXPORTER_OTLP_TIMEOUT", 1.0, 10.0),

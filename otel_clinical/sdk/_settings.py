@@ -52,6 +52,11 @@ class Settings:
     receipt_keys: Mapping[str, bytes] | None = _setting(
         "OTEL_CLINICAL_RECEIPT_KEYS", "unsigned", "Keys that sign receipts: name:hex,name:hex.", shown=False
     )
+    receipt_max_age: float = _setting(
+        "OTEL_CLINICAL_RECEIPT_MAX_DAYS",
+        "365 d",
+        "Age from which a receipt is refused; raise it where truth takes longer. The argument is in seconds.",
+    )
     endpoint: str | None = _setting(
         "OTEL_EXPORTER_OTLP_ENDPOINT", "http://localhost:4318", "Base URL of the receiver; a signal may have its own."
     )
@@ -76,7 +81,7 @@ class Settings:
     def __post_init__(self) -> None:
         for name in ("service", "version", "environment"):
             _check_name(name, getattr(self, name), required=name == "service")
-        for name in ("schedule_delay", "metric_interval", "timeout", "queue_size"):
+        for name in ("receipt_max_age", "schedule_delay", "metric_interval", "timeout", "queue_size"):
             value = getattr(self, name)
             if not value > 0:
                 raise ConfigurationError(f"{name} is {value!r}, expected a number greater than 0")

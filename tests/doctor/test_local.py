@@ -99,6 +99,11 @@ def test_keys_that_cannot_be_read_are_a_problem_and_not_shown(monkeypatch, text)
     assert text.partition(":")[2] not in finding.said + finding.advice
 
 
+def test_an_age_of_receipts_that_cannot_be_read_is_a_problem(monkeypatch):
+    monkeypatch.setenv("OTEL_CLINICAL_RECEIPT_MAX_DAYS", "a year")
+    assert wrong(_local.receipts()) == ["OTEL_CLINICAL_RECEIPT_MAX_DAYS cannot be read"]
+
+
 def test_servers_that_fork_are_hinted_at():
     found = _local.forks({"gunicorn": "24", "celery": "5.5", "flask": "3"})
     assert [finding.said for finding in found] == [

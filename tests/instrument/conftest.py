@@ -136,4 +136,5 @@ def capture(make_capture):
 def receipts_as_shipped(monkeypatch):
     """Each test starts without receipt keys."""
     monkeypatch.delenv(_receipt_keys.ENVIRONMENT, raising=False)
+    monkeypatch.delenv(_receipt_keys.MAX_DAYS, raising=False)
     monkeypatch.setattr(_receipt_keys, "_current", None)

@@ -34,6 +34,7 @@ from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 KEYS = ReceiptKeys({"k2": b"k" * 32, "k1": b"o" * 32}, "k2")
 ALPHABET = string.ascii_letters + string.digits + "_.:/+@-"
 NOW = 1_790_000_000.0
+YEAR = 365 * 86400.0
 
 
 def words(size):
@@ -202,9 +203,30 @@ def test_a_receipt_from_the_future_and_an_expired_one_are_refused():
     assert Receipt.loads(text, keys=KEYS, now=NOW - 299)
     with pytest.raises(FutureReceiptError):
         Receipt.loads(text, keys=KEYS, now=NOW - 301)
-    assert Receipt.loads(text, keys=KEYS, now=NOW + KEYS.max_age)
-    with pytest.raises(ExpiredReceiptError):
-        Receipt.loads(text, keys=KEYS, now=NOW + KEYS.max_age + 1)
+    assert Receipt.loads(text, keys=KEYS, now=NOW + YEAR - 1)
+    with pytest.raises(ExpiredReceiptError, match=r"365 days old or older; .* OTEL_CLINICAL_RECEIPT_MAX_DAYS"):
+        Receipt.loads(text, keys=KEYS, now=NOW + YEAR)
+
+
+def test_a_year_old_receipt_is_rejected_and_counted_unless_the_hospital_waits_longer(capture, monkeypatch):
+    text = example().dumps(ReceiptKeys())
+    late = NOW + YEAR
+    refused = record_outcome(text, result="correct", at=late, telemetry=capture.telemetry)
+    assert refused.rejection == "expired"
+    assert capture.errors() == {("receipt", "ExpiredReceiptError"): 1}
+
+    configure_receipts(max_age=5 * YEAR)
+    assert record_outcome(text, result="correct", at=late + YEAR, telemetry=capture.telemetry)
+    assert (
+        record_outcome(text, result="correct", at=late + 4 * YEAR, telemetry=capture.telemetry).rejection == "expired"
+    )
+    assert ("receipt", "ImplausibleDelay") not in capture.errors()
+
+    monkeypatch.setenv("OTEL_CLINICAL_RECEIPT_MAX_DAYS", "730")
+    assert configure_receipts().max_age == 2 * YEAR
+    monkeypatch.setenv("OTEL_CLINICAL_RECEIPT_MAX_DAYS", "a year")
+    with pytest.raises(ReceiptError, match="OTEL_CLINICAL_RECEIPT_MAX_DAYS is 'a year', expected a number of days"):
+        configure_receipts()
 
 
 @given(st.text(max_size=900) | st.binary(max_size=50) | st.integers() | st.none())
@@ -265,7 +287,7 @@ def bad_receipts():
         "foreign key": (foreign, "unknown_key", "UnknownKeyError"),
         "later version": ("2" + text[1:], "unknown_version", "UnknownVersionError"),
         "from the future": (example(time=NOW + 3600).dumps(KEYS), "from_future", "FutureReceiptError"),
-        "older than a year": (example(time=NOW - 401 * 86400).dumps(KEYS), "expired", "ExpiredReceiptError"),
+        "a year old": (example(time=NOW - YEAR).dumps(KEYS), "expired", "ExpiredReceiptError"),
         "no receipt": ("MRN 0012345", "malformed", "MalformedReceiptError"),
         "no text": (None, "malformed", "MalformedReceiptError"),
     }
@@ -295,8 +317,8 @@ def test_every_report_counts_a_bad_receipt_and_raises_nothing(capture, bad, repo
 def test_every_report_takes_a_sound_receipt(capture, report):
     """The control."""
     configure_receipts(KEYS.keys, "k2")
-    assert report(example(time=NOW - 399 * 86400).dumps(KEYS), at=NOW, telemetry=capture.telemetry)
-    assert {key: count for key, count in capture.errors().items() if key != ("receipt", "ImplausibleDelay")} == {}
+    assert report(example(time=NOW - 364 * 86400).dumps(KEYS), at=NOW, telemetry=capture.telemetry)
+    assert capture.errors() == {}
 
 
 @given(st.binary(max_size=200))

@@ -23,13 +23,14 @@ POLICY = ROOT / "examples" / "policy.yaml"
 NOTHING = {
     "service": None, "version": "", "environment": "", "policy": None, "receipt_keys": None, "endpoint": None,
     "protocol": None, "headers": {}, "metrics": FROM_ENVIRONMENT, "schedule_delay": None, "metric_interval": None,
-    "timeout": None, "queue_size": None,
+    "timeout": None, "queue_size": None, "receipt_max_age": None,
 }  # fmt: skip
 
 CASES = [
     ("service", "OTEL_SERVICE_NAME", "from-environment", "from-environment", "from-code"),
     ("policy", "OTEL_CLINICAL_POLICY", "a.yaml", Path("a.yaml"), Path("b.yaml")),
     ("protocol", "OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "grpc", "http/protobuf"),
+    ("receipt_max_age", "OTEL_CLINICAL_RECEIPT_MAX_DAYS", "730", 730 * 86_400.0, 60.0),
     ("schedule_delay", "OTEL_BSP_SCHEDULE_DELAY", "250", 0.25, 3.0),
     ("metric_interval", "OTEL_METRIC_EXPORT_INTERVAL", "60000", 60.0, 5.0),
     ("timeout", "OTEL_EXPORTER_OTLP_TIMEOUT", "3", 3.0, 2.0),
@@ -56,7 +57,7 @@ def test_the_defaults():
     found = resolve(NOTHING)
     assert (found.schedule_delay, found.metric_interval, found.timeout, found.queue_size) == (1.0, 15.0, 10.0, 8192)
     assert (found.protocol, found.push_metrics, found.page) == ("http/protobuf", True, None)
-    assert (found.policy, found.disabled) == (None, False)
+    assert (found.policy, found.disabled, found.receipt_max_age) == (None, False, 365 * 86_400.0)
 
 
 @pytest.mark.parametrize(

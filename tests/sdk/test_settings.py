@@ -10,8 +10,8 @@ from otel_clinical.sdk._settings import PrometheusPage, Settings, parse_metrics
 SOUND = {
     "service": "coding-service", "version": "1.2", "environment": "test", "endpoint": "https://collector:4318",
     "headers": {}, "page": None, "push_metrics": True, "schedule_delay": 1.0, "metric_interval": 15.0,
-    "timeout": 10.0, "queue_size": 10, "policy": None, "receipt_keys": None, "protocol": "http/protobuf",
-    "disabled": False,
+    "timeout": 10.0, "queue_size": 10, "policy": None, "receipt_keys": None, "receipt_max_age": 1.0,
+    "protocol": "http/protobuf", "disabled": False,
 }  # fmt: skip
 
 BAD = [
