@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.backtest._fires import segment_label
 from otel_clinical.semconv import AGGREGATE
+from otel_clinical.semconv.small_cells import enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,7 @@ class Calibration:
         said: Mean confidence.
         right: Mean score.
         error: Expected calibration error: mean distance of said and right over the bins, weighted by n.
-        bins: Bins that hold answers, from unsure to sure.
+        bins: Bins that hold answers enough to be shown, from unsure to sure.
     """
 
     name: str
@@ -57,7 +58,7 @@ class Calibration:
 
 
 def calibrate(encounters: Iterable[Encounter]) -> list[Calibration]:
-    """Return the calibration of the aggregate, then of every segment value, largest first."""
+    """Return the calibration of the aggregate, then of every segment value that is no small cell, largest first."""
     groups: dict[str, list[tuple[float, float]]] = {}
     for encounter in encounters:
         if encounter.confidence is None or encounter.score is None:
@@ -66,7 +67,7 @@ def calibrate(encounters: Iterable[Encounter]) -> list[Calibration]:
         groups.setdefault(AGGREGATE, []).append(pair)
         for name, value in encounter.segments.items():
             groups.setdefault(segment_label(name, value), []).append(pair)
-    found = [_group(name, pairs) for name, pairs in groups.items()]
+    found = [_group(name, pairs) for name, pairs in groups.items() if enough(len(pairs))]
     return sorted(found, key=lambda group: (group.name != AGGREGATE, group.name.split("=")[0], -group.n))
 
 
@@ -85,5 +86,5 @@ def _group(name: str, pairs: list[tuple[float, float]]) -> Calibration:
         sum(said for said, _ in pairs) / total,
         sum(right for _, right in pairs) / total,
         sum(b.n * abs(b.said - b.right) for b in bins) / total,
-        bins,
+        tuple(one for one in bins if enough(one.n)),
     )

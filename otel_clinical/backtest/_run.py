@@ -21,6 +21,7 @@ from otel_clinical.backtest._replay import Replay, replay
 from otel_clinical.backtest._rows import HistoryError
 from otel_clinical.backtest._witnesses import witnesses
 from otel_clinical.policy import ALL, baseline_problems, load_baseline
+from otel_clinical.semconv.small_cells import if_enough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -206,16 +207,20 @@ def _baseline(used: BaselineUsed) -> dict[str, Any]:
 
 
 def _segment(row: EvidenceRow, test: Backtest) -> dict[str, Any]:
+    """Return one stream's figures; null where they are of a small cell."""
+    reference = test.used.baseline.n(row.segment, row.value)
+    performance = None if row.performance is None else round(row.performance, 6)
+    evidence = {level.value: float(f"{min(value, 1e9):.4g}") for level, value in row.evidence.items()}
     return {
         "segment": segment_label(row.segment, row.value),
         "version": row.version,
-        "labels": row.labels,
-        "baseline": round(row.baseline, 6),
-        "baseline_labels": test.used.baseline.n(row.segment, row.value),
-        "performance": None if row.performance is None else round(row.performance, 6),
-        "drop": round(row.drop, 6),
-        "samples": row.samples,
-        "evidence": {level.value: float(f"{min(value, 1e9):.4g}") for level, value in row.evidence.items()},
+        "labels": if_enough(row.labels, row.labels),
+        "baseline": if_enough(reference, round(row.baseline, 6)),
+        "baseline_labels": if_enough(reference, reference),
+        "performance": if_enough(row.performance_samples, performance),
+        "drop": if_enough(row.samples, round(row.drop, 6)),
+        "samples": if_enough(row.samples, row.samples),
+        "evidence": if_enough(row.labels, evidence),
     }
 
 

@@ -10,6 +10,7 @@ import click
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._history import history_errors, read_documents
 from otel_clinical.semconv import AGGREGATE
+from otel_clinical.semconv.small_cells import count_text, enough
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,10 @@ def command() -> None:
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the content as JSON.")
 def show(file: Path, as_json: bool) -> None:  # noqa: FBT001  -- click's own flag
-    """Print what FILE expects per segment value, with its 99 % lower bound."""
+    """Print what FILE expects per segment value, with its 99 % lower bound.
+
+    Values with fewer than eleven outcomes show none of their figures; --json prints the file as it is.
+    """
     baseline = _load(file)
     if as_json:
         click.echo(baseline.dumps(), nl=False)
@@ -115,7 +119,11 @@ def _changes(before: Baseline, after: Baseline) -> Iterator[str]:
     yield f"{'segment':<34} {'labels':>16} {'lower 99 %':>17} {'change':>8}"
     for name, value in sorted({*_margins(before), *_margins(after)}, key=lambda key: (key[0] != AGGREGATE, key)):
         label = AGGREGATE if name == AGGREGATE else f"{name}={value}"
-        labels = f"{before.n(name, value)} -> {after.n(name, value)}"
+        sizes = before.n(name, value), after.n(name, value)
+        labels = " -> ".join(map(count_text, sizes))
+        if not all(map(enough, sizes)):
+            yield f"{label:<34} {labels:>16} {'too few to show':>17}"
+            continue
         was, now = before.lower(name, value), after.lower(name, value)
         yield f"{label:<34} {labels:>16} {f'{was:.4f} -> {now:.4f}':>17} {now - was:>+8.4f}"
     yield ""
@@ -145,10 +153,17 @@ def _lines(baseline: Baseline) -> Iterator[str]:
     for name in [AGGREGATE, *segments]:
         for value in baseline.values(name):
             label = AGGREGATE if name == AGGREGATE else f"{name}={value}"
+            size = baseline.n(name, value)
+            if not enough(size):
+                yield f"{label:<34} {count_text(size):>8} {'too few to show':>20}"
+                continue
             ratio, lower = baseline.ratio(name, value), baseline.lower(name, value)
-            yield f"{label:<34} {baseline.n(name, value):>8} {ratio:>8.4f} {lower:>11.4f}"
+            yield f"{label:<34} {size:>8} {ratio:>8.4f} {lower:>11.4f}"
     if baseline.strata != (AGGREGATE,):
         yield ""
         yield f"{'stratum':<34} {'share':>8} {'expected':>8}"
         for stratum, share in baseline.weights().items():
+            if not enough(baseline.cells[AGGREGATE, AGGREGATE, stratum].n):
+                yield f"{stratum:<34} {'too few to show':>17}"
+                continue
             yield f"{stratum:<34} {share:>8.3f} {baseline.expected(stratum=stratum):>8.4f}"

@@ -25,6 +25,7 @@ from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE,
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import ReviewAction, ReviewAttention, ReviewHorizon
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,9 +46,6 @@ RUBBER_STAMP_RATIO: Final = "model_segment:clinical_ai_rubber_stamp:ratio"
 
 AUTOMATION_BIAS: Final = "ClinicalAIAutomationBias"
 OVERRIDES_HIGH: Final = "ClinicalAIOverrideRatioHigh"
-
-SMALL_CELL: Final = 11
-"""Suggestions below which no share is shown: it could be traced to a patient."""
 
 _OVERRIDDEN: Final = any_of(ReviewAction.EDITED, ReviewAction.REJECTED)
 _UNDECIDED: Final = any_of(ReviewAction.IGNORED, ReviewAction.ESCALATED)

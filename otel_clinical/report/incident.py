@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
+from otel_clinical.semconv.small_cells import enough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -118,7 +119,7 @@ def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
         changed = f"Input of {where} for {subject} fell below its minimum quality."
     else:
         drop = last.get("drop")
-        size = f" by {drop:.0%}" if isinstance(drop, int | float) else ""
+        size = f" by {drop:.0%}" if isinstance(drop, int | float) and not _small(last) else ""
         changed = f"Performance of {subject} dropped{size} in {where}."
     return f"{changed} {STATES.get(incident['state'], incident['state'])}"
 
@@ -151,10 +152,19 @@ def _evidence(last: Mapping[str, Any]) -> Iterable[Fact]:
         ),
         ("activation", "Activation the evidence belongs to", "{:.0f}".format, ""),
     )
+    hidden = _small(last)
     for key, name, text, meaning in shown:
         value = last.get(key)
+        if hidden and key in {"samples", "drop", "evidence"}:
+            continue
         if isinstance(value, int | float):
             yield Fact(name, text(value), meaning)
+
+
+def _small(last: Mapping[str, Any]) -> bool:
+    """Return whether the figures are of so few outcomes or records that they would be about somebody."""
+    samples = last.get("samples")
+    return isinstance(samples, int | float) and not enough(samples)
 
 
 def _proof(evidence: float) -> str:
