@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -23,7 +24,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.group("baseline")
 def command() -> None:
-    """Freeze a baseline from a history, look at one, compare two."""
+    """Freeze a baseline from a history, look at one, compare two, change one with the word of two people."""
 
 
 @command.command("show")
@@ -93,6 +94,43 @@ def _with_rows(mapping: Mapping, first: int | None, last: int | None) -> Mapping
     if end < begin:
         raise CliError(f"rows {begin} to {end}: the last comes before the first")
     return mapping.model_copy(update={"baseline": Rows(from_row=begin, to_row=end)})
+
+
+@command.command("propose")
+@click.argument("old", type=_FILE)
+@click.argument("new", type=_FILE)
+@click.option("--for", "target", type=_FILE, required=True, help="Baseline file that the policy names.")
+@click.option("--by", required=True, help="Name of the person who proposes.")
+@click.option("--reason", required=True, help="Why the reference changes.")
+def propose(old: Path, new: Path, target: Path, by: str, reason: str) -> None:
+    """Propose NEW in place of OLD; nothing changes until another person approves it."""
+    _decided("propose", (old, new, target), by, reason)
+
+
+@command.command("approve")
+@click.argument("old", type=_FILE)
+@click.argument("new", type=_FILE)
+@click.option("--for", "target", type=_FILE, required=True, help="Baseline file that the policy names.")
+@click.option("--by", required=True, help="Name of the person who approves; not the one who proposed.")
+@click.option("--reason", required=True, help="What was checked.")
+def approve(old: Path, new: Path, target: Path, by: str, reason: str) -> None:
+    """Approve a proposed NEW in place of OLD; the processor then accepts it at its next start."""
+    _decided("approve", (old, new, target), by, reason)
+
+
+def _decided(action: Literal["propose", "approve"], files: tuple[Path, Path, Path], by: str, reason: str) -> None:
+    from otel_clinical.policy import BaselineDecision, BaselineError, decide, decisions_file
+
+    before, after = _load(files[0]), _load(files[1])
+    if before.model != after.model:
+        raise CliError(f"{files[0]} is about model {before.model}, {files[1]} about {after.model}")
+    decision = BaselineDecision(action, after.model, before.hash, after.hash, by, reason, round(time.time(), 3))
+    try:
+        decide(decisions_file(files[2]), decision)
+    except BaselineError as error:
+        raise CliError(str(error)) from None
+    click.echo("\n".join(_changes(before, after)))
+    click.echo(f"\n{action}: {by}; recorded in {decisions_file(files[2])}")
 
 
 @command.command("diff")

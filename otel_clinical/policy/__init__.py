@@ -1,6 +1,13 @@
 """What a hospital decided about its models: one file, checked in full, read by every part that acts."""
 
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, Spread
+from otel_clinical.policy._baseline_approval import (
+    BaselineDecision,
+    check_change,
+    decide,
+    decisions_file,
+    read_decisions,
+)
 from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
@@ -42,6 +49,7 @@ __all__ = [
     "TIERS",
     "Baseline",
     "BaselineBuilder",
+    "BaselineDecision",
     "BaselineError",
     "BaselineFile",
     "Budget",
@@ -67,6 +75,9 @@ __all__ = [
     "Tier",
     "Verify",
     "baseline_problems",
+    "check_change",
+    "decide",
+    "decisions_file",
     "duration_text",
     "json_schema",
     "load_baseline",
@@ -78,4 +89,5 @@ __all__ = [
     "parse_policy",
     "policy_problems",
     "policy_warnings",
+    "read_decisions",
 ]

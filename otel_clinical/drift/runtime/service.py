@@ -21,11 +21,12 @@ from otel_clinical.drift.runtime.pages import metrics_site
 from otel_clinical.drift.runtime.rpc import RpcReceiver
 from otel_clinical.drift.runtime.store import Store
 from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
-from otel_clinical.policy import Policy, load_baseline
+from otel_clinical.policy import Policy, check_change, load_baseline
 from otel_clinical.semconv import metrics
 
 _GRACE_SECONDS = 5.0
 _DRAIN_SECONDS = 30.0
+_BASELINE = "baseline/"
 
 
 _HTTP, _GRPC, _METRICS = (Address("127.0.0.1", port) for port in (4318, 4317, 9465))
@@ -79,7 +80,7 @@ class ProcessorService:
         StateDirectoryError: The state directory cannot be used.
         AccessError: The token file cannot be used, or an address needs one.
         ListenError: An address cannot be listened on.
-        BaselineError: A baseline cannot be read.
+        BaselineError: A baseline cannot be read, or is another one than before without the word of two people.
     """
 
     def __init__(self, policy: Policy, settings: ProcessorSettings) -> None:
@@ -94,6 +95,7 @@ class ProcessorService:
             faults = Faults()
             store = Store(settings.state, faults)
             undo.callback(store.close)
+            self._accept_baselines(store)
             self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
             intake = Intake(self._writer, PolicyIndex.of(policy))
             self._rpc = RpcReceiver(settings.grpc, intake, tokens, settings.certificate)
@@ -159,6 +161,16 @@ class ProcessorService:
 
     def __exit__(self, *_error: object) -> None:
         self.stop()
+
+    def _accept_baselines(self, store: Store) -> None:
+        """Check every baseline against the one this state was made with, then remember them."""
+        hashes = {name: baseline.hash for name, baseline in self._baselines.items()}
+        for name, new in hashes.items():
+            old = store.meta(_BASELINE + name)
+            if old is not None and old != new:
+                check_change(self._policy.models[name].baseline.file, name, old, new)
+        for name, new in hashes.items():
+            store.remember(_BASELINE + name, new)
 
     def _new_kernel(self) -> Kernel:
         return Kernel(self._policy, self._baselines)
