@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from otel_clinical.semconv import attributes, events, metrics
-from otel_clinical.semconv.enums import OutcomeResult, OutcomeSource
+from otel_clinical.semconv.enums import OutcomeClass, OutcomeResult, OutcomeSource, TelemetryRedactionReason
 
+from ._admit import admit
 from ._arguments import result_reader
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from ._telemetry import Telemetry
 
 F = TypeVar("F")
+_RIGHT: Final = frozenset({OutcomeClass.TRUE_POSITIVE, OutcomeClass.TRUE_NEGATIVE})
 SCORES: Final = {OutcomeResult.CORRECT: 1.0, OutcomeResult.PARTIAL: 0.5, OutcomeResult.INCORRECT: 0.0}
 
 
@@ -33,6 +35,7 @@ def record_outcome(
     result: OutcomeResult | str,
     source: OutcomeSource | str = OutcomeSource.OTHER,
     score: object = None,
+    outcome_class: OutcomeClass | str | None = None,
     at: object = None,
     event_id: str | None = None,
     telemetry: Telemetry | None = None,
@@ -44,6 +47,8 @@ def record_outcome(
         result: Whether the answer proved right.
         source: Where the truth came from.
         score: How right it was, 0 to 1; without it correct is 1, partial 0.5, incorrect 0.
+        outcome_class: Cell of the confusion matrix, for answers that are yes or no. One that contradicts `result` is
+            left out and counted.
         at: When the truth arrived, as Unix seconds or aware `datetime`; now otherwise.
         event_id: Hexadecimal id for reports that may be repeated; a repetition is not counted again.
         telemetry: Where to report; the process default otherwise.
@@ -60,6 +65,7 @@ def record_outcome(
             required(where, OutcomeSource, source, "record_outcome: source"),
             given,
         )
+        report.cell = _cell(where, outcome_class, verdict)
         where.put(report)
         return report.event_id
 
@@ -73,6 +79,7 @@ def outcome(
     result: OutcomeResult | str | Callable[[Any], object] | None = None,
     source: OutcomeSource = OutcomeSource.OTHER,
     score: str | Callable[[Any], object] | None = None,
+    outcome_class: str | Callable[[Any], object] | None = None,
     telemetry: Telemetry | None = None,
 ) -> Callable[[F], F]:
     """Report an outcome each time the decorated function returns.
@@ -82,11 +89,13 @@ def outcome(
         result: An `OutcomeResult`; or key, attribute or function of what the function returns; by default that itself.
         source: Where the truth came from.
         score: Key, attribute or function of what the function returns, 0 to 1.
+        outcome_class: Key, attribute or function of what the function returns, an `OutcomeClass`.
         telemetry: Where to report; the process default otherwise.
     """
     readers = {
         "result": result_reader(result) if result is not None else lambda returned: returned,
         "score": result_reader(score) if score is not None else lambda _: None,
+        "outcome_class": result_reader(outcome_class) if outcome_class is not None else lambda _: None,
     }
 
     def record(found: Any, **values: Any) -> Recorded:
@@ -95,14 +104,25 @@ def outcome(
     return report_after("outcome", receipt, readers, record, telemetry)
 
 
+def _cell(telemetry: Telemetry, given: object, result: OutcomeResult) -> OutcomeClass | None:
+    """Return the cell of the confusion matrix, None where none is given or it contradicts the result."""
+    found = admit(telemetry, OutcomeClass, given, "record_outcome: outcome_class")
+    if found is None or result is (OutcomeResult.CORRECT if found in _RIGHT else OutcomeResult.INCORRECT):
+        return found
+    telemetry.withheld(TelemetryRedactionReason.NOT_ALLOWED)
+    telemetry.say_once("record_outcome: outcome_class contradicts result; it was left out")
+    return None
+
+
 class _OutcomeReport(LateReport):
     """An outcome on its way to the background thread."""
 
-    __slots__ = ("result", "score", "source")
+    __slots__ = ("cell", "result", "score", "source")
 
     result: OutcomeResult
     source: OutcomeSource
     score: float | None
+    cell: OutcomeClass | None
 
     def derive(self, sink: Sink) -> None:
         """Write the event, then the points."""
@@ -113,6 +133,8 @@ class _OutcomeReport(LateReport):
         fields.update((verdict, origin))
         if self.score is not None:
             fields[attributes.OUTCOME_SCORE] = self.score
+        if self.cell is not None:
+            fields[attributes.OUTCOME_CLASS] = self.cell.value
         wrong = self.result is OutcomeResult.INCORRECT
         sink.emit(events.OUTCOME, fields, at=self.at, context=self.context, elevated=wrong)
 

@@ -528,3 +528,23 @@ def test_what_is_declared_and_what_has_no_version_yet_is_no_problem(capture, rec
     record_inference(model="coding", version="_OTHER", telemetry=capture.telemetry)
     assert not caplog.records
     assert not capture.errors()
+
+
+@pytest.mark.parametrize(
+    ("result", "given", "sent"),
+    [
+        ("correct", "true_positive", "true_positive"),
+        ("incorrect", "false_negative", "false_negative"),
+        ("correct", None, None),
+        ("correct", "false_positive", None),  # contradicts the result
+        ("indeterminate", "true_negative", None),
+        ("correct", "Mr Smith", None),
+    ],
+)
+def test_the_cell_of_the_confusion_matrix_is_sent_where_it_agrees_with_the_result(
+    capture, receipt, result, given, sent
+):
+    assert record_outcome(receipt, result=result, outcome_class=given, at=AT + 1, telemetry=capture.telemetry)
+    assert capture.events[0].attributes.get(attributes.OUTCOME_CLASS) == sent
+    if sent is not None:
+        capture.assert_conforms()

@@ -68,7 +68,8 @@ class ReportCalls(InferenceCalls):
                     report(receipt, telemetry=self.telemetry, **(arguments | {name: value}))
 
     def call_record_outcome(self) -> None:
-        self._each_receipt(ai.record_outcome, result="correct", source="claim", score=0.5)
+        sound = {"source": "claim", "score": 0.5, "outcome_class": "true_positive"}
+        self._each_receipt(ai.record_outcome, result="correct", **sound)
 
     def call_record_review(self) -> None:
         sound = {"edit_ratio": 0.2, "duration": 5, "reason": "clinical_judgement", "role": "nurse"}
