@@ -17,6 +17,8 @@ def lines(found: Explanation) -> Iterator[str]:
     yield f"  baseline     {found.baseline:.1%}"
     yield f"  recent       {_recent(found)}"
     yield f"  change       {_change(found)}"
+    if found.causes:
+        yield f"  put down to  {', '.join(found.causes)}"
     coverage = (
         "not known yet" if found.coverage is None else f"{found.coverage:.1%} of mature inferences have an outcome"
     )

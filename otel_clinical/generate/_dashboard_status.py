@@ -264,3 +264,24 @@ def where() -> tuple[Panel, ...]:
             transformations=({"id": "merge", "options": {}}, {"id": "organize", "options": organised}),
         ),
     )
+
+
+def attribution() -> tuple[Panel, ...]:
+    """Return the table of what the drops in a tier are put down to."""
+    keys = (*STREAM, attributes.ATTRIBUTION_CAUSE)
+    named = {**TABLE_STREAM, prometheus_label(attributes.ATTRIBUTION_CAUSE): "put down to"}
+    organised = {"excludeByName": {"Time": True, "Value": True}, "renameByName": named}
+    return (
+        Panel(
+            "table",
+            "What the drops are put down to",
+            "The cause of every drop that has reached a tier: version, environment, input, label_feed, or unknown.",
+            "version: go back; environment or input: the previous version shares it; label_feed: mend the feed.",
+            (Query(f"{over('max', keys, of_model(metrics.ATTRIBUTION_STATUS))} == 1", instant=True),),
+            unit="none",
+            width=COLUMNS,
+            height=6,
+            options={"cellHeight": "sm", "showHeader": True},
+            transformations=({"id": "organize", "options": organised},),
+        ),
+    )

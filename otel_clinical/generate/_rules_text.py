@@ -80,6 +80,18 @@ def looked_up(metric: MetricDef, shown: str, keys: Keys = STREAM, extra: Mapping
     return f"{{{{ with {query} }}}}{{{{ . | first | value | {shown} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
 
 
+def looked_up_word(metric: MetricDef, shown: str, keys: Keys = STREAM) -> str:
+    """Return a template that asks for the value of label `shown` of the alert's own series of a state gauge that is 1.
+
+    A series that is gone reads "unknown", as in `looked_up`.
+    """
+    conditions = ",".join(f"{prometheus_label(key)}=%q" for key in keys)
+    values = " ".join(f"$labels.{prometheus_label(key)}" for key in keys)
+    query = f'printf "{metric.prometheus}{{{conditions}}} == 1" {values} | query'
+    word = f'. | first | label "{prometheus_label(shown)}"'
+    return f"{{{{ with {query} }}}}{{{{ {word} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
+
+
 def stop_by_hand(model: ModelPolicy) -> str:
     """Return the sentence that stops a model with the controller dead: the router looks for one file."""
     return f"put the model on manual with `touch {force_manual_path(model.rollback.target.path)}`."

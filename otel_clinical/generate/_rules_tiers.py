@@ -26,6 +26,7 @@ from otel_clinical.generate._rules_text import (
     Severity,
     TierLabel,
     looked_up,
+    looked_up_word,
 )
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import OTHER, attributes, metrics
@@ -119,7 +120,8 @@ def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Me
         f"Where: {WHERE}. "
         f"Since: {looked_up(metrics.CHANGE_POINT_TIME, 'humanizeTimestamp')}. "
         f"How sure: evidence {evidence} (1 proves a drop beyond {number(model.tiers[level].guard * 100)} %), "
-        f"{looked_up(metrics.EVIDENCE_SAMPLES, WHOLE)} labels since then."
+        f"{looked_up(metrics.EVIDENCE_SAMPLES, WHOLE)} labels since then. "
+        f"Put down to: {looked_up_word(metrics.ATTRIBUTION_STATUS, attributes.ATTRIBUTION_CAUSE)}."
     )
     summary = (
         f"{MODEL_NAME} {MODEL_VERSION}: {metric} down {{{{ $value | humanizePercentage }}}} in {WHERE} "

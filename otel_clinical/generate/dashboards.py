@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.generate._dashboard_flow import causes, confidence, sight, traffic, versions
 from otel_clinical.generate._dashboard_model import DATASOURCE, Colour, laid_out
 from otel_clinical.generate._dashboard_queries import LABEL_MODEL, serving
-from otel_clinical.generate._dashboard_status import headline, history, proof, where
+from otel_clinical.generate._dashboard_status import attribution, headline, history, proof, where
 from otel_clinical.generate._rules_constants import EXPECTED
 from otel_clinical.generate._rules_text import ONCALL_UID
 
@@ -29,7 +29,18 @@ def render(policy: Policy) -> dict[str, str]:
 
 def oncall(policy: Policy) -> dict[str, Any]:
     """Return the dashboard of the person on call: ten seconds on top, the reasons below."""
-    rows = (headline(), history(), proof(), where(), versions(), traffic(), causes(), confidence(), sight())
+    rows = (
+        headline(),
+        history(),
+        proof(),
+        where(),
+        attribution(),
+        versions(),
+        traffic(),
+        causes(),
+        confidence(),
+        sight(),
+    )
     return {
         "uid": ONCALL_UID,
         "title": "Clinical AI: on call",

@@ -31,6 +31,7 @@ GUARDS: Final[Mapping[str, str]] = {
     "confirmation": "Does Prometheus itself say so, twice?",
     "alert_age": "Is the alert recent, by clocks that agree?",
     "attribution": "Is it known since when?",
+    "label_health": "Are there labels enough, and do they still come?",
 }
 
 ACTIONS: Final[Mapping[str, str]] = {

@@ -24,6 +24,7 @@ SEGMENT_NAME: Final = prometheus_label(attributes.SEGMENT_NAME)
 SEGMENT_VALUE: Final = prometheus_label(attributes.SEGMENT_VALUE)
 LEVEL: Final = prometheus_label(attributes.ESCALATION_LEVEL)
 STATE: Final = prometheus_label(attributes.DEPLOYMENT_STATE)
+CAUSE: Final = prometheus_label(attributes.ATTRIBUTION_CAUSE)
 BASELINE: Final = prometheus_label(attributes.BASELINE_HASH)
 _AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 _MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
@@ -91,6 +92,7 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
         change_point=_lowest(prometheus, selector(metrics.CHANGE_POINT_TIME.prometheus, stream)),
         activation=_lowest(prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, mine)),
         aggregate_evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, review)),
+        cause=_cause(prometheus, stream),
         active_versions=_active(prometheus, key.model),
         baseline_hashes=tuple(
             sorted(
@@ -126,6 +128,13 @@ def _evaluated_at(prometheus: Prometheus, labels: Mapping[str, str]) -> float | 
 def _lowest(prometheus: Prometheus, expression: str) -> float | None:
     """Return the lowest value of all instances that export it: the cautious one where two disagree."""
     return min(prometheus.values(expression), default=None)
+
+
+def _cause(prometheus: Prometheus, stream: Mapping[str, str]) -> str:
+    """Return what the drop of a stream is put down to; empty without one clear word."""
+    found = prometheus.query(selector(metrics.ATTRIBUTION_STATUS.prometheus, stream))
+    causes = {series.labels.get(CAUSE, "") for series in found if series.value >= 1}
+    return causes.pop() if len(causes) == 1 else ""
 
 
 def _active(prometheus: Prometheus, model: str) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback.alerts import AGGREGATE, Cause
 from otel_clinical.rollback.targets import Change
-from otel_clinical.semconv.enums import RollbackDecision, RoutingLevel, RoutingReason
+from otel_clinical.semconv.enums import AttributionCause, RollbackDecision, RoutingLevel, RoutingReason
 
 if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer, Segment
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.terms import Terms
 
 DAY: Final = 86_400.0
+_SHARED: Final = {
+    AttributionCause.ENVIRONMENT.value: "the environment",
+    AttributionCause.INPUT.value: "the input",
+}
+"""Causes that going back would not cure. For any other the pointer's own activation decides."""
 _UNITS: Final = ((DAY, "d"), (3_600.0, "h"), (60.0, "min"))
 
 
@@ -41,7 +46,8 @@ def decide(
     elsewhere = _not_the_version(setting, state, incident, sample, pointer)
     if elsewhere:
         change = Change(RoutingReason.DRIFT, route=terms.on_environment, segment=segment)
-        return Decision(RollbackDecision.SAFE_MODE, "environment", change, elsewhere)
+        cause = AttributionCause.INPUT if sample.cause == AttributionCause.INPUT else AttributionCause.ENVIRONMENT
+        return Decision(RollbackDecision.SAFE_MODE, cause.value, change, elsewhere)
     # Where everything degrades with one segment, serving two versions side by side would only spread the harm.
     if (sample.aggregate_evidence or 0.0) >= 1:
         segment = None
@@ -56,6 +62,8 @@ def _not_the_version(
         return "no other version has served, so no change of version can be the cause"
     if _input_held(state, incident):
         return "the input of this source is held for its quality"
+    if sample.cause in _SHARED:
+        return f"the processor puts the drop down to {_SHARED[sample.cause]}, which the previous version would share"
     terms = setting.terms
     since = (sample.change_point or 0.0) - pointer.activated_at
     if not -terms.slack <= since <= terms.attribution_window:

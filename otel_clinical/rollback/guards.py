@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback.alerts import Cause
 from otel_clinical.rollback.state import GuardReport, Incident, Sample
+from otel_clinical.semconv.enums import AttributionCause
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
 from otel_clinical.semconv.enums import RollbackGuardResult as Result
 
@@ -43,6 +44,7 @@ def evaluate(
         _telemetry(terms, first, second),
         _baseline(terms, second),
         _attribution(second),
+        _label_health(first, second),
     )
 
 
@@ -158,6 +160,14 @@ def _attribution(sample: Sample) -> GuardReport:
         return _unknown(Guard.ATTRIBUTION, "no change point")
     since = datetime.fromtimestamp(sample.change_point or 0.0, UTC)
     return _pass(Guard.ATTRIBUTION, f"changed at {since:%Y-%m-%d %H:%M:%S} UTC")
+
+
+def _label_health(first: Sample, second: Sample) -> GuardReport:
+    """G3: a label feed that is thin or silent fakes a drop as easily as it hides one."""
+    guard = Guard.LABEL_HEALTH
+    if AttributionCause.LABEL_FEED.value in {first.cause, second.cause}:
+        return _fail(guard, "the processor puts the drop down to the label feed")
+    return _pass(guard, "the processor does not put the drop down to the label feed")
 
 
 def same_hash(left: str, right: str) -> bool:

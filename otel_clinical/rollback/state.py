@@ -66,7 +66,8 @@ class Sample:
     """One look at Prometheus for one incident; None is absent, `reachable` False that nothing answered.
 
     `taken_at` is the controller's clock, `clock` Prometheus' own; `evaluated_at` is when Prometheus last
-    evaluated the alert as firing.
+    evaluated the alert as firing. `cause` is what the processor puts the drop down to, empty where it says nothing
+    or two processors disagree.
     """
 
     taken_at: float
@@ -79,6 +80,7 @@ class Sample:
     change_point: float | None = None
     activation: float | None = None
     aggregate_evidence: float | None = None
+    cause: str = ""
     active_versions: tuple[str, ...] = ()
     baseline_hashes: tuple[str, ...] = ()
     processors: tuple[Processor, ...] = ()

@@ -25,10 +25,10 @@ def results(
     return {report.guard.value: report.result.value for report in reports}
 
 
-def test_all_seven_pass_on_a_confirmed_degradation() -> None:
+def test_all_eight_pass_on_a_confirmed_degradation() -> None:
     found = results()
     assert set(found.values()) == {"pass"}
-    assert len(found) == 7
+    assert len(found) == 8
 
 
 @pytest.mark.parametrize(
@@ -61,6 +61,7 @@ def test_all_seven_pass_on_a_confirmed_degradation() -> None:
         ("alert_age", {"clock": NOW - 70.0}, "fail"),
         ("attribution", {"change_point": None}, "unknown"),
         ("attribution", {"change_point": math.nan}, "unknown"),
+        ("label_health", {"cause": "label_feed"}, "fail"),
     ],
 )
 def test_one_wrong_fact_stops_exactly_its_guard(guard: str, second: dict[str, Any], expected: str) -> None:
@@ -98,3 +99,41 @@ def test_an_input_hold_needs_enough_records(records: float | None, expected: str
     reports = guards.evaluate(terms(), play.only, pointer(), sample(NOW, **facts), sample(NOW + 2, **facts))
     found = {report.guard.value: report.result.value for report in reports}
     assert found == {"active_version": "pass", "confirmation": "pass", "alert_age": "pass", "sample": expected}
+
+
+def test_the_label_feed_must_be_healthy_at_both_looks() -> None:
+    assert results(first={"cause": "label_feed"})["label_health"] == "fail"
+
+
+@pytest.mark.parametrize(
+    ("cause", "decision", "known"),
+    [
+        ("", "rollback", "version"),
+        ("version", "rollback", "version"),
+        ("unknown", "rollback", "version"),
+        ("environment", "safe_mode", "environment"),
+        ("input", "safe_mode", "input"),
+    ],
+)
+def test_what_the_previous_version_would_share_is_no_reason_to_go_back(cause: str, decision: str, known: str) -> None:
+    play = Play()
+    play.hear(alert())
+    play.confirm(play.only, cause=cause)
+    assert play.only.decision == decision
+    assert play.only.cause == known
+
+
+def test_the_word_version_cannot_make_an_old_change_a_reason_to_go_back() -> None:
+    """The pointer knows better than the processor when the version was activated."""
+    play = Play(pointer(activated_at=NOW - 20 * 86_400))
+    play.hear(alert())
+    play.confirm(play.only, cause="version")
+    assert play.only.decision == "safe_mode"
+
+
+def test_a_drop_put_down_to_the_label_feed_changes_nothing() -> None:
+    play = Play()
+    play.hear(alert())
+    play.confirm(play.only, cause="label_feed")
+    assert play.only.state == "inconclusive"
+    assert not play.state.intents

@@ -12,6 +12,7 @@ from otel_clinical.policy import ModelPolicy, Policy, Tier
 from otel_clinical.semconv import AGGREGATE, MetricDef, attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel
 
+_CAUSE = prometheus_label(attributes.ATTRIBUTION_CAUSE)
 _WITNESS = tuple(prometheus_label(key) for key in (attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR))
 
 
@@ -60,6 +61,7 @@ class Explanation:
         samples: Outcomes since the estimated change; 0 without one, or below eleven.
         change_point: Unix seconds of the first inference after the estimated change; None without one.
         drop: Drop since the estimated change; 0 without one.
+        causes: What the drop is put down to, one word per verdict; empty below every tier.
         coverage: Share of mature inferences of the version that have an outcome; None when not known.
         tiers: Mildest first.
         witnesses: Sorted by signal and detector.
@@ -74,6 +76,7 @@ class Explanation:
     samples: int
     change_point: float | None
     drop: float
+    causes: tuple[str, ...]
     coverage: float | None
     tiers: tuple[TierGap, ...]
     witnesses: tuple[Witness, ...]
@@ -134,6 +137,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         samples=samples,
         change_point=of(metrics.CHANGE_POINT_TIME),
         drop=drop,
+        causes=tuple(_causes(page, stream)),
         coverage=of(metrics.LABEL_COVERAGE_RATIO, stream[:2], STREAM[:2]),
         tiers=tuple(
             _gap(level, model.tiers[level], evidence.get(str(level), 0.0), samples, drop)
@@ -142,6 +146,12 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         ),
         witnesses=tuple(_witnesses(page, stream)),
     )
+
+
+def _causes(page: Page, stream: tuple[str, ...]) -> Iterator[str]:
+    for key, value in page.by(metrics.ATTRIBUTION_STATUS, (*STREAM, _CAUSE)):
+        if key[:-1] == stream and value >= 1.0:
+            yield key[-1]
 
 
 def _gap(level: EscalationLevel, tier: Tier, evidence: float, samples: int, drop: float) -> TierGap:

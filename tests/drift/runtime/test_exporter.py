@@ -10,6 +10,7 @@ from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.drift.kernel import (
+    AttributionRow,
     CalibrationRow,
     CoverageRow,
     DriftRow,
@@ -24,6 +25,7 @@ from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import SMALL_CELL, Exposition, registry
 from otel_clinical.semconv import metrics, prometheus_label
 from otel_clinical.semconv.enums import (
+    AttributionCause,
     DriftDetector,
     EscalationLevel,
     EstimateValidity,
@@ -88,6 +90,7 @@ CALIBRATION = CalibrationRow(
     bins=(ReliabilityBin(0.8, 0.9, 11, 0.85, 0.7), ReliabilityBin(0.9, 1.0, 10, 0.95, 0.8)),
 )
 ESTIMATE = EstimateRow("coding", "7", 0.8, 400, EstimateValidity.VALID)
+VERDICT = AttributionRow("coding", "7", ROW.segment, ROW.value, AttributionCause.INPUT, ("because",))
 KERNEL = KernelView(
     calibration=(CALIBRATION,),
     estimates=(ESTIMATE,),
@@ -95,6 +98,7 @@ KERNEL = KernelView(
     drift=(DRIFT,),
     coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
     suggestions=(SUGGESTIONS,),
+    attributions=(VERDICT,),
     activations={("coding", "7"): 3},
     waiting={("coding", "7"): 42},
     label_times={"coding": 1_790_000_500.0},
@@ -277,3 +281,11 @@ def test_suggestions_of_a_handful_of_patients_read_zero(count):
     assert sum(of(samples, metrics.SUGGESTIONS).values()) == visible
     assert sum(of(samples, metrics.ACCEPTANCES).values()) == visible
     assert len(of(samples, metrics.SUGGESTIONS)) == len(ReviewAction)
+
+
+def test_the_cause_of_a_drop_is_one_state_of_five_and_needs_outcomes_enough():
+    found = of(scrape(shown()), metrics.ATTRIBUTION_STATUS)
+    assert len(found) == len(AttributionCause)
+    assert [key[-1] for key, value in found.items() if value == 1] == ["input"]
+    few = replace(KERNEL, evidence=(replace(ROW, samples=10),))
+    assert of(scrape(shown(few)), metrics.ATTRIBUTION_STATUS) == {}
