@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from opentelemetry import context as otel_context
 
 from ._context import detach
+from ._observed import observed_object
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator
@@ -58,7 +59,12 @@ def wrap(function: Any, begin: Callable[[tuple[Any, ...], dict[str, Any]], Obser
         raise TypeError(f"{kind}: {type(function).__qualname__} is not callable; decorate a function")
     if isinstance(function, type):
         raise TypeError(f"{kind}: {function.__qualname__} is a class; decorate the method that does the work")
-    wrapper = functools.update_wrapper(_driver(function)(function, begin), function)
+    call = _driver(function)(function, begin)
+    if inspect.isroutine(function):
+        wrapper = functools.update_wrapper(call, function)
+    else:  # what an object holds is read where it is
+        made: Any = observed_object(call)
+        wrapper = functools.update_wrapper(made, function, updated=())
     setattr(wrapper, MARK, (*getattr(function, MARK, ()), kind))
     return wrapper
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import functools
 import inspect
 import pickle
@@ -38,6 +39,20 @@ class Service:
 
 
 decorate = inference(model="coding", version="7")
+
+
+class Model:
+    """A callable object, as many models are."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, x: int) -> int:
+        return self.weight * x
+
+
+model_object = decorate(Model(5))
+model_partial = decorate(functools.partial(divmod, 17))
 
 
 def test_singledispatch_over_decorated_implementations(clinical_telemetry):
@@ -134,6 +149,45 @@ def test_decorated_functions_and_methods_are_pickled_by_name(clinical_telemetry,
         assert pickle.loads(pickle.dumps(function)) is function  # noqa: S301 -- our own bytes
     assert pickle.loads(pickle.dumps(Service().method))(1) == 3  # noqa: S301 -- the same
     assert pickle.loads(pickle.dumps(Service.of_class))(1) == 4  # noqa: S301 -- the same
+    assert len(clinical_telemetry.spans) == 2
+
+
+@pytest.mark.parametrize("protocol", range(2, pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("decorated", [model_object, model_partial], ids=["callable object", "partial"])
+def test_decorated_objects_are_pickled_by_the_name_in_their_module(
+    clinical_telemetry, monkeypatch, decorated, protocol
+):
+    monkeypatch.setitem(sys.modules, __name__, sys.modules.get(__name__) or sys.modules[Service.__module__])
+    again = pickle.loads(pickle.dumps(decorated, protocol))  # noqa: S301 -- our own bytes
+    assert again is decorated
+    assert again(3) in (15, (5, 2))
+    assert len(clinical_telemetry.spans) == 1
+
+
+def test_a_decorated_object_is_copied_like_a_function(clinical_telemetry):
+    assert copy.copy(model_object) is model_object
+    assert copy.deepcopy([model_object]) == [model_object]
+    assert copy.deepcopy(model_object)(3) == 15
+    assert len(clinical_telemetry.spans) == 1
+
+
+def test_a_decorated_object_without_a_name_says_what_to_write():
+    with pytest.raises(pickle.PicklingError, match="assign it at the top of a module"):
+        pickle.dumps(decorate(Model(6)))
+
+
+def test_a_decorated_object_stays_an_object(clinical_telemetry):
+    class Holder:
+        score = decorate(Model(7))
+
+    assert Holder().score(2) == 14  # not bound to the holder, as the object itself would not be
+    assert (Holder.score.weight, inspect.signature(Holder.score)) == (7, inspect.signature(Model(7)))
+    model_object.__wrapped__.weight = 6
+    try:
+        assert model_object.weight == model_object(1) == 6
+    finally:
+        model_object.__wrapped__.weight = 5
+    assert not hasattr(model_object, "bias")
     assert len(clinical_telemetry.spans) == 2
 
 
