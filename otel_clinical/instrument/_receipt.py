@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 import struct
-import zlib
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -235,7 +235,7 @@ def _unseal(text: str, keys: ReceiptKeys) -> bytes:
 
 def _signature(body: str, keys: ReceiptKeys, key: str) -> bytes:
     if not key:  # unsigned: a checksum still tells a damaged receipt from a sound one
-        return zlib.crc32(body.encode()).to_bytes(CHECKSUM_BYTES, "big")
+        return binascii.crc32(body.encode()).to_bytes(CHECKSUM_BYTES, "big")
     # Here, not above: they load a cryptographic library, which costs as much as the rest of the import.
     import hashlib  # noqa: PLC0415
     import hmac  # noqa: PLC0415
