@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 RATE = 2000
-SECONDS = 5.0
+SECONDS = 10.0
 WARM_UP = 1000
 SPAN_SECONDS = 1.0
 METRIC_SECONDS = 2.0
