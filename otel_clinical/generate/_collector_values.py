@@ -6,6 +6,7 @@ import json
 import re
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.sdk._foreign import OVERFLOW
 from otel_clinical.semconv import (
     AGGREGATE,
     OTHER,
@@ -69,7 +70,10 @@ def log_values(declared: Declared) -> list[str]:
 
 def datapoint_values(declared: Declared) -> list[str]:
     """Return statements that leave of a point's attributes what the registry allows."""
-    return list(_statements("datapoint", (key for metric in metrics.ALL for key in metric.attributes), declared))
+    kept, *rules = _statements("datapoint", (key for metric in metrics.ALL for key in metric.attributes), declared)
+    value = f'datapoint.attributes["{OVERFLOW}"]'
+    only_true = f'delete_key(datapoint.attributes, "{OVERFLOW}") where {value} != nil and {value} != true'
+    return [kept.replace("])", f', "{OVERFLOW}"])'), *rules, only_true]
 
 
 def resource_values(keys: Iterable[str]) -> list[str]:

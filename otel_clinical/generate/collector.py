@@ -11,6 +11,7 @@ from textwrap import indent
 from typing import TYPE_CHECKING
 
 from otel_clinical.generate import _collector_values
+from otel_clinical.sdk._foreign import OVERFLOW
 from otel_clinical.semconv import SCOPE_NAME, allowlist, enums
 
 if TYPE_CHECKING:
@@ -304,7 +305,7 @@ def _span_name() -> str:
 
 def _processors(policy: Policy | None) -> str:
     declared = _collector_values.declared_segments(policy)
-    keys = sorted({*allowlist.ATTRIBUTES, *RESOURCE_KEYS})
+    keys = sorted({*allowlist.ATTRIBUTES, *RESOURCE_KEYS, OVERFLOW})
     return _PROCESSORS.format(
         scope=SCOPE_NAME,
         span_name=_span_name(),

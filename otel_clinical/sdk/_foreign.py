@@ -41,6 +41,15 @@ FOREIGN: Final[Mapping[str, AttributeRule]] = {
 }
 """Attributes that may leave: nothing that a library fills with text, paths, hosts or identifiers."""
 
+OVERFLOW: Final = "otel.metric.overflow"
+"""The SDK's own mark, true or absent, on the point into which it adds the series for which it has no room."""
+
+OVERFLOWN: Final = {OVERFLOW: AttributeRule("boolean", "none", "required", None, None)}
+"""What every point of a metric may carry besides its own attributes."""
+
+FOREIGN_POINT: Final = {**FOREIGN, **OVERFLOWN}
+"""Attributes that a point of a metric may carry."""
+
 METRICS: Final = frozenset({
     *("http.client.duration", "http.client.request.duration", "http.client.active_requests"),
     *("http.client.request.size", "http.client.request.body.size"),

@@ -26,7 +26,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 
 from otel_clinical.instrument._slices import in_slices
-from otel_clinical.sdk._foreign import FOREIGN, METRICS, UNITS
+from otel_clinical.sdk._foreign import FOREIGN_POINT, METRICS, OVERFLOWN, UNITS
 from otel_clinical.sdk._merge import merge_points, merge_scopes
 from otel_clinical.sdk._origin import is_own, redact_resource, redact_scope
 from otel_clinical.sdk._rules import admit
@@ -97,7 +97,7 @@ class Redactor:
         return _metric(definition.name, definition.description, definition.unit, _data(metric, points))
 
     def _point(self, point: Any, definition: MetricDef) -> Any:
-        rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes}
+        rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes} | OVERFLOWN
         ledger = _Once(self._ledger, self._counted, definition.name)
         return _with(point, admit(point.attributes, rules, ledger, self._declared))
 
@@ -125,7 +125,7 @@ def _foreign(metric: Metric) -> Metric | None:
     if metric.name not in METRICS:
         return None
     data: Any = metric.data
-    points = [_with(point, admit(point.attributes, FOREIGN)) for point in in_slices(data.data_points)]
+    points = [_with(point, admit(point.attributes, FOREIGN_POINT)) for point in in_slices(data.data_points)]
     return _metric(metric.name, "", metric.unit if metric.unit in UNITS else "", _data(metric, points))
 
 

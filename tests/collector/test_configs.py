@@ -54,7 +54,7 @@ def test_queues_are_on_disk_and_never_give_up(path: str):
 def test_allowed_keys_are_the_registry_and_the_resource_list():
     processors = yaml.safe_load(collector.render()["collector_config/gateway.yaml"])["processors"]
     allowed = set(processors["redaction/records"]["allowed_keys"])
-    assert allowed == {*allowlist.ATTRIBUTES, *collector.RESOURCE_KEYS}
+    assert allowed == {*allowlist.ATTRIBUTES, *collector.RESOURCE_KEYS, "otel.metric.overflow"}
 
 
 @pytest.mark.collector

@@ -16,6 +16,7 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 from otel_clinical.generate import collector
 from otel_clinical.instrument import declare_segments, record_inference, record_outcome
 from otel_clinical.policy import load_policy
+from otel_clinical.sdk._foreign import OVERFLOW
 from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
 from otel_clinical.simulate._waiting import wait_until
 from tests.phi._hostile import resource, views, write_everything
@@ -135,4 +136,18 @@ def test_an_exemplar_comes_out_as_its_trace_alone(pipeline: Pipeline) -> None:
     made.meter_provider.force_flush()  # once: the next export of the same point carries no exemplar any more
     wait_until(lambda: trace_id.encode() in page(pipeline), within=30, what="the exemplar on the page")
     assert hits({"page": page(pipeline)}) == {}
+    made.close()
+
+
+def test_the_mark_of_too_many_series_passes_and_a_forged_one_does_not(pipeline: Pipeline) -> None:
+    made = stock_pipe(pipeline)
+    counter = made.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.OUTCOMES.name, metrics.OUTCOMES.unit)
+    counter.add(3, {OVERFLOW: True})
+    counter.add(4, {OVERFLOW: marker("overflow"), attributes.MODEL_NAME: "coding"})
+    made.meter_provider.force_flush()
+    label = b'otel_metric_overflow="true"'
+    wait_until(lambda: label in page(pipeline), within=30, what="the mark on the page")
+    wait_until(lambda: b'model_name="coding"' in page(pipeline), within=30, what="the other series on the page")
+    assert hits({"page": page(pipeline)}) == {}
+    assert page(pipeline).count(b"otel_metric_overflow") == 1
     made.close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from opentelemetry import trace
 from opentelemetry._logs import LogRecord, SeverityNumber
@@ -10,7 +12,7 @@ from opentelemetry.exporter.otlp.proto.common.metrics_encoder import encode_metr
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter, SimpleLogRecordProcessor
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics import Counter, MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
@@ -20,6 +22,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, StatusCode, TraceFlags, TraceState
 
 from otel_clinical.sdk import RedactingLogExporter, RedactingSpanExporter
+from otel_clinical.sdk._foreign import OVERFLOW
 from otel_clinical.sdk._metrics import Redactor
 from otel_clinical.sdk._self_test import self_test
 from otel_clinical.semconv import SCHEMA_URL, SCOPE_NAME, attributes, events, metrics
@@ -199,6 +202,28 @@ def test_an_exemplar_keeps_its_trace_and_loses_filtered_attributes(ledger):
     (point,) = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
     (exemplar,) = point.exemplars
     assert (exemplar.trace_id, exemplar.filtered_attributes) == (7, {})
+
+
+@pytest.mark.parametrize(
+    ("scope", "name"),
+    [(SCOPE_NAME, metrics.OUTCOMES.name), ("requests.instrumentation", "http.client.active_requests")],
+)
+def test_a_point_of_too_many_series_keeps_the_mark_of_the_sdk(ledger, scope, name):
+    """Of whichever library; and a made-up mark with a text in it leaves like any other text."""
+    reader = InMemoryMetricReader(cardinality_limits={Counter: 2})
+    provider = MeterProvider([reader], resource=RESOURCE, shutdown_on_exit=False)
+    counter = provider.get_meter(scope).create_counter(name)
+    for index in range(4):
+        counter.add(1, {attributes.MODEL_VERSION: str(index)})
+    data = reader.get_metrics_data()
+    points = Redactor(ledger)(data).resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    assert [point.value for point in points if point.attributes == {OVERFLOW: True}] == [2]
+    assert sum(point.value for point in points) == 4
+    found = data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points
+    forged = [replace(point, attributes={OVERFLOW: TEXT}) for point in found]
+    found[:] = forged
+    assert CANARY not in Redactor(ledger)(data).to_json()
+    provider.shutdown()
 
 
 class Broken:
