@@ -83,11 +83,18 @@ def run(
 
 def _serve(service: ProcessorService, state: Path) -> int:
     """Run until asked to stop; return the exit code."""
+    from otel_clinical.drift.runtime._supervisor import Supervisor
+
+    supervisor = Supervisor(os.environ)
     service.start()
     if service.wait_ready():
         where = service.addresses
+        supervisor.ready()
         _say("ready", http=str(where.http), grpc=str(where.grpc), metrics=str(where.metrics), state=str(state))
-    service.wait()
+    while not service.wait(supervisor.interval):
+        service.look()
+        supervisor.alive()
+    supervisor.stopping()
     saved = service.stop()
     error = service.error
     if error is not None:

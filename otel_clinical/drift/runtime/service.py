@@ -135,9 +135,13 @@ class ProcessorService:
         """Why the writer ended, if it did not end because it was asked to."""
         return self._error
 
-    def wait(self, timeout: float | None = None) -> None:
-        """Wait until a stop is asked for or the writer fails."""
-        self._ended.wait(timeout)
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until a stop is asked for or the writer fails; return whether that happened in `timeout` seconds."""
+        return self._ended.wait(timeout)
+
+    def look(self) -> None:
+        """Return as soon as the writer is between two entries; never, if it hangs while it applies one."""
+        self._writer.read(lambda _kernel: None)
 
     def request_stop(self) -> None:
         """End `wait`; safe in a signal handler."""
