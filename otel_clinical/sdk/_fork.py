@@ -59,7 +59,10 @@ def count_from_zero(provider: MeterProvider) -> None:
 
 def fresh_connections(exporter: Any) -> None:
     """Leave inherited sockets to the parent: two processes on one connection read each other's answers."""
-    session = getattr(exporter, "_session", None)
+    holder = exporter
+    for name in ("_client", "_transport"):  # where releases of the SDK have put it
+        holder = getattr(holder, name, holder)
+    session = getattr(holder, "_session", None)
     if isinstance(session, requests.Session):
         session.mount("https://", HTTPAdapter())
         session.mount("http://", HTTPAdapter())

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry import _logs, metrics, trace
 from opentelemetry.sdk._logs import LoggerProvider, LogRecordLimits
-from opentelemetry.sdk._logs.export import BatchLogRecordProcessor
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
@@ -18,6 +17,7 @@ from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_af
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
 from otel_clinical.sdk._origin import redact_resource
+from otel_clinical.sdk._own_noise import MAX_VALUE_LENGTH, LogProcessor, quiet_cuts
 from otel_clinical.sdk._settings import ConfigurationError
 from otel_clinical.sdk._spans import RedactingSpanExporter
 
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from otel_clinical.sdk._audience import Audience
     from otel_clinical.sdk._exporters import Exporters
     from otel_clinical.sdk._settings import Settings
-
-MAX_VALUE_LENGTH: Final = 256
-"""Longest attribute value, in characters; the SDK has no limit of its own."""
 
 BATCH: Final = 512
 
@@ -54,6 +51,7 @@ class Providers:
         readers = list(_readers(settings, exporters, audience, registry))
         self.meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
         say_when_forks_go_unseen()
+        quiet_cuts()
         renew_after_fork(self.meter, count_from_zero)
         for exporter in filter(None, (exporters.spans, exporters.events, exporters.metrics)):
             renew_after_fork(exporter, fresh_connections)
@@ -123,7 +121,7 @@ def _logger_provider(
     provider = LoggerProvider(resource=resource, shutdown_on_exit=False, log_record_limits=limits)
     if exporters.events is not None:
         provider.add_log_record_processor(
-            BatchLogRecordProcessor(
+            LogProcessor(
                 RedactingLogExporter(exporters.events, audience, audience),
                 max_queue_size=settings.queue_size,
                 schedule_delay_millis=settings.schedule_delay * 1000,

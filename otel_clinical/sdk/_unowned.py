@@ -16,6 +16,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from otel_clinical.instrument import default_telemetry
 from otel_clinical.sdk._closing import EXIT_SECONDS, AtExit, Closer, Ending
 from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_after_fork, say_when_forks_go_unseen
+from otel_clinical.sdk._own_noise import quiet_connections
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ class _Guard:
         self._providers = found
         self._at_exit = AtExit(self._end, EXIT_SECONDS)
         say_when_forks_go_unseen()
+        quiet_connections()
         renew_after_fork(self, lambda _: _count_from_zero())
 
     def come_first(self) -> None:

@@ -42,7 +42,7 @@ def configs(tmp_path: Path) -> Path:
 
 def stock_pipe(pipeline: Pipeline, **options):
     """Return an application with the SDK's own exporters to the agent."""
-    return http_pipe(SimpleNamespace(endpoint=pipeline.agent_http), redact=False, **options)
+    return http_pipe(SimpleNamespace(url=pipeline.agent_http), redact=False, **options)
 
 
 def page(pipeline: Pipeline) -> bytes:

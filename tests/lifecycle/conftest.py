@@ -8,111 +8,26 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from tests._receivers import GrpcReceiver, HttpReceiver
 
 ROOT = Path(__file__).parents[2]
 DEADLINE = 30.0
-INSTANCE = "service.instance.id"
-
-
-class Receiver:
-    """Keep every OTLP/HTTP request, with the time at which it came (monotonic, one clock for all processes)."""
-
-    def __init__(self):
-        self.bodies = []
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.bodies.append((self.path, body, time.monotonic()))
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def close(self):
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(5)
-
-    def spans(self):
-        """Return every span received, as (instance, span, time)."""
-        return [
-            (instance_of(found), span, at)
-            for path, body, at in list(self.bodies)
-            if path == "/v1/traces"
-            for found in ExportTraceServiceRequest.FromString(body).resource_spans
-            for scope in found.scope_spans
-            for span in scope.spans
-        ]
-
-    def events(self):
-        """Return every log record received, as (instance, record, time)."""
-        return [
-            (instance_of(found), record, at)
-            for path, body, at in list(self.bodies)
-            if path == "/v1/logs"
-            for found in ExportLogsServiceRequest.FromString(body).resource_logs
-            for scope in found.scope_logs
-            for record in scope.log_records
-        ]
-
-    def points(self, name):
-        """Yield every point of a metric received, as (instance, point, time)."""
-        for path, body, at in list(self.bodies):
-            if path == "/v1/metrics":
-                for found in ExportMetricsServiceRequest.FromString(body).resource_metrics:
-                    for metric in (metric for scope in found.scope_metrics for metric in scope.metrics):
-                        if metric.name == name:
-                            data = getattr(metric, metric.WhichOneof("data"))
-                            for point in data.data_points:
-                                yield instance_of(found), point, at
-
-    def per_instance(self, name):
-        """Return the last cumulative sum of a counter (or count of a histogram) for each instance."""
-        last = {}
-        for instance, point, _ in self.points(name):
-            key = tuple(sorted((pair.key, pair.value.string_value) for pair in point.attributes))
-            last[instance, key] = point.as_int or point.as_double if hasattr(point, "as_int") else point.count
-        sums = Counter()
-        for (instance, _), value in last.items():
-            sums[instance] += value
-        return dict(sums)
-
-    def total(self, name):
-        """Return the sum over all instances."""
-        return sum(self.per_instance(name).values())
-
-
-def instance_of(found):
-    values = {pair.key: pair.value.string_value for pair in found.resource.attributes}
-    return values.get(INSTANCE, "")
 
 
 @pytest.fixture
 def receiver():
-    found = Receiver()
+    found = HttpReceiver()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def grpc_receiver():
+    found = GrpcReceiver()
     yield found
     found.close()
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from otel_clinical.sdk._fork import fresh_connections
+from otel_clinical.sdk._http_spans import HttpSpanExporter
 from otel_clinical.semconv import metrics
 
 CALLS = metrics.INFERENCES.name
@@ -225,3 +227,40 @@ def test_without_the_finalizer_the_processes_of_multiprocessing_lose_everything(
     alone = "import otel_clinical.sdk._closing as c; c.AtExit._tell_multiprocessing = lambda self: None\n"
     run(PROGRAM + alone + OURS + MULTIPROCESSING, receiver.url, "fork")
     assert list(receiver.per_instance(CALLS).values()) == [15]
+
+
+OVER_GRPC = OURS.replace("metric_interval", 'protocol="grpc", metric_interval')
+
+
+def test_a_fork_after_exports_over_grpc_counts_exactly_and_delivers_both_processes(run, grpc_receiver):
+    """The channel of the parent was in use before the fork, and both go on with one of their own."""
+    begun = "call(1)\nassert flush()\nhandle.tracer_provider.force_flush()\n"
+    run(PROGRAM + OVER_GRPC + begun + FORK, grpc_receiver.url)
+    assert sorted(grpc_receiver.per_instance(CALLS).values()) == [1, 16]
+    assert len(grpc_receiver.spans()) == 17
+
+
+@pytest.mark.parametrize("setup", [OURS, ENVIRONMENT], ids=["configure", "environment"])
+def test_a_child_opens_connections_of_its_own(run, receiver, setup):
+    exports = "from opentelemetry import trace\ncall(1)\nassert flush()\ntrace.get_tracer_provider().force_flush()\n"
+    run(PROGRAM + setup + exports + FORK, receiver.url)
+    assert receiver.shared_connections() == set()
+
+
+def test_the_renewal_reaches_the_session_inside_the_exporter():
+    exporter = HttpSpanExporter()
+    session = exporter._client._transport._session
+    before = {prefix: session.get_adapter(prefix) for prefix in ("http://", "https://")}
+    fresh_connections(exporter)
+    assert all(session.get_adapter(prefix) is not adapter for prefix, adapter in before.items())
+
+
+def test_with_the_applications_own_sdk_a_child_repeats_the_parents_sums_unless_it_sets_up_anew(run, receiver):
+    """What docs/setup.md says of forks there, and its recipe: make the meter provider in each worker."""
+    run(PROGRAM + STOCK + FORK, receiver.url)
+    assert sorted(receiver.per_instance(CALLS).values()) == [6, 15]
+    receiver.requests.clear()
+    before_the_fork = "pid = os.fork()\nif pid == 0:\n"
+    in_each = "\n".join(f"    {line}" for line in (STOCK + "call(1)").strip().splitlines())
+    run(PROGRAM + before_the_fork + in_each + "\nelse:\n" + in_each + "\n    os.waitpid(pid, 0)\n", receiver.url)
+    assert sorted(receiver.per_instance(CALLS).values()) == [1, 1]

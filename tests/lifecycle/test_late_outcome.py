@@ -29,7 +29,7 @@ with configure("audit-service", endpoint=sys.argv[1], receipt_keys=key):
 def test_event_and_exemplars_of_a_late_outcome_point_at_the_original_trace(run, receiver):
     stored = run(SERVE, receiver.url).stdout.strip()
     ((serving, span, _),) = receiver.spans()
-    receiver.bodies.clear()
+    receiver.requests.clear()
     run(REPORT, receiver.url, stored)
     ((reporting, record, _),) = [found for found in receiver.events() if found[1].event_name == events.OUTCOME]
     assert reporting != serving

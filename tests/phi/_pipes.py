@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.view import View
     from opentelemetry.sdk.trace.export import SpanExporter
 
-    from tests.phi._receivers import GrpcReceiver, HttpReceiver
+    from tests._receivers import GrpcReceiver, HttpReceiver
 
 
 class Ledger:
@@ -104,9 +104,9 @@ def http_pipe(receiver: HttpReceiver, *, gzip: bool = False, **options: Any) -> 
     """Export over OTLP/HTTP with the stock exporters."""
     how = Compression.Gzip if gzip else Compression.NoCompression
     return Pipe(
-        OTLPSpanExporter(f"{receiver.endpoint}/v1/traces", compression=how),
-        OTLPLogExporter(f"{receiver.endpoint}/v1/logs", compression=how),
-        OTLPMetricExporter(f"{receiver.endpoint}/v1/metrics", compression=how),
+        OTLPSpanExporter(f"{receiver.url}/v1/traces", compression=how),
+        OTLPLogExporter(f"{receiver.url}/v1/logs", compression=how),
+        OTLPMetricExporter(f"{receiver.url}/v1/metrics", compression=how),
         **options,
     )
 
@@ -118,7 +118,7 @@ def grpc_pipe(receiver: GrpcReceiver, *, gzip: bool = False, **options: Any) -> 
     from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as Metrics  # noqa: PLC0415
     from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as Spans  # noqa: PLC0415
 
-    to = {"endpoint": receiver.endpoint, "insecure": True, "compression": How.Gzip if gzip else How.NoCompression}
+    to = {"endpoint": receiver.url, "insecure": True, "compression": How.Gzip if gzip else How.NoCompression}
     return Pipe(Spans(**to), Logs(**to), Metrics(**to), **options)
 
 

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests._receivers import GrpcReceiver, HttpReceiver
 from tests.phi._marker import marker
-from tests.phi._receivers import GrpcReceiver, HttpReceiver
 
 ROOT = Path(__file__).parents[2]
 FOLDER = marker("folder")
@@ -36,7 +36,7 @@ class Run:
             "HOSPITAL_PROTOCOL": protocol,
             "HOSPITAL_METRICS": metrics,
             "HOSPITAL_PLAIN": "1" if plain else "",
-            "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.endpoint,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": self.receiver.url,
             **({"OTEL_EXPORTER_OTLP_COMPRESSION": compression} if compression else {}),
             "OTEL_METRICS_EXEMPLAR_FILTER": "always_on",
             "OTEL_RESOURCE_ATTRIBUTES": f"patient={marker('resource')},host.name={marker('host')}",

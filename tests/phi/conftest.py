@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_clinical.instrument import _receipt_keys
-from tests.phi._receivers import GrpcReceiver, HttpReceiver
+from tests._receivers import GrpcReceiver, HttpReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,11 +8,11 @@ import pytest
 
 import otel_clinical
 from otel_clinical import declare_segments
+from tests._receivers import sinks
 from tests.phi._calls import Calls
 from tests.phi._marker import hits, marker
 from tests.phi._patients import RECORDS
 from tests.phi._pipes import MemoryPipe, http_pipe
-from tests.phi._receivers import sinks
 
 SEGMENTS = {"payer": ["medicaid", "commercial"], "site": ["h01"]}
 

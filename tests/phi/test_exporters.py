@@ -10,10 +10,10 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from otel_clinical.semconv import SCOPE_NAME, allowlist, attributes
+from tests._receivers import sinks
 from tests.phi._hostile import WRITTEN_BY_DEVELOPERS, resource, views, write_everything
 from tests.phi._marker import hits, marker
 from tests.phi._pipes import grpc_pipe, http_pipe
-from tests.phi._receivers import sinks
 
 SIGNALS = {"traces", "logs", "metrics"}
 

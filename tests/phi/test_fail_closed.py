@@ -9,8 +9,8 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 
 from otel_clinical.sdk import Exporters, configure
 from otel_clinical.semconv import SCOPE_NAME, metrics
+from tests._receivers import sinks
 from tests.phi._marker import hits, marker
-from tests.phi._receivers import sinks
 
 FAULTS = {
     "traces": "otel_clinical.sdk._origin.safe_text",
@@ -21,7 +21,7 @@ FAULTS = {
 
 def http_exporters(receiver):
     """Return the stock exporters to a receiver."""
-    spans, logs, metrics_ = (f"{receiver.endpoint}/v1/{signal}" for signal in FAULTS)
+    spans, logs, metrics_ = (f"{receiver.url}/v1/{signal}" for signal in FAULTS)
     return Exporters(OTLPSpanExporter(spans), OTLPLogExporter(logs), OTLPMetricExporter(metrics_))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests._receivers import sinks
 from tests.phi._marker import NUMBER, find, hits
-from tests.phi._receivers import sinks
 from tests.phi._runs import Run
 
 SIGNALS = {"traces", "logs", "metrics"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.lifecycle.conftest import Receiver
+from tests._receivers import HttpReceiver
 
 ROOT = Path(__file__).parents[2]
 RECIPES = ROOT / "examples" / "recipes"
@@ -22,7 +22,7 @@ FLU = {"payer": "medicaid", "note": f"flu, {CANARY}"}
 
 @pytest.fixture
 def receiver():
-    found = Receiver()
+    found = HttpReceiver()
     yield found
     found.close()
 
@@ -97,7 +97,7 @@ def sound(receiver):
         spans = [span for _, span, _ in receiver.spans() if span.name == "predict coding"]
         assert len(spans) == inferences
         assert receiver.total("clinical_ai.inferences") == inferences
-        bodies = [body for _, body, _ in receiver.bodies]
+        bodies = receiver.bodies
         assert any(b"medicaid" in body for body in bodies)
         assert all(CANARY.encode() not in body for body in bodies)
 

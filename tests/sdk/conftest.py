@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from tests._receivers import HttpReceiver
 
 
 class Ledger:
@@ -24,54 +25,6 @@ class Ledger:
         self.failures[component.value, type(error).__name__] += 1
 
 
-class Receiver:
-    """An OTLP/HTTP receiver on the loopback that keeps what it gets and answers as told."""
-
-    def __init__(self):
-        self.requests = []
-        self.answers = []
-        self.answer = lambda _path: 200
-        self.hold = threading.Event()
-        self.hold.set()
-        receiver = self
-
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self):
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.hold.wait(30)
-                status = receiver.answers.pop(0) if receiver.answers else receiver.answer(self.path)
-                receiver.requests.append((self.path, dict(self.headers), body, status))
-                self.send_response(status)
-                self.send_header("Content-Length", "0")
-                if status == 503:
-                    self.send_header("Retry-After", "0")
-                self.end_headers()
-
-            def log_message(self, *_):
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
-        self.thread.start()
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def accepted(self, path):
-        """Return the bodies that were answered with 200."""
-        return [body for found, _, body, status in self.requests if found == path and status == 200]
-
-    def close(self):
-        self.hold.set()
-        self.server.shutdown()
-        self.server.server_close()
-        self.thread.join(5)
-
-
 @pytest.fixture
 def ledger():
     return Ledger()
@@ -79,7 +32,7 @@ def ledger():
 
 @pytest.fixture
 def receiver():
-    found = Receiver()
+    found = HttpReceiver()
     yield found
     found.close()
 

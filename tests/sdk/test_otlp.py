@@ -49,7 +49,7 @@ def test_every_signal_arrives_redacted(receiver, start):
     handle = start()
     record_everything(handle)
     assert handle.shutdown()
-    bodies = [body for _, _, body, _ in receiver.requests]
+    bodies = receiver.bodies
     assert bodies
     assert all(CANARY.encode() not in body for body in bodies)
     (span,) = [
@@ -109,8 +109,8 @@ def test_the_token_and_headers_travel_with_every_export(receiver, start):
     handle = start(token="secret-token", headers={"x-hospital": "north"})  # noqa: S106 -- a token of this test
     record_everything(handle)
     assert handle.shutdown()
-    assert {path for path, *_ in receiver.requests} == {"/v1/traces", "/v1/logs", "/v1/metrics"}
-    for _, headers, _, _ in receiver.requests:
+    assert {found.path for found in receiver.requests} == {"/v1/traces", "/v1/logs", "/v1/metrics"}
+    for headers in (found.headers for found in receiver.requests):
         assert headers["authorization"] == "Bearer secret-token"
         assert headers["x-hospital"] == "north"
 
@@ -120,7 +120,7 @@ def test_a_busy_receiver_is_asked_again(receiver, start, eventually):
     handle = start(metrics=None)
     handle.tracer_provider.get_tracer(SCOPE_NAME).start_span("classify coding").end()
     eventually(lambda: receiver.accepted("/v1/traces"))
-    assert [status for path, _, _, status in receiver.requests if path == "/v1/traces"] == [503, 200]
+    assert [found.status for found in receiver.requests if found.path == "/v1/traces"] == [503, 200]
 
 
 def test_shutting_down_is_bounded_when_the_receiver_hangs(receiver, start):
@@ -139,7 +139,7 @@ def test_a_receiver_that_takes_no_metrics_is_named_once_with_what_to_write_inste
         for _ in range(2):
             handle.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.OUTCOMES.name).add(1)
             handle.meter_provider.force_flush()
-    assert [path for path, _, _, status in receiver.requests if status == 404] == ["/v1/metrics"] * 2
+    assert [found.path for found in receiver.requests if found.status == 404] == ["/v1/metrics"] * 2
     (said,) = [record.getMessage() for record in caplog.records if record.name.startswith("otel_clinical")]
     assert "takes no metrics (404): is it a drift processor?" in said
     assert 'metrics="prometheus:PORT"' in said

@@ -251,14 +251,14 @@ def test_written_spans_are_sent_within_the_size_limit_only(receiver, ledger, opt
     exporter = HttpSpanExporter(endpoint=f"{receiver.url}/v1/traces", headers={"x-a": "b"}, **options)
     span = make_span({attributes.MODEL_NAME: "coding"})
     result = RedactingSpanExporter(exporter, ledger).export([span])
-    sent = [body for _, _, body, _ in receiver.requests]
+    sent = receiver.bodies
     if options:
         assert (result, sent) == (SpanExportResult.FAILURE, [])
         assert "exceeds max_request_size" in caplog.text
     else:
         assert result is SpanExportResult.SUCCESS
         assert sent == [encode_spans([redact_span(span, ledger)]).SerializeToString()]
-        assert receiver.requests[0][1]["x-a"] == "b"
+        assert receiver.requests[0].headers["x-a"] == "b"
     exporter.shutdown()
     assert exporter.export(EncodedSpans(b"", 1)) is SpanExportResult.FAILURE
 
@@ -269,7 +269,7 @@ def test_a_refused_batch_is_a_failure_and_spans_still_go_through_the_stock_encod
     assert exporter.export(EncodedSpans(b"", 1)) is SpanExportResult.FAILURE
     span = redact_span(make_span({}), ledger)
     assert exporter.export([span]) is SpanExportResult.SUCCESS
-    assert receiver.requests[-1][2] == encode_spans([span]).SerializeToString()
+    assert receiver.requests[-1].body == encode_spans([span]).SerializeToString()
     exporter.shutdown()
 
 
