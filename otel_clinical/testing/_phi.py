@@ -7,6 +7,8 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, quote_plus
 
+from otel_clinical.testing._unpack import unpacked, unpacked_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -16,15 +18,16 @@ MIN_MARKER: Final = 6
 """Shorter markers would be found by chance in random ids."""
 
 
-def assert_no_phi(capture: Capture, markers: Iterable[str], *, also: Iterable[str] = ()) -> None:
+def assert_no_phi(capture: Capture, markers: Iterable[str], *, also: Iterable[str | bytes] = ()) -> None:
     """Fail if a marker is anywhere in what was captured: names, keys, values, resources, exemplars, of any library.
 
-    Each marker is looked for in any case, as base64, hexadecimal and in URL encoding; numbers are read as text.
+    Each marker is looked for in any case, as base64, hexadecimal, in URL encoding and UTF-16, and inside what is
+    compressed with zlib, gzip, bz2 or lzma, up to four layers deep; numbers are read as text.
 
     Args:
         capture: What was captured.
         markers: What the test put into its inputs, 6 characters or more each.
-        also: Other texts to search, such as `caplog.text`.
+        also: Other texts or bytes to search, such as `caplog.text` or the body of a request.
 
     Raises:
         AssertionError: a marker was found, or nothing was captured.
@@ -34,16 +37,24 @@ def assert_no_phi(capture: Capture, markers: Iterable[str], *, also: Iterable[st
     texts = [*_captured(capture)]
     if not texts:
         raise AssertionError("nothing was captured: was the code under test called inside the capture?")
-    texts += [("also", text) for text in also]
+    texts += [
+        ("also", text) for given in also for text in ([given] if isinstance(given, str) else unpacked_bytes(given))
+    ]
     found = [
         f"{marker!r} ({form}) in {place}"
         for place, text in texts
         for marker, forms in wanted.items()
-        for form, needle in forms
-        if needle in (text if form == "base64" else text.casefold())
+        for form in _found(text, marker, forms)
     ]
     if found:
         raise AssertionError("patient data would leave:\n" + "\n".join(f"- {hit}" for hit in dict.fromkeys(found)))
+
+
+def _found(text: str, marker: str, forms: list[tuple[str, str]]) -> Iterator[str]:
+    plain = [form for form, needle in forms if needle in (text if form == "base64" else text.casefold())]
+    yield from plain
+    if not plain and any(marker.casefold() in inner.casefold() for inner in unpacked(text)):
+        yield "encoded or compressed"
 
 
 def _checked(markers: Iterable[str]) -> dict[str, list[tuple[str, str]]]:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import bz2
+import gzip
+import lzma
 import re
 import subprocess
 import sys
 import urllib.parse
+import zlib
 from pathlib import Path
 
 import pytest
@@ -228,6 +232,49 @@ def test_a_marker_is_found_wherever_it_is(clinical_telemetry, spill):
     assert_no_phi(clinical_telemetry, [MARKER])
     spill(clinical_telemetry)
     with pytest.raises(AssertionError, match="patient data would leave"):
+        assert_no_phi(clinical_telemetry, [MARKER])
+
+
+ENCODERS = {
+    "UTF-16, little endian": lambda raw: raw.decode().encode("utf-16-le"),
+    "UTF-16, big endian": lambda raw: raw.decode().encode("utf-16-be"),
+    "UTF-16 with its mark": lambda raw: raw.decode().encode("utf-16"),
+    "zlib": zlib.compress,
+    "gzip": gzip.compress,
+    "bz2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda raw: lzma.compress(raw, lzma.FORMAT_ALONE),
+    "gzip in zlib": lambda raw: zlib.compress(gzip.compress(raw)),
+    "base64 in xz": lambda raw: lzma.compress(base64.b64encode(raw)),
+    "UTF-16 in bz2": lambda raw: bz2.compress(raw.decode().encode("utf-16-le")),
+}
+WRITERS = {
+    "base64": lambda data: base64.b64encode(data).decode(),
+    "URL-safe base64": lambda data: base64.urlsafe_b64encode(data).decode().rstrip("="),
+    "hexadecimal": bytes.hex,
+    "bytes as Python shows them": repr,
+    "bytes as letters": lambda data: data.decode("latin-1"),
+}
+
+
+@pytest.mark.parametrize("writer", WRITERS.values(), ids=WRITERS)
+@pytest.mark.parametrize("encoder", ENCODERS.values(), ids=ENCODERS)
+def test_an_encoded_or_compressed_marker_is_found(clinical_telemetry, encoder, writer):
+    """Negative control, with the same around another text, which is none."""
+    predict({})
+    for text, sound in ((f"note: {MARKER.upper()}, 61", False), ("note: nobody at all, 61", True)):
+        data = encoder(text.encode())
+        for given in (f"body={writer(data)};", data):
+            if sound:
+                assert_no_phi(clinical_telemetry, [MARKER], also=[given])
+            else:
+                with pytest.raises(AssertionError, match="patient data would leave"):
+                    assert_no_phi(clinical_telemetry, [MARKER], also=[given])
+
+
+def test_a_compressed_marker_is_found_in_a_span(clinical_telemetry):
+    leak(clinical_telemetry, base64.b64encode(bz2.compress(MARKER.encode())).decode())
+    with pytest.raises(AssertionError, match=r"encoded or compressed\) in span GET"):
         assert_no_phi(clinical_telemetry, [MARKER])
 
 
