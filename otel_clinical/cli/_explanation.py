@@ -17,6 +17,9 @@ def lines(found: Explanation) -> Iterator[str]:
     yield f"  baseline     {found.baseline:.1%}"
     yield f"  recent       {_recent(found)}"
     yield f"  change       {_change(found)}"
+    if found.interval is not None:
+        least, largest = found.interval
+        yield f"               between {least:.1%} and {largest:.1%} (95 %, at all times together)"
     if found.causes:
         yield f"  put down to  {', '.join(found.causes)}"
     coverage = (

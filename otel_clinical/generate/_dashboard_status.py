@@ -235,6 +235,8 @@ def where() -> tuple[Panel, ...]:
     rollback = {attributes.ESCALATION_LEVEL: EscalationLevel.ROLLBACK.value}
     columns = (
         ("drop", over("max", STREAM, of_model(metrics.DEGRADATION_RATIO)), "percentunit"),
+        ("at least", over("max", STREAM, of_model(metrics.DEGRADATION_LOWER_RATIO)), "percentunit"),
+        ("at most", over("max", STREAM, of_model(metrics.DEGRADATION_UPPER_RATIO)), "percentunit"),
         ("evidence (1 = proved)", over("max", STREAM, of_model(metrics.EVIDENCE, rollback)), "short"),
         ("labels", over("max", STREAM, of_model(metrics.EVIDENCE_SAMPLES)), "short"),
         ("recently", over("max", STREAM, of_model(metrics.PERFORMANCE_RATIO)), "percentunit"),

@@ -115,7 +115,9 @@ def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Me
     evidence = looked_up(metrics.EVIDENCE, SHORT, extra={attributes.ESCALATION_LEVEL: level.value})
     description = (
         f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} fell by {{{{ $value | humanizePercentage }}}} "
-        f"({_kind(model)}); baseline {looked_up(metrics.BASELINE_RATIO, 'humanizePercentage')}, recently "
+        f"({_kind(model)}), at 95 % between {looked_up(metrics.DEGRADATION_LOWER_RATIO, 'humanizePercentage')} and "
+        f"{looked_up(metrics.DEGRADATION_UPPER_RATIO, 'humanizePercentage')}; "
+        f"baseline {looked_up(metrics.BASELINE_RATIO, 'humanizePercentage')}, recently "
         f"{looked_up(metrics.PERFORMANCE_RATIO, 'humanizePercentage')}. "
         f"Where: {WHERE}. "
         f"Since: {looked_up(metrics.CHANGE_POINT_TIME, 'humanizeTimestamp')}. "

@@ -232,6 +232,7 @@ class Activation:
             current={level: present for level, (_, present, _) in evidence.items()},
             latched={level: latch for level, (_, _, latch) in evidence.items()},
             updated=stream.updated / 1e6 if stream.labels else None,
+            interval=stream.interval(),
         )
 
     def _witness_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> DriftRow:

@@ -9,6 +9,7 @@ import numpy as np
 
 from otel_clinical.drift.detectors import log_growth
 from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.kernel._interval import drop_interval
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,6 +106,19 @@ class ChangePoint:
         before, now = float(weights @ design.expected), float(weights @ actual)
         drop = 1.0 - now / before if design.relative else before - now
         return labels, drop, int(self.since[best])
+
+    def interval(self, design: StreamDesign, fed: int) -> tuple[float, float] | None:
+        """Return (least, largest) drop since the change; None while every sum is zero.
+
+        The drop that is bounded is the one from what the baseline expects of these very outcomes, each in its
+        stratum. `fed` is the number of outcomes of the stream, before and after the change.
+        """
+        best = int(np.argmax(self.cusum))
+        n = int(self.n[best].sum())
+        if self.cusum[best] <= 0.0 or not n:
+            return None
+        total, expected = int(self.total[best].sum()) / MICRO, float(self.n[best] @ design.expected) / n
+        return drop_interval(n, total, expected, before=fed - n, relative=design.relative)
 
 
 def _running(values: Ints, strata: NDArray[np.intp], width: int) -> Ints:

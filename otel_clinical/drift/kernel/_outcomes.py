@@ -90,6 +90,7 @@ class OutcomeStream:
     detections: int = 0
     witnessed: int | None = None
     tier: EscalationLevel = EscalationLevel.NONE
+    _interval: tuple[int, tuple[float, float] | None] = field(default=(0, None), init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Begin without evidence."""
@@ -132,6 +133,15 @@ class OutcomeStream:
             highest = max(_evidence(float(self.peaks[place]) - threshold), 1.0) if latched else present
             found[level] = highest, present, latched
         return found
+
+    def interval(self) -> tuple[float, float] | None:
+        """Return (least, largest) drop since the change point; None while there is none.
+
+        Kept until the next outcome, so that a scrape need not calculate it again.
+        """
+        if self._interval[0] != self.labels:
+            self._interval = self.labels, self.change.interval(self.design, self.labels)
+        return self._interval[1]
 
     def performance(self, since: int) -> tuple[int, float | None]:
         """Return (outcomes, mean score) of the display buckets that end after `since` (microseconds)."""
@@ -198,6 +208,7 @@ class OutcomeStream:
             self.recent = {start: [n, total] for start, n, total in meta["recent"]}
         self.log_s, self.peaks = arrays["log_s"], arrays["peaks"]
         self.change = ChangePoint.of(arrays)
+        self._interval = 0, None
         self.witness = GuardedADWIN.loads(arrays["witness"].tobytes())
         return True
 

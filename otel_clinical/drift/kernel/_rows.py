@@ -43,6 +43,8 @@ class EvidenceRow:
         current: By tier, the value without the latch.
         latched: By tier, whether it has reached 1 since the change point.
         updated: Event time (Unix seconds) up to which outcomes were fed; None before the first.
+        interval: Least and largest drop since the change point from what the baseline expects of these outcomes;
+            at a confidence of 95 % both hold at all times together. None while there is no change point.
     """
 
     model: str
@@ -61,6 +63,7 @@ class EvidenceRow:
     current: Mapping[EscalationLevel, float]
     latched: Mapping[EscalationLevel, bool]
     updated: float | None
+    interval: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

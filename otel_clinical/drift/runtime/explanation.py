@@ -61,6 +61,7 @@ class Explanation:
         samples: Outcomes since the estimated change; 0 without one, or below eleven.
         change_point: Unix seconds of the first inference after the estimated change; None without one.
         drop: Drop since the estimated change; 0 without one.
+        interval: Least and largest drop at a confidence of 95 %, at all times together; None without a change.
         causes: What the drop is put down to, one word per verdict; empty below every tier.
         coverage: Share of mature inferences of the version that have an outcome; None when not known.
         tiers: Mildest first.
@@ -76,6 +77,7 @@ class Explanation:
     samples: int
     change_point: float | None
     drop: float
+    interval: tuple[float, float] | None
     causes: tuple[str, ...]
     coverage: float | None
     tiers: tuple[TierGap, ...]
@@ -127,6 +129,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
     samples, drop = int(of(metrics.EVIDENCE_SAMPLES) or 0), of(metrics.DEGRADATION_RATIO) or 0.0
     evidence = {key[-1]: found for key, found in page.by(metrics.EVIDENCE, (*STREAM, LEVEL)) if key[:-1] == stream}
     recent = of(metrics.PERFORMANCE_SAMPLES)
+    least, largest = of(metrics.DEGRADATION_LOWER_RATIO), of(metrics.DEGRADATION_UPPER_RATIO)
     return Explanation(
         model=stream[0],
         version=stream[1],
@@ -137,6 +140,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         samples=samples,
         change_point=of(metrics.CHANGE_POINT_TIME),
         drop=drop,
+        interval=None if least is None or largest is None else (least, largest),
         causes=tuple(_causes(page, stream)),
         coverage=of(metrics.LABEL_COVERAGE_RATIO, stream[:2], STREAM[:2]),
         tiers=tuple(

@@ -77,6 +77,9 @@ def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     yield gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
     yield gauge(metrics.EVIDENCE_LABELS, ((_stream(row), _if_many(row.labels)) for row in rows))
     yield gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
+    bounds = [(_stream(row), row.interval) for row in since if row.interval is not None]
+    yield gauge(metrics.DEGRADATION_LOWER_RATIO, ((stream, least) for stream, (least, _) in bounds))
+    yield gauge(metrics.DEGRADATION_UPPER_RATIO, ((stream, largest) for stream, (_, largest) in bounds))
     yield gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
     yield gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
     yield gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))

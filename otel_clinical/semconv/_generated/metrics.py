@@ -25,7 +25,9 @@ __all__ = [
     "CALIBRATION_LABELS",
     "CHANGE_POINT_TIME",
     "CONFIDENCE",
+    "DEGRADATION_LOWER_RATIO",
     "DEGRADATION_RATIO",
+    "DEGRADATION_UPPER_RATIO",
     "DEPLOYMENT_CHANGES",
     "DEPLOYMENT_STATUS",
     "DRIFT_DETECTIONS",
@@ -607,6 +609,28 @@ DEGRADATION_RATIO: Final = MetricDef(
     source="processor",
 )
 
+DEGRADATION_LOWER_RATIO: Final = MetricDef(
+    name="clinical_ai.degradation.lower.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Least drop since the estimated change point; holds at all times together with a confidence of 95 %.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_degradation_lower_ratio",
+    source="processor",
+)
+
+DEGRADATION_UPPER_RATIO: Final = MetricDef(
+    name="clinical_ai.degradation.upper.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Largest drop since the estimated change point; holds at all times together with a confidence of 95 %.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_degradation_upper_ratio",
+    source="processor",
+)
+
 PERFORMANCE_RATIO: Final = MetricDef(
     name="clinical_ai.performance.ratio",
     instrument="gauge",
@@ -1018,6 +1042,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     EVIDENCE_LABELS,
     EVIDENCE_ACTIVATION,
     DEGRADATION_RATIO,
+    DEGRADATION_LOWER_RATIO,
+    DEGRADATION_UPPER_RATIO,
     PERFORMANCE_RATIO,
     PERFORMANCE_SAMPLES,
     BASELINE_RATIO,

@@ -54,6 +54,7 @@ ROW = EvidenceRow(
     current=dict.fromkeys(TIERS, 0.5),
     latched=dict.fromkeys(TIERS, True),
     updated=1_790_000_500.0,
+    interval=(0.11, 0.31),
 )
 DRIFT = DriftRow(
     model="coding",
@@ -137,6 +138,8 @@ def test_the_numbers_of_a_stream_are_those_of_the_kernel():
     assert of(samples, metrics.EVIDENCE) == {(*stream, str(level)): 3.5 for level in TIERS}
     assert of(samples, metrics.EVIDENCE_SAMPLES) == {stream: 200}
     assert of(samples, metrics.DEGRADATION_RATIO) == {stream: 0.2}
+    assert of(samples, metrics.DEGRADATION_LOWER_RATIO) == {stream: 0.11}
+    assert of(samples, metrics.DEGRADATION_UPPER_RATIO) == {stream: 0.31}
     assert of(samples, metrics.CHANGE_POINT_TIME) == {stream: 1_790_000_000.0}
     assert of(samples, metrics.PERFORMANCE_RATIO) == {stream: 0.7}
     assert of(samples, metrics.PERFORMANCE_SAMPLES) == {stream: 150}
@@ -180,7 +183,8 @@ class TestSmallCells:
         enough = replace(ROW, value="medicare", labels=SMALL_CELL, samples=SMALL_CELL, performance_samples=SMALL_CELL)
         samples = scrape(shown(replace(KERNEL, evidence=(few, enough))))
         hidden, visible = ("coding", "7", "payer", "medicaid"), ("coding", "7", "payer", "medicare")
-        for metric in (metrics.PERFORMANCE_RATIO, metrics.PERFORMANCE_SAMPLES, metrics.CHANGE_POINT_TIME):
+        bounds = metrics.DEGRADATION_LOWER_RATIO, metrics.DEGRADATION_UPPER_RATIO
+        for metric in (metrics.PERFORMANCE_RATIO, metrics.PERFORMANCE_SAMPLES, metrics.CHANGE_POINT_TIME, *bounds):
             assert set(of(samples, metric)) == {visible}
         for metric in (metrics.EVIDENCE_SAMPLES, metrics.DEGRADATION_RATIO):
             assert of(samples, metric)[hidden] == 0
