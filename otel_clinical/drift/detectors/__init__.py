@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
 from otel_clinical.drift.detectors._betting import LOG_CEILING, BettingDetector, bet, log_growth, sr_path
-from otel_clinical.semconv.enums import DriftDetector
+from otel_clinical.drift.detectors._registry import (
+    DETECTORS,
+    GROUP,
+    DetectorError,
+    GuardedDetector,
+    detector_class,
+    detector_names,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-DETECTORS: Final[Mapping[DriftDetector, type[GuardedADWIN | BettingDetector]]] = {
-    DriftDetector.ADWIN: GuardedADWIN,
-    DriftDetector.E_DETECTOR: BettingDetector,
-}
-"""The class behind each detector name that telemetry may carry. Saved states name a class only through it."""
-
-__all__ = ["DETECTORS", "LOG_CEILING", "BettingDetector", "GuardedADWIN", "bet", "log_growth", "sr_path"]
+__all__ = [
+    "DETECTORS",
+    "GROUP",
+    "LOG_CEILING",
+    "BettingDetector",
+    "DetectorError",
+    "GuardedADWIN",
+    "GuardedDetector",
+    "bet",
+    "detector_class",
+    "detector_names",
+    "log_growth",
+    "sr_path",
+]

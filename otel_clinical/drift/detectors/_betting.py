@@ -159,5 +159,5 @@ def as_number(x: Any) -> float:
     """Return `x` as a float; NaN for anything that is none, so that one comparison rejects both."""
     try:
         return float(x)
-    except (TypeError, ValueError):
+    except (OverflowError, TypeError, ValueError):
         return math.nan
