@@ -107,6 +107,14 @@ def test_what_the_package_reports_conforms(clinical_telemetry):
     assert_conforms(clinical_telemetry)
 
 
+def test_an_outcome_that_nobody_can_judge_has_no_score_and_conforms(clinical_telemetry):
+    receipt = predict({})["receipt"]
+    record_outcome(receipt, result="indeterminate")
+    (event,) = clinical_telemetry.events
+    assert attributes.OUTCOME_SCORE not in (event.log_record.attributes or {})
+    assert_conforms(clinical_telemetry)
+
+
 def test_a_capture_of_nothing_proves_nothing(clinical_telemetry):
     with pytest.raises(AssertionError, match="nothing was captured"):
         assert_conforms(clinical_telemetry)

@@ -70,7 +70,7 @@ DEFINITIONS: Final[Mapping[str, EventDef]] = MappingProxyType(
             severity="INFO",
             elevated_severity="WARN",
             attributes=("clinical_ai.event.id", "clinical_ai.inference.id", "clinical_ai.inference.time", "clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.use_case", "clinical_ai.deployment.activation", "clinical_ai.routing.level", "clinical_ai.confidence.score", "clinical_ai.segment.site", "clinical_ai.segment.department", "clinical_ai.segment.encounter_type", "clinical_ai.segment.payer", "clinical_ai.segment.source_system", "clinical_ai.segment.language", "clinical_ai.segment.age_group", "clinical_ai.segment.specialty", "clinical_ai.outcome.result", "clinical_ai.outcome.source", "clinical_ai.outcome.score", "clinical_ai.outcome.class"),
-            required=frozenset({"clinical_ai.event.id", "clinical_ai.inference.id", "clinical_ai.inference.time", "clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.use_case", "clinical_ai.outcome.result", "clinical_ai.outcome.source", "clinical_ai.outcome.score"}),
+            required=frozenset({"clinical_ai.event.id", "clinical_ai.inference.id", "clinical_ai.inference.time", "clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.use_case", "clinical_ai.outcome.result", "clinical_ai.outcome.source"}),
         ),
         FEEDBACK: EventDef(
             name=FEEDBACK,
