@@ -5,10 +5,11 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 
 from otel_clinical.drift.kernel import CalibrationRow, ReliabilityBin
-from otel_clinical.drift.runtime._families import SMALL_CELL, Sample, gauge
+from otel_clinical.drift.runtime._families import Sample, gauge
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.semconv import AGGREGATE, metrics
 from otel_clinical.semconv.enums import DriftDirection, EstimateValidity
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 
 def confidence_families(kernel: KernelView) -> Iterator[Metric]:

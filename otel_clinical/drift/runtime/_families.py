@@ -6,9 +6,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 
 from otel_clinical.semconv import MetricDef, prometheus_label
 
-SMALL_CELL = 11
-"""A stream with fewer outcomes, or reviewed suggestions, than this shows nothing that could be traced to a patient."""
-
 Sample = tuple[tuple[str, ...], float]
 """(label values in the registry's order, value)."""
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from prometheus_client.core import Metric
 
 from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
-from otel_clinical.drift.runtime.exporter import SMALL_CELL
 from otel_clinical.drift.runtime.status import StatusError
 from otel_clinical.policy import ModelPolicy, Policy, Tier
 from otel_clinical.semconv import AGGREGATE, MetricDef, attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 _CAUSE = prometheus_label(attributes.ATTRIBUTION_CAUSE)
 _WITNESS = tuple(prometheus_label(key) for key in (attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR))

@@ -10,14 +10,15 @@ from prometheus_client.registry import Collector
 from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
-from otel_clinical.drift.runtime._families import SMALL_CELL, Sample, counter, gauge
+from otel_clinical.drift.runtime._families import Sample, counter, gauge
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.policy import Policy
 from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import AttributionCause, EscalationLevel
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
-__all__ = ["SMALL_CELL", "Exposition", "families", "registry"]
+__all__ = ["Exposition", "families", "registry"]
 
 
 @dataclass(frozen=True)

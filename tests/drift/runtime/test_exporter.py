@@ -22,7 +22,7 @@ from otel_clinical.drift.kernel import (
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
-from otel_clinical.drift.runtime.exporter import SMALL_CELL, Exposition, registry
+from otel_clinical.drift.runtime.exporter import Exposition, registry
 from otel_clinical.semconv import metrics, prometheus_label
 from otel_clinical.semconv.enums import (
     AttributionCause,
@@ -34,6 +34,7 @@ from otel_clinical.semconv.enums import (
     ReviewAttention,
     ReviewHorizon,
 )
+from otel_clinical.semconv.small_cells import SMALL_CELL
 from tests.drift.runtime._world import policy
 
 TIERS = [level for level in EscalationLevel if level is not EscalationLevel.NONE]
