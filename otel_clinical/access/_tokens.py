@@ -37,6 +37,10 @@ class TokenFile:
         matches = [hmac.compare_digest(presented, known) for known in self._digests]
         return scheme.lower() == "bearer" and any(matches)
 
+    def first(self) -> str:
+        """Return the first token, to be shown to somebody else's listener."""
+        return self._lines()[0]
+
     def _refresh(self) -> None:
         """Read the file again if it changed; keep the tokens we have if the new content is unusable."""
         try:
@@ -56,6 +60,9 @@ class TokenFile:
         return status.st_ino, status.st_mtime_ns, status.st_size
 
     def _read(self) -> tuple[bytes, ...]:
+        return tuple(map(_digest, self._lines()))
+
+    def _lines(self) -> list[str]:
         try:
             mode = self._path.stat().st_mode
             lines = [line.strip() for line in self._path.read_text(encoding="utf-8").splitlines()]
@@ -72,7 +79,7 @@ class TokenFile:
             )
         if mode & _OTHERS:
             _log.warning("%s: others on this machine can read the tokens; run `chmod 600 %s`", self._path, self._path)
-        return tuple(map(_digest, tokens))
+        return tokens
 
 
 def _recipe(path: Path) -> str:

@@ -169,7 +169,9 @@ def explain(
 
 
 def _token(file: Path | None) -> str | None:
-    return file.read_text().split("\n", 1)[0].strip() if file else None
+    from otel_clinical.access import TokenFile
+
+    return TokenFile(file).first() if file else None
 
 
 def _status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> Status:

@@ -53,7 +53,7 @@ def _read(name: str, model: ModelPolicy, source: Source, folder: Path) -> Baseli
         # The path as the author wrote it: an absolute one would differ from machine to machine.
         reason = str(error).removeprefix(f"{file}: ")
         problem = f'"{model.baseline.file}": {reason}'
-        hint = "a file made with otel_clinical.policy.BaselineBuilder, as in docs/policy.md"
+        hint = "a file that `otel-clinical baseline freeze` or BaselineBuilder made, as in docs/policy.md"
         source.report(("models", name, "baseline", "file"), problem, hint)
         return None
 
@@ -86,7 +86,10 @@ def _covers_segments(_name: str, model: ModelPolicy, baseline: Baseline) -> Iter
             yield (
                 ("segments", segment.value),
                 f"the baseline holds no outcome of {', '.join(missing)}",
-                "values that the baseline has seen; others become _OTHER",
+                (
+                    "values that the baseline has seen; leave the others out (they become _OTHER), or make a baseline "
+                    "with outcomes of them: otel-clinical baseline freeze HISTORY.csv --mapping … --policy … --out …"
+                ),
             )
 
 

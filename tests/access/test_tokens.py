@@ -97,3 +97,8 @@ class TestAddress:
             require_token_off_loopback(address, has_token=False, insecure=False)
         require_token_off_loopback(address, has_token=True, insecure=False)
         require_token_off_loopback(address, has_token=False, insecure=True)
+
+
+def test_the_first_token_is_the_one_to_show(token_file: Path) -> None:
+    token_file.write_text(f"# of this week\n\n{NEW}\n{OLD}\n", encoding="utf-8")
+    assert TokenFile(token_file).first() == NEW

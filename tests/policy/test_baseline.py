@@ -185,7 +185,7 @@ def test_a_missing_baseline_is_named_as_the_author_wrote_it():
         parse_policy(GOOD, "nowhere/p.yaml")
     assert str(caught.value) == (
         'nowhere/p.yaml:23: models.coding.baseline.file: "baseline.json": no such file or directory; '
-        "allowed: a file made with otel_clinical.policy.BaselineBuilder, as in docs/policy.md"
+        "allowed: a file that `otel-clinical baseline freeze` or BaselineBuilder made, as in docs/policy.md"
     )
 
 
