@@ -125,6 +125,26 @@ def test_order_repeats_cuts_and_restarts_leave_no_trace(seed, copies, cuts, rest
     assert kernel.waiting == EXPECTED_KERNEL.waiting
 
 
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=st.integers(0, 2**32 - 1), shards=st.integers(1, 5), by_record=st.booleans())
+def test_any_sharding_of_the_senders_leaves_no_trace(seed, shards, by_record):
+    """Several receivers, each with a part of the sources, hand over in any order; each holds half the lateness."""
+    rng = np.random.default_rng(seed)
+    times = HISTORY.rows["time"] / 1e6
+    arrival = times + rng.uniform(0.0, LATENESS / 2, len(times))
+    source = np.arange(len(times)) if by_record else HISTORY.rows["segments"].sum(axis=1)
+    shard = rng.integers(0, shards, int(source.max()) + 1)[source]
+    turn = (arrival // (LATENESS / 2)).astype(int)
+    kernel, saved = make_kernel(POLICY, BASELINE), {}
+    for now in np.unique(turn):
+        for one in rng.permutation(shards):
+            kernel.apply(HISTORY.take(np.flatnonzero((turn == now) & (shard == one))))
+            kernel.advance()
+    kernel.advance(to=END)
+    _save(kernel, saved)
+    assert _evidence(saved) == EXPECTED
+
+
 def test_one_record_at_a_time_equals_all_at_once():
     records = HISTORY.take(np.argsort(HISTORY.rows["time"], kind="stable"))
     _, saved = _run(records, list(range(1, len(records))), {5, 50})
