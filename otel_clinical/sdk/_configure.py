@@ -19,9 +19,12 @@ from otel_clinical.sdk._precedence import FROM_ENVIRONMENT, resolve
 from otel_clinical.sdk._providers import Providers, refuse_second_setup
 from otel_clinical.sdk._self_test import self_test
 from otel_clinical.sdk._settings import GRPC
+from otel_clinical.sdk._views import refuse_views_of_ours
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from opentelemetry.sdk.metrics.view import View
 
     from otel_clinical.policy import Policy
     from otel_clinical.sdk._settings import Settings
@@ -47,6 +50,7 @@ def configure(
     metric_interval: float | None = None,
     timeout: float | None = None,
     queue_size: int | None = None,
+    views: Sequence[View] = (),
     exporters: Exporters | None = None,
     set_global: bool = True,
 ) -> Handle:
@@ -78,6 +82,8 @@ def configure(
         metric_interval: Time between exports of metrics, in seconds; 15 by default.
         timeout: Time that one export may take, retries included, in seconds; 10 by default.
         queue_size: Spans, and events, that may wait for export; more are dropped. 8192 by default.
+        views: Views of other libraries' instruments, each naming its instruments or its meter: their buckets,
+            attributes or limits. One that reaches ours is refused, because rules and dashboards read them as they are.
         exporters: Exporters to use instead of OTLP; they receive reduced signals only.
         set_global: Make the providers the global ones, which decorators and other libraries use.
 
@@ -107,22 +113,30 @@ def configure(
             "queue_size": queue_size,
         }
     )
+    refuse_views_of_ours(views)
     found = read_policy(settings.policy) if policy is None or isinstance(policy, str | Path) else policy
     if set_global:
         refuse_second_setup()
     if receipt_keys is not None or receipt_max_age is not None:
         keys = current_keys().keys if receipt_keys is None else receipt_keys
         configure_receipts(keys, active_receipt_key, settings.receipt_max_age)
-    return _start(settings, found, exporters, set_global=set_global)
+    return _start(settings, found, exporters, views, set_global=set_global)
 
 
-def _start(settings: Settings, policy: Policy | None, exporters: Exporters | None, *, set_global: bool) -> Handle:
+def _start(
+    settings: Settings,
+    policy: Policy | None,
+    exporters: Exporters | None,
+    views: Sequence[View],
+    *,
+    set_global: bool,
+) -> Handle:
     audience = Audience()
     problem = _problem(settings, audience)
     out = Exporters() if problem is not None else (exporters or _exporters(settings))
     registry = SerialRegistry()
     page = Page(settings.page, registry) if settings.page is not None and problem is None else None
-    providers = Providers(settings, out, audience, registry if page is not None else None)
+    providers = Providers(settings, out, audience, registry if page is not None else None, views)
     telemetry = default_telemetry() if set_global else providers.telemetry()
     audience.listen(telemetry)
     telemetry.bulk = BulkWriter()

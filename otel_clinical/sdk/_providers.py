@@ -22,7 +22,10 @@ from otel_clinical.sdk._settings import ConfigurationError
 from otel_clinical.sdk._spans import RedactingSpanExporter
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from opentelemetry.sdk.metrics.export import MetricReader
+    from opentelemetry.sdk.metrics.view import View
     from prometheus_client import CollectorRegistry
 
     from otel_clinical.sdk._audience import Audience
@@ -42,14 +45,20 @@ class Providers:
         exporters: Where each signal goes after redaction.
         audience: Counts what the redaction withholds and knows the declared values.
         registry: Collectors of the Prometheus page; None when there is no page.
+        views: Of other libraries' instruments.
     """
 
     def __init__(
-        self, settings: Settings, exporters: Exporters, audience: Audience, registry: CollectorRegistry | None
+        self,
+        settings: Settings,
+        exporters: Exporters,
+        audience: Audience,
+        registry: CollectorRegistry | None,
+        views: Sequence[View] = (),
     ) -> None:
         resource = _resource(settings)
         readers = list(_readers(settings, exporters, audience, registry))
-        self.meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+        self.meter = MeterProvider(readers, resource=resource, shutdown_on_exit=False, views=views)
         say_when_forks_go_unseen()
         quiet_cuts()
         renew_after_fork(self.meter, count_from_zero)

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.sdk._logs.export import InMemoryLogRecordExporter
+from opentelemetry.sdk.metrics import Histogram
+from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -306,3 +308,33 @@ def test_a_dead_receiver_does_not_hold_the_exit_up(receiver):
     assert done.returncode == 0, done.stderr
     assert time.monotonic() - float(done.stdout) < 9  # one clock for both processes; starting Python is not the exit
     assert "given up" in done.stderr
+
+
+def test_a_view_shapes_what_another_library_measures(setup):
+    name = "http.server.request.duration"
+    buckets = ExplicitBucketHistogramAggregation((1.0, 2.0))
+    handle = setup(metrics="prometheus:0", views=[View(instrument_name=name, aggregation=buckets)])
+    handle.meter_provider.get_meter("other").create_histogram(name, "s").record(1.5)
+    bounds = {
+        sample.labels["le"] for sample in samples(page(handle)) if sample.name.endswith("duration_seconds_bucket")
+    }
+    assert bounds == {"1.0", "2.0", "+Inf"}
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        View(instrument_name="*"),
+        View(instrument_name="clinical_ai.*"),
+        View(instrument_name=metrics.INFERENCES.name),
+        View(meter_name=SCOPE_NAME),
+        View(instrument_type=Histogram),
+    ],
+)
+def test_a_view_that_reaches_our_instruments_is_refused(setup, view):
+    with pytest.raises(ConfigurationError, match="name the meter or the instruments of the other library"):
+        setup(views=[view])
+
+
+def test_a_view_of_another_meter_may_take_every_instrument_of_it(setup):
+    assert setup(views=[View(meter_name="other", instrument_name="*")]).problem is None
