@@ -137,7 +137,7 @@ def test_a_demonstration_that_is_ended_leaves_no_process(running, alive, number)
     children = descendants(demo.pid)
     assert len(children) >= 6
     demo.send_signal(number)
-    code = demo.wait(timeout=60)
+    code = demo.wait(timeout=180)
     wait_until(lambda: not any(map(alive, children)), within=20, what="all processes to end")
     if number == signal.SIGINT:
         assert code == 130, log.read_text()
