@@ -119,8 +119,13 @@ def running(tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "TMPDIR": str(tmp_path)}
     command_line = [sys.executable, "-m", "otel_clinical.cli", "demo", "--fast"]
     log = tmp_path / "demo.log"
-    with log.open("wb") as out:
-        demo = subprocess.Popen(command_line, stdout=out, stderr=out, env=environment, start_new_session=True)
+    # What runs in the background of a shell has SIGINT ignored, and its children inherit that; a person's has not.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with log.open("wb") as out:
+            demo = subprocess.Popen(command_line, stdout=out, stderr=out, env=environment, start_new_session=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
     try:
         wait_until(lambda: b"Calm: nothing" in log.read_bytes() or demo.poll(), within=120, what="the first act")
         assert demo.poll() is None, log.read_text()
