@@ -43,6 +43,13 @@ def command() -> None:
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) for all three addresses; needs --tls-key.")
 @click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--insecure", is_flag=True, help="Listen where other machines can reach it without asking for a token.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0.01),
+    default=2.0,
+    show_default=True,
+    help="Seconds after which what changed is saved and the journal is trimmed.",
+)
 def run(
     *,
     policy_path: Path,
@@ -54,6 +61,7 @@ def run(
     tls_cert: Path | None,
     tls_key: Path | None,
     insecure: bool,
+    checkpoint_every: float,
 ) -> int:
     """Receive telemetry, keep state, expose evidence, until SIGTERM.
 
@@ -61,6 +69,7 @@ def run(
     """
     from otel_clinical.access import Address, Certificate
     from otel_clinical.drift.runtime import ProcessorService, ProcessorSettings
+    from otel_clinical.drift.runtime.writer import WriterSettings
 
     if (tls_cert is None) is not (tls_key is None):
         raise CliError("--tls-cert and --tls-key go together: give both, or neither")
@@ -74,6 +83,7 @@ def run(
             token_file=token_file,
             certificate=Certificate(tls_cert, tls_key) if tls_cert and tls_key else None,
             insecure=insecure,
+            writer=WriterSettings(checkpoint_seconds=checkpoint_every),
         )
         service = ProcessorService(policy, settings)
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -15,11 +15,14 @@ ENVIRONMENT_VARIABLE = "OTEL_CLINICAL_FAULT"
 class FaultPoint(StrEnum):
     """Where the pipeline can be cut, in the order an event passes."""
 
+    MID_JOURNAL = "mid_journal"
     AFTER_JOURNAL = "after_journal"
     BEFORE_ACK = "before_ack"
     AFTER_APPLY = "after_apply"
+    BEFORE_CHECKPOINT = "before_checkpoint"
     MID_CHECKPOINT = "mid_checkpoint"
     AFTER_CHECKPOINT = "after_checkpoint"
+    MID_REPLAY = "mid_replay"
 
 
 class Faults:

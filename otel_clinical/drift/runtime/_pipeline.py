@@ -128,6 +128,7 @@ class Pipeline:
             StoreUnavailableError: Nothing is lost; the next checkpoint carries it.
         """
         self._states |= self.kernel.dump_dirty()
+        self._faults.passing(FaultPoint.BEFORE_CHECKPOINT)
         self._store.checkpoint(
             Checkpoint(
                 through=self._applied,
@@ -172,6 +173,7 @@ class Pipeline:
         if isinstance(entry, ValueError):
             raise entry
         self._apply(number, entry, Batch.from_bytes(entry.batch) if entry.batch else None)
+        self._faults.passing(FaultPoint.MID_REPLAY)
 
     def _set_aside(self, number: int, error: Exception) -> None:
         """Mark an entry so that this version never applies it again, and count it.

@@ -125,6 +125,7 @@ class Store:
         with self._transaction():
             numbers = [self._connection.execute(insert, entry.row()).lastrowid or 0 for entry in entries]
             self._quarantine(q for entry in entries for q in entry.quarantined)
+            self._faults.passing(FaultPoint.MID_JOURNAL)
         self._faults.passing(FaultPoint.AFTER_JOURNAL)
         return numbers
 

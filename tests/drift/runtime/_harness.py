@@ -47,12 +47,14 @@ class Processor:
         folder: Keeps the state directory and what the process prints.
         policy: Policy file.
         options: More command-line options.
+        host: Loopback address to listen on.
     """
 
-    def __init__(self, folder: Path, policy: Path, *options: str) -> None:
+    def __init__(self, folder: Path, policy: Path, *options: str, host: str = "127.0.0.1") -> None:
         self.state = folder / "state"
         self.policy = policy
         self._options = options
+        self._host = host
         self._output = folder / "stdout"
         self.errors = folder / "stderr"
         self.process: subprocess.Popen[bytes] | None = None
@@ -60,13 +62,18 @@ class Processor:
 
     def launch(self, fault: str = "") -> None:
         """Start the process and return at once."""
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OTEL_CLINICAL_FAULT": fault, "OTEL_CLINICAL_DEBUG": "1"}
-        command = [sys.executable, "-m", "otel_clinical.cli", "processor", "run"]
-        places = [word for name in ("http", "grpc", "metrics") for word in (f"--{name}", "127.0.0.1:0")]
+        places = [word for name in ("http", "grpc", "metrics") for word in (f"--{name}", f"{self._host}:0")]
         files = ["--policy", str(self.policy), "--state", str(self.state)]
+        words = ["processor", "run", *files, *places, *self._options]
+        self.process = self._spawn(words, {"OTEL_CLINICAL_FAULT": fault, "OTEL_CLINICAL_DEBUG": "1"})
+
+    def _spawn(self, words: list[str], environment: dict[str, str]) -> subprocess.Popen[bytes]:
         with self._output.open("wb") as out, self.errors.open("ab") as err:
-            self.process = subprocess.Popen(
-                [*command, *files, *places, *self._options], stdout=out, stderr=err, env=environment
+            return subprocess.Popen(
+                [sys.executable, "-m", "otel_clinical.cli", *words],
+                stdout=out,
+                stderr=err,
+                env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
             )
 
     def start(self, fault: str = "") -> Processor:
@@ -77,13 +84,14 @@ class Processor:
 
     def wait_ready(self) -> None:
         """Wait for the line that says where it listens."""
-        self.where = wait_until(self._ready_line, within=START_SECONDS, what="the processor to be ready")
+        self.where = wait_until(self.first_line, within=START_SECONDS, what="the processor to be ready")
 
     def lines(self) -> list[dict[str, object]]:
         """Return what this start has printed."""
         return [json.loads(line) for line in self._output.read_text().splitlines()]
 
-    def _ready_line(self) -> dict[str, str] | None:
+    def first_line(self) -> dict[str, str] | None:
+        """Return what it said when it was ready; None before."""
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"the processor ended with {self.process.returncode}: {self.errors.read_text()}")

@@ -1,0 +1,47 @@
+"""Run one soak: `scripts/soak processor [--kills N]`; exits 1 when something is not as it must be."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import statistics
+import sys
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the named soak; return the exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/soak", description=__doc__)
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 2**32, help="of everything random")
+    kinds = parser.add_subparsers(dest="kind", required=True)
+    kills = kinds.add_parser("processor", help="kill -9 under load; the evidence must not show it")
+    kills.add_argument("--kills", type=int, default=1000)
+    chosen = parser.parse_args(arguments)
+    return _processor(chosen.kills, chosen.seed)
+
+
+def _processor(kills: int, seed: int) -> int:
+    from soak.processor import soak  # noqa: PLC0415
+
+    started = time.monotonic()
+    result = soak(kills, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    assert result.knowledge is not None
+    print(f"seed {seed}, {time.monotonic() - started:.0f} s, {result.turns} turns, {result.knowledge.events}")
+    for how, count in sorted(result.kills.items()):
+        print(f"{count:6} kills {how}")
+    print(f"{result.kills.total():6} kills in all")
+    if result.restarts:
+        print(f"median start to ready {statistics.median(result.restarts):.3f} s")
+    print(f"sha256 of the evidence {hashlib.sha256(result.knowledge.evidence).hexdigest()}")
+    for line in result.differences:
+        print(f"DIFFERENT: {line}")
+    print("differences: none, byte by byte" if not result.differences else f"differences: {len(result.differences)}")
+    return 1 if result.differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

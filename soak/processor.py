@@ -1,0 +1,270 @@
+"""Kill a processor again and again under load, and compare what it knows with one that was left in peace."""
+
+from __future__ import annotations
+
+import json
+import random
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.exposition import generate_latest
+
+from otel_clinical.drift.runtime import FaultPoint
+from otel_clinical.drift.runtime.status import replay
+from otel_clinical.policy import load_policy
+from otel_clinical.simulate._waiting import wait_until
+from soak._nursery import Nursery
+from soak._turns import Traffic
+from tests.drift.runtime._harness import Processor, send, send_rpc
+from tests.drift.runtime.conftest import write_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from prometheus_client.core import Metric
+
+    from soak._nursery import Born
+    from soak._turns import Request
+
+_SENDERS: Final = 4
+_PATIENCE: Final = 2.0  # seconds after which a fault point that was not passed is given up for a plain kill
+_OWN: Final = "clinical_ai_processor_"
+_EVENTS: Final = f"{_OWN}events_total"
+_REJECTIONS: Final = f"{_OWN}rejections_total"
+
+
+class SoakError(RuntimeError):
+    """The processor ended in a way nobody asked for."""
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """What a processor knows after a clean stop.
+
+    Attributes:
+        states: Kernel states, byte by byte.
+        evidence: What `/metrics` says about models, as text.
+        events: Accepted events by signal.
+        late: Records that came too late.
+    """
+
+    states: dict[str, bytes]
+    evidence: bytes
+    events: dict[str, int]
+    late: int
+
+    def differences(self, other: Knowledge) -> list[str]:
+        """Return the names of what is not equal, byte by byte."""
+        keys = sorted(self.states.keys() | other.states.keys())
+        found = [f"state {key}" for key in keys if self.states.get(key) != other.states.get(key)]
+        lines = zip(self.evidence.splitlines(), other.evidence.splitlines(), strict=False)
+        found += [f"evidence {mine!r} {theirs!r}" for mine, theirs in lines if mine != theirs]
+        if (self.events, len(self.evidence), self.late) != (other.events, len(other.evidence), other.late):
+            found.append(f"events {self.events} {other.events}, late {self.late} {other.late}")
+        return found
+
+
+@dataclass
+class Result:
+    """What a soak did and found.
+
+    Attributes:
+        kills: By the way in which the processor was killed.
+        turns: Windows of traffic that were delivered.
+        differences: What is not equal to the run without kills; empty when all is well.
+        knowledge: Of the run with kills.
+        restarts: Seconds from each start to readiness.
+    """
+
+    kills: Counter[str] = field(default_factory=Counter)
+    turns: int = 0
+    differences: list[str] = field(default_factory=list)
+    knowledge: Knowledge | None = None
+    restarts: list[float] = field(default_factory=list)
+
+
+class _Forked(Processor):
+    """A processor that is forked instead of started, on a loopback address nobody else uses."""
+
+    def __init__(self, folder: Path, policy: Path, nursery: Nursery, chance: random.Random) -> None:
+        folder.mkdir()
+        host = f"127.{chance.randint(64, 254)}.{chance.randint(1, 254)}.{chance.randint(1, 254)}"
+        super().__init__(folder, policy, "--checkpoint-every", "0.1", host=host)
+        self._nursery = nursery
+
+    def _spawn(self, words: list[str], environment: dict[str, str]) -> Born:  # type: ignore[override]
+        self._output.write_bytes(b"")  # or the line of the process before would be taken for its own
+        return self._nursery.fork(words, environment, self._output, self.errors)
+
+
+class _Killer:
+    """Kill and start a processor until it has died often enough; then leave it running."""
+
+    def __init__(self, processor: Processor, kills: int, chance: random.Random, result: Result) -> None:
+        self._processor, self._kills, self._chance, self._result = processor, kills, chance, result
+        self.failed: BaseException | None = None
+        self.thread = threading.Thread(target=self._run)
+
+    def _run(self) -> None:
+        try:
+            while self._result.kills.total() < self._kills:
+                self._result.kills[self._life()] += 1
+            self._start("")
+        except BaseException as error:  # noqa: BLE001 -- told by the thread that delivers
+            self.failed = error
+
+    def _life(self) -> str:
+        """Start the processor, let it die, and return how it did."""
+        draw = self._chance.random()
+        if draw < 0.2:
+            self._processor.launch()
+            time.sleep(self._chance.uniform(0.0, 0.4))
+            return self._end("while it starts")
+        if draw < 0.6:
+            self._start("")
+            time.sleep(self._chance.uniform(0.0, 0.5))
+            return self._end("at a random moment")
+        point = self._chance.choice(list(FaultPoint))
+        self._processor.launch(f"{point}:{self._chance.randint(1, 12)}")
+        process = self._processor.process
+        assert process is not None
+        deadline = time.monotonic() + _PATIENCE
+        while process.poll() is None:
+            if time.monotonic() > deadline:
+                return self._end("at a random moment")
+            self._see()
+            time.sleep(0.01)
+        return self._end(f"at {point}")
+
+    def _start(self, fault: str) -> None:
+        started = time.monotonic()
+        self._processor.start(fault)
+        self._result.restarts.append(time.monotonic() - started)
+
+    def _see(self) -> None:
+        """Let the senders know where a processor listens that may die before it is ready."""
+        where = self._processor.first_line()
+        if where is not None:
+            self._processor.where = where
+
+    def _end(self, how: str) -> str:
+        self._processor.kill()
+        assert self._processor.process is not None
+        if self._processor.process.returncode != -9:
+            raise SoakError(f"it ended by itself: {self._processor.errors.read_text()[-4000:]}")
+        return how
+
+
+def soak(
+    kills: int,
+    seed: int,
+    *,
+    say: Callable[[str], None] = lambda _line: None,
+    tamper: Callable[[Sequence[Request]], Sequence[Request]] = lambda requests: requests,
+) -> Result:
+    """Run both processors and compare.
+
+    Args:
+        kills: How often one of them dies.
+        seed: Of the traffic and of the choice of kills; the moments themselves are the machine's.
+        say: Told about the progress.
+        tamper: Changes what is sent to the processor that is killed, to prove that a difference is found.
+    """
+    chance = random.Random(seed)
+    result = Result()
+    with tempfile.TemporaryDirectory(prefix="otel-clinical-soak-") as name, Nursery() as nursery:
+        folder = Path(name)
+        policy = write_policy(folder)
+        traffic = Traffic(seed, start=time.time() // 1 - 4 * 86400.0)
+        with closing(_Forked(folder / "killed", policy, nursery, chance)) as mortal:
+            result.turns = _abused(mortal, traffic, _Killer(mortal, kills, chance, result), tamper, say)
+            result.knowledge = _knowledge(mortal)
+        say(f"{result.turns} turns delivered; now the same in peace")
+        with closing(_Forked(folder / "peace", policy, nursery, chance)) as left:
+            left.start()
+            for turn in range(result.turns):
+                _deliver(left, traffic.in_order(turn))
+            _deliver(left, traffic.last(result.turns))
+            expected = _knowledge(left)
+        if expected.events != traffic.events(result.turns):
+            raise SoakError(f"the run in peace counted {expected.events}, not {traffic.events(result.turns)}")
+        result.differences = expected.differences(result.knowledge)
+    return result
+
+
+def _abused(
+    processor: Processor,
+    traffic: Traffic,
+    killer: _Killer,
+    tamper: Callable[[Sequence[Request]], Sequence[Request]],
+    say: Callable[[str], None],
+) -> int:
+    """Deliver turns until the last kill; return how many."""
+    turn, said = 0, time.monotonic()
+    killer.thread.start()
+    wait_until(lambda: processor.where or killer.failed, within=60, what="the first processor to listen")
+    with ThreadPoolExecutor(_SENDERS) as senders:
+        while killer.thread.is_alive() or turn == 0:
+            _deliver(processor, tamper(traffic.turn(turn)), senders)
+            turn += 1
+            if time.monotonic() - said > 10:
+                said = time.monotonic()
+                say(f"{killer._result.kills.total()} kills, {turn} turns")  # noqa: SLF001
+        if killer.failed is not None:
+            raise killer.failed
+        _deliver(processor, traffic.turn(turn, ends=True), senders)
+    _deliver(processor, traffic.last(turn))
+    return turn
+
+
+def _deliver(processor: Processor, requests: Iterable[Request], senders: ThreadPoolExecutor | None = None) -> None:
+    """Send until everything is acknowledged, at once if there are `senders`."""
+    if senders is None:
+        for path, body in requests:
+            send(processor, path, body)
+        return
+    ways = (send, send_rpc)
+    under_way = [senders.submit(ways[n % 2], processor, path, body) for n, (path, body) in enumerate(requests)]
+    for one in under_way:
+        one.result()
+
+
+def _knowledge(processor: Processor) -> Knowledge:
+    """Stop a processor and read what it leaves behind."""
+    code = processor.stop()
+    if code:
+        raise SoakError(f"exit code {code}: {processor.errors.read_text()[-4000:]}")
+    if processor.rows("SELECT count(*) FROM journal") != [(0,)]:
+        raise SoakError("the journal is not empty after a clean stop")
+    if words := processor.errors.read_text():
+        raise SoakError(f"it complained: {words[-4000:]}")
+    stored = {
+        (str(name), str(json.loads(str(labels))[0])): int(str(value))
+        for name, labels, value in processor.rows("SELECT name, labels, value FROM counter")
+    }
+    events = {label: value for (name, label), value in stored.items() if name == _EVENTS and value}
+    return Knowledge(processor.states(), _evidence(processor), events, stored.get((_REJECTIONS, "late"), 0))
+
+
+def _evidence(processor: Processor) -> bytes:
+    """Return the metrics page of a state directory, without what is about the processor itself."""
+    found = replay(processor.state, load_policy(processor.policy))
+    shown = CollectorRegistry(auto_describe=False)
+    shown.register(_Families([family for family in found if not family.name.startswith(_OWN)]))
+    return generate_latest(shown)
+
+
+class _Families:
+    def __init__(self, found: list[Metric]) -> None:
+        self._found = found
+
+    def collect(self) -> list[Metric]:
+        return self._found
