@@ -24,7 +24,7 @@ from otel_clinical.semconv.enums import (
 
 from . import _ambient
 from ._admit import admit
-from ._context import detach
+from ._context import detach, without_trace_state
 from ._declared import segment_key
 from ._errors import error_type, is_cancellation
 from ._inference_points import derive_inference
@@ -228,7 +228,7 @@ class Inference:
         spec = self.spec
         self.span = self.telemetry.tracer.start_span(
             spec.span_name,
-            context=parent,
+            context=without_trace_state(parent),
             start_time=self.started_ns,
             attributes={**spec.shared, attributes.MODEL_VERSION: self.version},
         )

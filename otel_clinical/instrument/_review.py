@@ -15,6 +15,7 @@ from ._misuse import options_only
 from ._numbers import optional_attention, optional_ratio
 from ._recorded import Recorded, attempt, open_receipt
 from ._report import report_after
+from ._review_span import mark_review
 from ._telemetry import default_telemetry
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ def record_review(
         given = admit(where, OverrideReason, reason, "record_review: reason")
         report.reason = (given or OverrideReason.OTHER) if done in _OVERRIDES else None
         report.role = admit(where, ReviewerRole, role, "record_review: role")
+        mark_review(report, done, report.duration)
         where.put(report)
         return report.event_id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.semconv import SCOPE_NAME, allowlist, events, metrics, spans
+from otel_clinical.semconv import SCOPE_NAME, allowlist, attributes, events, metrics, spans
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -50,7 +50,9 @@ def _scoped_metrics(capture: Capture) -> Iterator[Metric]:
 
 
 def _span_problems(span: ReadableSpan) -> Iterator[str]:
-    definition = spans.DEFINITIONS[spans.INFERENCE]
+    definition = spans.DEFINITIONS[
+        spans.REVIEW if attributes.REVIEW_ACTION in (span.attributes or {}) else spans.INFERENCE
+    ]
     yield from _attribute_problems(f"span {definition.type}", span.attributes or {}, definition.attributes)
     yield from _missing(f"span {definition.type}", span.attributes or {}, definition.required)
     if span.events:
