@@ -8,6 +8,7 @@ import binascii
 import bz2
 import lzma
 import re
+import warnings
 import zlib
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -52,9 +53,19 @@ def _bytes_in(text: str) -> Iterator[bytes]:
     for match in _HEX.finditer(text):
         yield binascii.unhexlify(match[0])
     for match in _LITERAL.finditer(text):
-        yield ast.literal_eval(match[0])
+        yield from _written(match[0])
     if "\0" in text or any("\x7f" < character <= "\xff" for character in text):
         yield text.encode("latin-1", "replace")
+
+
+def _written(literal: str) -> Iterator[bytes]:
+    """Yield the bytes that a literal of Python stands for; nothing for noise that only looks like one."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an unknown escape in noise is nobody's mistake
+        try:
+            yield ast.literal_eval(literal)
+        except (SyntaxError, ValueError):
+            return
 
 
 class _Decompressor(Protocol):

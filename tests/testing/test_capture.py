@@ -243,6 +243,15 @@ def test_a_marker_is_found_wherever_it_is(clinical_telemetry, spill):
         assert_no_phi(clinical_telemetry, [MARKER])
 
 
+@pytest.mark.parametrize("noise", ["b'H\xe9'", "b'\\xZZ'", r"b'\d'", "b'\0'", "b'\udcff'"])
+def test_noise_that_looks_like_bytes_is_searched_and_breaks_nothing(clinical_telemetry, noise):
+    """Random ids, decoded from what looks like base64, hold such things now and then."""
+    predict({})
+    assert_no_phi(clinical_telemetry, [MARKER], also=[noise])
+    with pytest.raises(AssertionError, match="patient data would leave"):
+        assert_no_phi(clinical_telemetry, [MARKER], also=[f"{noise} {MARKER.encode()!r}"])
+
+
 ENCODERS = {
     "UTF-16, little endian": lambda raw: raw.decode().encode("utf-16-le"),
     "UTF-16, big endian": lambda raw: raw.decode().encode("utf-16-be"),
