@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -40,15 +40,25 @@ def unpack(data: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[s
     Raises:
         CodecError: Damaged bytes, or another kind or version.
     """
+    _, meta, arrays = unpack_any(data, kind, (version,))
+    return meta, arrays
+
+
+def unpack_any(data: bytes, kind: str, versions: Sequence[int]) -> tuple[int, dict[str, Any], dict[str, NDArray[Any]]]:
+    """Return the (version, meta, arrays) of a state of any of `versions`, the newest first.
+
+    Raises:
+        CodecError: Damaged bytes, or another kind or version.
+    """
     if len(data) < _HEAD or data[:4] != _MAGIC:
         raise CodecError(f"not a saved {kind}: {len(data)} bytes without the expected beginning")
     if zlib.crc32(data[8:]) != int.from_bytes(data[4:8], "little"):
         raise CodecError(f"saved {kind} is damaged: checksum does not match")
     end = _HEAD + int.from_bytes(data[8:_HEAD], "little")
     found_kind, found_version, meta, shapes = json.loads(data[_HEAD:end])
-    if (found_kind, found_version) != (kind, version):
-        raise CodecError(f"expected {kind} version {version}, found {found_kind} version {found_version}")
-    return meta, _arrays(data, end, shapes)
+    if found_kind != kind or found_version not in versions:
+        raise CodecError(f"expected {kind} version {versions[0]}, found {found_kind} version {found_version}")
+    return found_version, meta, _arrays(data, end, shapes)
 
 
 def _arrays(data: bytes, start: int, shapes: list[tuple[str, str, list[int]]]) -> dict[str, NDArray[Any]]:

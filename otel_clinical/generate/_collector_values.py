@@ -36,6 +36,7 @@ _SHAPES: Final = {
     attributes.EVENT_ID: _RANDOM_ID,
     attributes.REVIEWER_HASH: _DIGEST,
     attributes.MODEL_DIGEST: _DIGEST,
+    attributes.INPUT_FEATURES: "[a-p]{8}[.][A-Za-z]{1,16}",
     attributes.BUSINESS_CURRENCY: "[A-Z]{3}",
 }
 _COUNT: Final = (0, 2**32 - 1)

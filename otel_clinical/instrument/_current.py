@@ -27,6 +27,7 @@ from ._admit import admit
 from ._context import detach, without_trace_state
 from ._declared import segment_key
 from ._errors import error_type, is_cancellation
+from ._features import read_feature
 from ._inference_points import derive_inference
 from ._inference_span import InferenceSpec, final_attributes
 from ._numbers import Withheld, optional_ratio, ratio
@@ -34,7 +35,7 @@ from ._receipt import NO_INFERENCE, Receipt
 from ._refusals import InputRefused, RoutedToManual
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span
@@ -73,6 +74,7 @@ class Inference:
     recording = False
     _receipt: Receipt | None = None
     ended = False
+    features: str = ""
     level = RoutingLevel.STANDARD
     _id = ""
 
@@ -209,6 +211,18 @@ class Inference:
         if admitted is OTHER and value is not None and value is not MISSING:
             self.telemetry.withheld(TelemetryRedactionReason.NOT_DECLARED)
         self.segments[name] = admitted
+
+    def set_features(self, values: Mapping[str, object]) -> None:
+        """Say what the declared input features are; only the bin that each falls into is kept, and sent.
+
+        A declared feature that is not among `values` counts as missing; what the policy does not declare is left out.
+        """
+        self._safely(self._set_features, values)
+
+    def _set_features(self, values: Mapping[str, object]) -> None:
+        known = self.telemetry.features.of(self.spec.model)
+        if known is not None:
+            self.features = known.write(lambda name: read_feature(values, name))
 
     def _set_quality(self, result: QualityResult) -> None:
         score = optional_ratio(self.telemetry, result.score)

@@ -37,6 +37,7 @@ _INSTEAD: Final = {
     "confidence": "call current.set_confidence(value) inside the block",
     "quality": "call current.set_quality(profile.assess(record)) inside the block",
     "fallback": "a block cannot be replaced: catch RoutedToManual around it, or decorate a function",
+    "features": "call current.set_features({name: value}) inside the block",
     "on_refuse": "a block cannot be replaced: act on profile.assess(record).action, or decorate a function",
 }
 

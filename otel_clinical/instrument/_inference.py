@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ConfidenceMethod, DeploymentRole, OperationName, UseCase
 
-from ._arguments import result_reader
+from ._arguments import argument_reader, result_reader
 from ._declared import checked_identifier
 from ._declared_inference import DeclaredInference
 from ._gate import Gate
@@ -50,6 +50,7 @@ def inference(
     fallback: Callable[..., Any] | None = None,
     on_refuse: Callable[..., Any] | None = None,
     activation: int = 1,
+    features: Mapping[str, str | Callable[[Arguments], object]] | None = None,
     telemetry: Telemetry | None = None,
 ) -> DeclaredInference:
     """Observe a function, or a `with` block, as an inference of a model.
@@ -73,6 +74,8 @@ def inference(
             Without it a record below `fallback_below` is still answered, on the manual route.
         on_refuse: Called when the profile says `refuse`; without it `InputRefused` is raised.
         activation: Ordinal of the activation that serves, where there is no router.
+        features: Where to find input features that the policy declares, as for `segments`; by default each is the
+            parameter or field of its own name. Only the bin that a value falls into leaves the process.
         telemetry: Where to report; the process default otherwise.
 
     Raises:
@@ -101,7 +104,23 @@ def inference(
         fallback=fallback,
         activation=activation,
         telemetry=telemetry,
+        features={name: _feature_reader(name, source) for name, source in (features or {}).items()},
     )
-    for_calls = {"confidence": confidence, "quality": quality, "fallback": fallback, "on_refuse": on_refuse}
+    for_calls = {
+        "confidence": confidence,
+        "quality": quality,
+        "fallback": fallback,
+        "on_refuse": on_refuse,
+        "features": features,
+    }
     given = tuple(name for name, value in for_calls.items() if value is not None)
     return DeclaredInference(plan, segments or {}, for_calls=given)
+
+
+def _feature_reader(name: str, source: object) -> Callable[[Arguments], object]:
+    if not (isinstance(source, str) or callable(source)):
+        raise TypeError(
+            f"inference: feature {name!r} comes from {type(source).__qualname__!r}; write the name of a parameter or "
+            "field, a dotted path, or a function of the arguments"
+        )
+    return argument_reader(source)

@@ -9,8 +9,6 @@ from otel_clinical.semconv import SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import DeploymentRole, OperationName, UseCase
 
 if TYPE_CHECKING:
-    from otel_clinical.quality import QualityResult
-
     from ._current import Inference
 
 _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.items()}
@@ -64,14 +62,18 @@ def final_attributes(inference: Inference) -> dict[str, str | int | float]:
         found[attributes.ROUTING_REASON] = inference.reason._value_
     if inference.error is not None:
         found[attributes.ERROR_TYPE] = inference.error
-    if inference.quality is not None:
-        _add_quality(found, inference.quality)
+    if inference.quality is not None or inference.features:
+        _add_input(found, inference)
     for name, value in inference.segments.items():
         found[_SEGMENT_KEYS[name]] = value
     return found
 
 
-def _add_quality(found: dict[str, str | int | float], quality: QualityResult) -> None:
-    found[attributes.INPUT_QUALITY_ACTION] = quality.action._value_
-    if quality.score is not None:
-        found[attributes.INPUT_QUALITY_SCORE] = quality.score
+def _add_input(found: dict[str, str | int | float], inference: Inference) -> None:
+    quality = inference.quality
+    if quality is not None:
+        found[attributes.INPUT_QUALITY_ACTION] = quality.action._value_
+        if quality.score is not None:
+            found[attributes.INPUT_QUALITY_SCORE] = quality.score
+    if inference.features:
+        found[attributes.INPUT_FEATURES] = inference.features

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -23,12 +23,14 @@ from otel_clinical.semconv.enums import (
 from ._admit import member
 from ._current import Inference
 from ._errors import error_type
+from ._features import features_of_call
 from ._wrap import Observation
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ._arguments import Arguments
+    from ._features import FeatureReaders
     from ._gate import Gate
     from ._inference_span import InferenceSpec
     from ._router import ModelRouter
@@ -55,6 +57,7 @@ class Plan:
     activation: int
     telemetry: Telemetry | None
     segments: SegmentReaders = ()
+    features: FeatureReaders = field(default_factory=dict)
     whole: bool = False
     """Whether the gate may judge the record of a call as a whole."""
 
@@ -81,6 +84,9 @@ class InferenceObservation(Observation):
         telemetry = inference.telemetry
         if plan.segments:
             self._read_segments(arguments, telemetry)
+        known = telemetry.features.of(plan.spec.model)
+        if known is not None:
+            inference.features = features_of_call(known, plan.features, arguments, telemetry)
         if plan.router is not None:
             self._route(plan.router)
         if plan.gate is None:
@@ -95,8 +101,8 @@ class InferenceObservation(Observation):
         inference, admitted = self.inference, telemetry.declared.texts
         record, kept = self._read(_RECORD, arguments), inference.segments
         field_of = record.get if type(record) is dict else None
-        for name, key, field, read in self._plan.segments:
-            value = field_of(field, MISSING) if field_of is not None and field else self._read(read, arguments)
+        for name, key, place, read in self._plan.segments:
+            value = field_of(place, MISSING) if field_of is not None and place else self._read(read, arguments)
             if type(value) is str and value in admitted.get(key, ()):
                 kept[name] = value
             else:

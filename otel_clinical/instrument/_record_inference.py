@@ -46,6 +46,7 @@ def record_inference(
     confidence: object = None,
     confidence_method: ConfidenceMethod | str | None = None,
     quality: QualityResult | None = None,
+    features: Mapping[str, object] | None = None,
     started_at: object = None,
     duration: object = None,
     route: RoutingLevel | str = RoutingLevel.STANDARD,
@@ -57,8 +58,9 @@ def record_inference(
 ) -> Receipt:
     """Record an inference that is over: of another system, or of the past, with its own times.
 
-    `started_at` is a Unix time in seconds or an aware `datetime`, `duration` seconds. Never raises: what cannot be
-    exported is withheld and counted. Returns the receipt for reviews and outcomes.
+    `started_at` is a Unix time in seconds or an aware `datetime`, `duration` seconds. Of `features` that the policy
+    declares only the bins leave the process. Never raises: what cannot be exported is withheld and counted. Returns
+    the receipt for reviews and outcomes.
     """
     where = telemetry or default_telemetry()
     spec = InferenceSpec(
@@ -74,6 +76,8 @@ def record_inference(
         found.set_confidence(confidence, confidence_method)
     if quality is not None:
         found.set_quality(quality)
+    if features is not None:
+        found.set_features(features)
     found.restrict(route, route_reason)
     found.status = admit(where, InferenceStatus, status, "record_inference: status")
     where.serve(found.model, found.version, spec.use_case.value)

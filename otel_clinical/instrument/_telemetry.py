@@ -19,6 +19,7 @@ from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionRe
 
 from ._declared import DeclaredModels, DeclaredValues
 from ._errors import error_type
+from ._features import DeclaredFeatures
 from ._fork import renew_in_child
 from ._sink import Instruments, Sink
 from ._urgent import UrgentFlush
@@ -84,6 +85,7 @@ class Telemetry:
         self.declared = DeclaredValues()
         self.versions = VersionRegister(self.declared)
         self.models = DeclaredModels()
+        self.features = DeclaredFeatures()
         self._renew()
         renew_in_child(self._renew)
         self._said: set[str] = set()

@@ -12,6 +12,7 @@ from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
 from otel_clinical.policy._export import json_schema
+from otel_clinical.policy._features import FeaturePolicy, InputDrift
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
@@ -57,9 +58,11 @@ __all__ = [
     "Cell",
     "Confidence",
     "Drift",
+    "FeaturePolicy",
     "FileTarget",
     "Fleet",
     "Hold",
+    "InputDrift",
     "InputQuality",
     "Labels",
     "Limits",

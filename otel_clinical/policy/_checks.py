@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from otel_clinical.policy._features import check_features
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import Path, did_you_mean
@@ -223,4 +224,5 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _tier_guard,
     _limits,
     _enforce,
+    check_features,
 )

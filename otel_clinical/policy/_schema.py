@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+from pydantic import Field, PrivateAttr
 
+from otel_clinical.policy._features import Features, InputDrift, feature_set
 from otel_clinical.policy._names import (
     FilePath,
     MetricName,
@@ -18,19 +19,17 @@ from otel_clinical.policy._names import (
     WebAddress,
 )
 from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
+from otel_clinical.policy._section import Section
 from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
+
+if TYPE_CHECKING:
+    from otel_clinical.features import FeatureSet
 
 _MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
 
 Tolerated = Literal[RoutingLevel.ASSISTED, RoutingLevel.MANUAL]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
-
-
-class Section(BaseModel):
-    """A part of the policy: unknown keys are mistakes, values never change."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class Fleet(Section):
@@ -230,10 +229,17 @@ class ModelPolicy(Section):
     confidence: Confidence = Field(default=Confidence())
     calibration: Calibration = Field(default=Calibration())
     input_quality: InputQuality = Field(default=InputQuality())
+    features: Features = Field(default={}, description="Input features whose distribution is watched, at most 16.")
+    input_drift: InputDrift = Field(default=InputDrift())
     overrides: Overrides = Field(default=Overrides())
     rubber_stamps: RubberStamps = Field(default=RubberStamps())
     silence: Silence = Field(default=Silence())
     rollback: Rollback
+
+    @property
+    def feature_set(self) -> FeatureSet:
+        """Return the declared features in the order of the wire."""
+        return feature_set(self.features)
 
 
 class Policy(Section):

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from otel_clinical.policy._names import FilePath, ModelName, SegmentValue, Version
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem, did_you_mean
 from otel_clinical.policy._quantities import Duration, Percent, mistake
-from otel_clinical.policy._schema import Section
+from otel_clinical.policy._section import Section
 from otel_clinical.policy._source import read_source
 from otel_clinical.policy._translate import report_errors
 

@@ -26,6 +26,7 @@ def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
     declare_segments(segments, telemetry=telemetry)
     for model_name, model in policy.models.items():
         telemetry.models.declare(model_name, model.versions)
+        telemetry.features.declare(model_name, model.feature_set)
         for version in model.versions:
             register_version(model_name, version, use_case=model.use_case, telemetry=telemetry)
 

@@ -23,6 +23,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:+/@-]+")
 _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|<locals>))*")
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{16,64}")
+_FEATURES = re.compile(r"[a-p]{8}\.[A-Za-z]{1,16}")
 _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.MODEL_NAME: _IDENTIFIER,
     attributes.MODEL_VERSION: _IDENTIFIER,
@@ -32,6 +33,7 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.EVENT_ID: _RANDOM_ID,
     attributes.REVIEWER_HASH: _DIGEST,
     attributes.MODEL_DIGEST: _DIGEST,
+    attributes.INPUT_FEATURES: _FEATURES,
     attributes.BUSINESS_CURRENCY: re.compile("[A-Z]{3}"),
 }
 """Attributes whose values have a shape of their own, which a name or a record number has not."""

@@ -7,7 +7,7 @@ rows = kernel.evidence()
 """
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kind
 from otel_clinical.drift.kernel._explode import explode_logs, explode_traces
 from otel_clinical.drift.kernel._exploded import Exploded, Rejection
 from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
@@ -31,6 +31,7 @@ from otel_clinical.drift.kernel._tiers import decide_tier
 __all__ = [
     "ABSENT",
     "MICRO",
+    "NO_FEATURES",
     "RECORD",
     "SEGMENTS",
     "Applied",

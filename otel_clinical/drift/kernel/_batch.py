@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift._codec import pack, unpack_any
+from otel_clinical.features import ABSENT as NO_PLACE
+from otel_clinical.features import MOST_FEATURES
 from otel_clinical.semconv.enums import SegmentName
 
 if TYPE_CHECKING:
@@ -48,14 +50,20 @@ RECORD: Final = np.dtype(
         ("inferred", "<i8"),  # start of the inference it is about
         ("event", "<u8"),  # hash of span id or event id
         ("inference", "<u8"),  # hash of the inference id
+        ("features", "<u1", (MOST_FEATURES,)),  # of an inference: places of its features in the order of the policy
     ]
 )
 """One row. Words are positions in `Batch.words`; position 0 is the empty word and means absent."""
 
+NO_FEATURES: Final = (NO_PLACE,) * MOST_FEATURES
+"""Column `features` of a record that says nothing about them."""
+
 LATEST: Final = 2**62
 """Microseconds; later than any clock."""
 
-_KIND, _VERSION = "batch", 1
+_KIND, _VERSIONS = "batch", (2, 1)
+_BEFORE: Final = {1: np.dtype([(name, RECORD[name]) for name in (RECORD.names or ()) if name != "features"])}
+"""Layout of a row in earlier versions of the codec."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,7 +108,7 @@ class Batch:
     def to_bytes(self) -> bytes:
         """Return the journal form: versioned, with a checksum, never a pickle."""
         meta = {"words": list(self.words), "received": self.received}
-        return pack(_KIND, _VERSION, meta, {"rows": self.rows.view(np.uint8)})
+        return pack(_KIND, _VERSIONS[0], meta, {"rows": self.rows.view(np.uint8)})
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Batch:
@@ -109,9 +117,11 @@ class Batch:
         Raises:
             CodecError: `data` is damaged, or of another kind or version.
         """
-        meta, arrays = unpack(data, _KIND, _VERSION)
+        version, meta, arrays = unpack_any(data, _KIND, _VERSIONS)
         words = tuple(str(word) for word in meta["words"])
-        return cls(checked(arrays["rows"], len(words)), words, meta["received"])
+        return cls(
+            checked(as_rows(arrays["rows"], _BEFORE.get(version, RECORD), RECORD), len(words)), words, meta["received"]
+        )
 
 
 def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.void]:
@@ -122,15 +132,30 @@ def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.v
     return moved
 
 
-def checked(raw: NDArray[np.uint8], words: int) -> NDArray[np.void]:
-    """Return `raw` bytes as rows.
+def as_rows(raw: NDArray[np.uint8], written: np.dtype[np.void], wanted: np.dtype[np.void]) -> NDArray[np.void]:
+    """Return the bytes of rows of one layout as rows of a later one, which has said nothing of its new columns.
 
     Raises:
-        ValueError: They are not whole rows, or point past the `words`.
+        ValueError: They are not whole rows.
     """
-    if raw.size % RECORD.itemsize:
-        raise ValueError(f"{raw.size} bytes are not whole records of {RECORD.itemsize} bytes")
-    rows = raw.view(RECORD)
+    if raw.size % written.itemsize:
+        raise ValueError(f"{raw.size} bytes are not whole records of {written.itemsize} bytes")
+    old = raw.view(written)
+    if written == wanted:
+        return old
+    rows = np.zeros(len(old), wanted)
+    rows["features"] = NO_PLACE
+    for name in written.names or ():
+        rows[name] = old[name]
+    return rows
+
+
+def checked(rows: NDArray[np.void], words: int) -> NDArray[np.void]:
+    """Return `rows`.
+
+    Raises:
+        ValueError: They point past the `words`.
+    """
     if len(rows) and max(int(rows[c].max()) for c in ("model", "version", "segments")) >= words:
         raise ValueError(f"a record points past the {words} words of its batch")
     return rows

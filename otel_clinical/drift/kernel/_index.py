@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_clinical.features import FeatureSet
     from otel_clinical.policy import Policy
 
 
@@ -20,12 +21,14 @@ class ModelIndex:
         segments: Declared values by segment name.
         maturity: Seconds after which an inference's outcome counts.
         minimum_review: Seconds of active review below which an unedited acceptance is a rubber stamp.
+        features: Declared input features.
     """
 
     versions: frozenset[str]
     segments: Mapping[str, frozenset[str]]
     maturity: float
     minimum_review: float
+    features: FeatureSet
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class PolicyIndex:
                 {str(segment): frozenset(values) for segment, values in model.segments.items()},
                 model.labels.maturity,
                 model.rubber_stamps.minimum_review,
+                model.feature_set,
             )
             for name, model in policy.models.items()
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, Kind
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, Kind
 from otel_clinical.drift.kernel._subject import SKEW, SUBJECT_KEYS, Reader, check_time
 from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, share, text
 from otel_clinical.drift.kernel._verdict import mark_of
@@ -26,6 +26,7 @@ SPAN_KEYS: Final = SUBJECT_KEYS | {
     attributes.OPERATION_NAME,
     attributes.REVIEW_ACTION,
     attributes.INPUT_QUALITY_SCORE,
+    attributes.INPUT_FEATURES,
 }
 LOG_KEYS: Final = SUBJECT_KEYS | {
     attributes.EVENT_ID,
@@ -91,6 +92,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
         time,
         int.from_bytes(span.span_id, "little"),
         inference,
+        reader.places(values) if attributes.INPUT_FEATURES in values else NO_FEATURES,
     )
 
 
@@ -136,6 +138,7 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
         inferred,
         event,
         inference,
+        NO_FEATURES,
     )
 
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import RECORD, Kind
+from otel_clinical.drift._codec import pack, unpack_any
+from otel_clinical.drift.kernel._batch import RECORD, Kind, as_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 PENDING: Final = np.dtype([("effective", "<i8"), *((name, RECORD[name]) for name in RECORD.names or ())])
 """A record with the event time that decides its slot, microseconds."""
 
-_KIND, _VERSION = "pending", 1
+_KIND, _WRITTEN = "pending", (2, 1)
+_BEFORE: Final = {1: np.dtype([(name, PENDING[name]) for name in (PENDING.names or ()) if name != "features"])}
+"""Layout of a record in earlier versions of the codec."""
 _VERSIONS: Final = 2**16  # words are numbered in two bytes
 
 
@@ -87,7 +89,7 @@ class Slots:
         for slot, rows in self._fresh.items():
             key = f"{slot}/{len(self._chunks[slot])}"
             self._chunks[slot].append(key)
-            found[key] = pack(_KIND, _VERSION, {}, {"rows": np.frombuffer(b"".join(sorted(rows)), np.uint8)})
+            found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": np.frombuffer(b"".join(sorted(rows)), np.uint8)})
         self._fresh.clear()
         self._gone.clear()
         return found
@@ -125,6 +127,6 @@ def unpack_rows(data: bytes) -> NDArray[np.void]:
     Raises:
         CodecError: `data` is damaged.
     """
-    _, arrays = unpack(data, _KIND, _VERSION)
+    version, _, arrays = unpack_any(data, _KIND, _WRITTEN)
     raw: NDArray[Any] = arrays["rows"]
-    return raw.view(PENDING)
+    return as_rows(raw, _BEFORE.get(version, PENDING), PENDING)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.drift.kernel._batch import SEGMENTS
+from otel_clinical.drift.kernel._batch import NO_FEATURES, SEGMENTS
 from otel_clinical.drift.kernel._values import RefusedError, bad, ordinal, share, text
+from otel_clinical.features import WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
 
@@ -72,6 +73,19 @@ class Reader:
         except RefusedError as refused:
             self.aside.append((refused.reason, refused.detail))
             return -1
+
+    def places(self, values: Values) -> tuple[int, ...]:
+        """Return the places of the declared input features; a text that cannot be used is set aside."""
+        declared = self.scope.models[text(values, attributes.MODEL_NAME)].features
+        try:
+            found = declared.read(text(values, attributes.INPUT_FEATURES))
+        except WireError as error:
+            self.aside.append((ProcessorRejection.BAD_ATTRIBUTE, f"{attributes.INPUT_FEATURES} {error}"))
+            return NO_FEATURES
+        except RefusedError as refused:
+            self.aside.append((refused.reason, refused.detail))
+            return NO_FEATURES
+        return (*found, *NO_FEATURES[len(found) :])
 
     def _version(self, values: Values, declared: ModelIndex) -> str:
         version = text(values, attributes.MODEL_VERSION)

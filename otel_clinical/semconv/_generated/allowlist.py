@@ -56,6 +56,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.input.domain": AttributeRule("string", "none", "recommended", None, frozenset({"demographics", "encounter", "medications", "allergies", "problems", "labs", "vitals", "notes", "imaging", "coding", "_OTHER"})),
         "clinical_ai.input.issue.type": AttributeRule("string", "none", "required", None, frozenset({"missing", "invalid_format", "unmapped_code", "out_of_range", "unit_mismatch", "duplicate", "stale", "free_text_in_coded_field", "inconsistent", "truncated", "_OTHER"})),
         "clinical_ai.input.field.name": AttributeRule("string", "quasi", "opt_in", 64, None),
+        "clinical_ai.input.features": AttributeRule("string", "quasi", "never", 32, None),
         "clinical_ai.input.schema.version": AttributeRule("string", "none", "never", 32, None),
         "clinical_ai.use_case": AttributeRule("string", "none", "required", None, frozenset({"ambient_documentation", "decision_support", "revenue_cycle", "patient_communication", "imaging", "_OTHER"})),
         "clinical_ai.operation.name": AttributeRule("string", "none", "never", None, frozenset({"predict", "classify", "score", "rank", "generate", "summarize", "extract", "_OTHER"})),

@@ -37,6 +37,7 @@ __all__ = [
     "INFERENCE_STATUS",
     "INFERENCE_TIME",
     "INPUT_DOMAIN",
+    "INPUT_FEATURES",
     "INPUT_FIELD_NAME",
     "INPUT_ISSUE_TYPE",
     "INPUT_QUALITY_ACTION",
@@ -216,6 +217,9 @@ INPUT_ISSUE_TYPE: Final = "clinical_ai.input.issue.type"
 
 INPUT_FIELD_NAME: Final = "clinical_ai.input.field.name"
 """Field of the declared input schema, never a value."""
+
+INPUT_FEATURES: Final = "clinical_ai.input.features"
+"""Bins of the declared input features, one letter each, after a digest of the bins; never a value."""
 
 INPUT_SCHEMA_VERSION: Final = "clinical_ai.input.schema.version"
 """Version of the declared input schema."""

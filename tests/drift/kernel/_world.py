@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otel_clinical.drift.kernel import ABSENT, MICRO, RECORD, SEGMENTS, Batch, Kernel, Kind
+from otel_clinical.drift.kernel import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kernel, Kind
 from otel_clinical.policy import Baseline, Cell, Policy, Spread, parse_policy
 
 if TYPE_CHECKING:
@@ -174,6 +174,7 @@ def _row(kind: Kind, number: int, at: float, about: dict[str, Any], event: int) 
         round(about.get("inferred", at) * 1e6),
         event,
         about.get("inference", number + 1),
+        about.get("features", NO_FEATURES),
     )
 
 

@@ -26,7 +26,7 @@ def test_an_empty_batch_round_trips():
 
 def test_rows_are_small_and_the_layout_is_fixed():
     """Journals of one release are read by the next: a change of layout needs a new version of the codec."""
-    assert RECORD.itemsize == 70
+    assert RECORD.itemsize == 86
     assert RECORD.names == (
         "kind",
         "mark",
@@ -41,6 +41,7 @@ def test_rows_are_small_and_the_layout_is_fixed():
         "inferred",
         "event",
         "inference",
+        "features",
     )
 
 
@@ -60,7 +61,7 @@ def test_any_cut_is_found(size):
 
 def test_another_kind_or_version_is_refused():
     data = pack("batch", 99, {"words": [""]}, {"rows": np.zeros(0, np.uint8)})
-    with pytest.raises(CodecError, match="expected batch version 1, found batch version 99"):
+    with pytest.raises(CodecError, match="expected batch version 2, found batch version 99"):
         Batch.from_bytes(data)
 
 

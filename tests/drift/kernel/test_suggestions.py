@@ -184,7 +184,7 @@ def brute_force(history, *, pick=max, horizon=DAY):
     """Return (immediate, resolved) counts: sort, take the first, take the last."""
     immediate, resolved = Counter(), Counter()
     for number in {number for number, _, _ in history}:
-        own = [(row[-4], row[-2], action) for n, after, action in history for row in [review(n, after, action)]
+        own = [(row[-5], row[-3], action) for n, after, action in history for row in [review(n, after, action)]
                if n == number and after <= horizon]  # fmt: skip
         if own:
             immediate[min(own)[2]] += 1
@@ -197,7 +197,7 @@ def replay(history, seed, copies, cuts, restarts):
     rng = np.random.default_rng(seed)
     rows = [review(*one) for one in history]
     rows += [row for row in rows if rng.random() < copies]
-    rows.sort(key=lambda row: row[-4] / 1e6 + rng.uniform(0, LATENESS))
+    rows.sort(key=lambda row: row[-5] / 1e6 + rng.uniform(0, LATENESS))
     kernel, saved = make_kernel(POLICY, BASELINE), {}
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
     for number, (start, end) in enumerate(pairwise(edges)):

@@ -1,0 +1,74 @@
+"""What an earlier release wrote, before records carried input features."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from otel_clinical.drift._codec import CodecError, pack
+from otel_clinical.drift.kernel import NO_FEATURES, RECORD, Batch
+from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
+from tests.drift.kernel._world import World, make_kernel, row_of, run
+
+BATCH = World(1).records(300)
+HOUR = 3600.0
+
+
+def without_features(rows):
+    """Return rows in the layout of before."""
+    names = [name for name in rows.dtype.names if name != "features"]
+    old = np.zeros(len(rows), np.dtype([(name, rows.dtype[name]) for name in names]))
+    for name in names:
+        old[name] = rows[name]
+    return old
+
+
+def as_version_1(batch):
+    raw = without_features(batch.rows).view(np.uint8)
+    return pack("batch", 1, {"words": list(batch.words), "received": batch.received}, {"rows": raw})
+
+
+def test_a_journal_entry_of_before_is_read_and_says_nothing_of_features():
+    again = Batch.from_bytes(as_version_1(BATCH))
+    assert RECORD.itemsize - without_features(BATCH.rows).itemsize == len(NO_FEATURES)
+    assert again.rows.tobytes() == BATCH.rows.tobytes()
+    assert again.rows["features"].tolist() == [list(NO_FEATURES)] * len(BATCH)
+
+
+def test_half_a_row_of_before_is_refused():
+    with pytest.raises(ValueError, match="are not whole records of 70 bytes"):
+        Batch.from_bytes(pack("batch", 1, {"words": [""], "received": 1}, {"rows": np.zeros(71, np.uint8)}))
+
+
+def test_a_later_layout_is_refused():
+    with pytest.raises(CodecError, match="expected pending version 2, found pending version 3"):
+        unpack_rows(pack("pending", 3, {}, {"rows": np.zeros(0, np.uint8)}))
+
+
+def test_records_that_waited_in_the_state_of_before_are_counted_once():
+    kernel = make_kernel()
+    run(kernel, BATCH)
+    saved = kernel.dump_dirty()
+    old = {key: _pending_of_before(data) if key.startswith("pending/") else data for key, data in saved.items()}
+    assert old != saved
+    again = make_kernel()
+    assert again.load(old) == []
+    again.apply(Batch.from_bytes(as_version_1(BATCH)))
+    for one in (kernel, again):
+        one.advance(to=float(BATCH.rows["time"].max()) / 1e6 + 10 * HOUR)
+    assert row_of(again).labels == row_of(kernel).labels == 300
+
+
+def _pending_of_before(data):
+    rows = unpack_rows(data)
+    return pack("pending", 1, {}, {"rows": without_features(rows).view(np.uint8)})
+
+
+def test_waiting_records_are_equal_whichever_layout_they_came_in():
+    rows = np.zeros(2, PENDING)
+    rows["features"] = NO_FEATURES
+    rows["event"] = [1, 2]
+    slots = Slots(1)
+    slots.add(rows)
+    slots.load("0/0", unpack_rows(pack("pending", 1, {}, {"rows": without_features(rows).view(np.uint8)})), moved=True)
+    assert len(slots.take(0)[0]) == 2
