@@ -135,3 +135,10 @@ class Play:
     def only(self) -> Incident:
         (incident,) = self.state.incidents.values()
         return incident
+
+
+def confirmed(play: Play, seen: Alert | None = None, **facts: Any) -> Play:
+    """Let an alert be heard and confirmed."""
+    play.hear(seen or alert())
+    play.confirm(play.only, **facts)
+    return play
