@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback.alerts import Alert, Cause, alert_from_labels
 from otel_clinical.rollback.events import Recovery
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
-from otel_clinical.rollback.state import Incident, Processor, Sample
+from otel_clinical.rollback.state import Comparison, Fellow, Incident, Processor, Sample, Stratum
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import DeploymentState, EscalationLevel
 
@@ -30,12 +30,16 @@ _AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 _MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
 
 
-def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float) -> Sample:
-    """Return one sample of everything the guards need; an unreachable Prometheus is a sample as well."""
+def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float, target: str | None = None) -> Sample:
+    """Return one sample of everything the guards need; an unreachable Prometheus is a sample as well.
+
+    `target` is the version to go back to: where it runs beside the serving one, the two are compared.
+    """
     try:
         if incident.key.cause is Cause.INPUT:
             return _look_at_input(prometheus, terms, incident, now)
-        return _look_at_performance(prometheus, incident, now)
+        sample = _look_at_performance(prometheus, incident, now)
+        return replace(sample, **_company(prometheus, incident, target))
     except PrometheusUnavailableError:
         return Sample(now, reachable=False)
 
@@ -82,6 +86,7 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
     stream = {**mine, SEGMENT_NAME: key.segment.name, SEGMENT_VALUE: key.segment.value}
     tier = {LEVEL: EscalationLevel.ROLLBACK.value}
     review = {**mine, **_AGGREGATE, LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value}
+    serving = _serving(prometheus, key.model)
     return Sample(
         taken_at=now,
         clock=prometheus.now(),
@@ -93,7 +98,12 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
         activation=_lowest(prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, mine)),
         aggregate_evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, review)),
         cause=_cause(prometheus, stream),
-        active_versions=_active(prometheus, key.model),
+        active_versions=tuple(sorted({version for _, version in serving})),
+        instances=len({instance for instance, _ in serving}),
+        lower=_lowest(prometheus, selector(metrics.DEGRADATION_LOWER_RATIO.prometheus, stream)),
+        upper=_lowest(prometheus, selector(metrics.DEGRADATION_UPPER_RATIO.prometheus, stream)),
+        coverage=_lowest(prometheus, selector(metrics.LABEL_COVERAGE_RATIO.prometheus, mine)),
+        label_time=_lowest(prometheus, selector(metrics.LABEL_TIME.prometheus, model)),
         baseline_hashes=tuple(
             sorted(
                 series.labels.get(BASELINE, "")
@@ -102,6 +112,57 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
             )
         ),
         processors=_processors(prometheus),
+    )
+
+
+def _company(prometheus: Prometheus, incident: Incident, target: str | None) -> dict[str, Any]:
+    """Return what the drop is compared with: other models and versions, other segments, the version to go back to."""
+    key = incident.key
+    where = {SEGMENT_NAME: key.segment.name, SEGMENT_VALUE: key.segment.value}
+    mine = {MODEL: key.model, VERSION: incident.version}
+    strata = prometheus.query(selector(metrics.DEGRADATION_RATIO.prometheus, mine))
+    arm = None
+    if target is not None and _runs_beside(prometheus, key.model, target):
+        arm = _comparison(prometheus, {MODEL: key.model, **where}, target)
+    return {
+        "fellows": _fellows(prometheus, where),
+        "strata": tuple(
+            Stratum(series.labels.get(SEGMENT_NAME, ""), series.labels.get(SEGMENT_VALUE, ""), series.value)
+            for series in strata
+        ),
+        "arm": arm,
+        "current": _comparison(prometheus, {MODEL: key.model, **where}, incident.version) if arm else None,
+    }
+
+
+def _fellows(prometheus: Prometheus, where: Mapping[str, str]) -> tuple[Fellow, ...]:
+    """Return every model and version that is proved to have dropped by the tier of governance review."""
+    review = selector(metrics.EVIDENCE.prometheus, {**where, LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value})
+    changed = {
+        (series.labels.get(MODEL, ""), series.labels.get(VERSION, "")): series.value
+        for series in prometheus.query(selector(metrics.CHANGE_POINT_TIME.prometheus, where))
+    }
+    found = {}
+    for series in prometheus.query(review):
+        if series.value >= 1:
+            name = series.labels.get(MODEL, ""), series.labels.get(VERSION, "")
+            found[name] = Fellow(*name, series.value, changed.get(name))
+    return tuple(found[name] for name in sorted(found))
+
+
+def _runs_beside(prometheus: Prometheus, model: str, version: str) -> bool:
+    """Tell whether services run a version for a part of the cases, or as a shadow whose answers nobody sees."""
+    states = (DeploymentState.CANARY, DeploymentState.SHADOW)
+    found = prometheus.query(selector(metrics.DEPLOYMENT_STATUS.prometheus, {MODEL: model, VERSION: version}))
+    return any(series.value >= 1 and series.labels.get(STATE) in {s.value for s in states} for series in found)
+
+
+def _comparison(prometheus: Prometheus, where: Mapping[str, str], version: str) -> Comparison:
+    stream = {**where, VERSION: version}
+    return Comparison(
+        version,
+        _lowest(prometheus, selector(metrics.PERFORMANCE_RATIO.prometheus, stream)),
+        _lowest(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
     )
 
 

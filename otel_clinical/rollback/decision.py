@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.rollback import guards
 from otel_clinical.rollback.alerts import AGGREGATE, Cause
 from otel_clinical.rollback.targets import Change
 from otel_clinical.semconv.enums import AttributionCause, RollbackDecision, RoutingLevel, RoutingReason
@@ -51,7 +52,8 @@ def decide(
     # Where everything degrades with one segment, serving two versions side by side would only spread the harm.
     if (sample.aggregate_evidence or 0.0) >= 1:
         segment = None
-    return _back(setting, state, segment, pointer)
+    useless = next((report.because for report in incident.guards if guards.futile(report)), "")
+    return _back(setting, state, segment, pointer, useless)
 
 
 def _not_the_version(
@@ -84,10 +86,13 @@ def _input_held(state: ModelState, incident: Incident) -> bool:
     )
 
 
-def _back(setting: Setting, state: ModelState, segment: Segment | None, pointer: ReleasePointer) -> Decision:
-    """Go back to the previous version, or route to people where that is not safe."""
+def _back(
+    setting: Setting, state: ModelState, segment: Segment | None, pointer: ReleasePointer, useless: str
+) -> Decision:
+    """Go back to the previous version, or route to people where that is not safe or would not help."""
     target = pointer.previous_version or ""
-    problem = _target_problem(setting.terms, state, target)
+    problem = useless and f"going back would not help: {useless}"
+    problem = problem or _target_problem(setting.terms, state, target)
     if not problem and segment is None:
         problem = _limit_problem(setting.terms, state, setting.now)
     if problem:

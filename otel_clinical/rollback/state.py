@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping  # noqa: TC003 -- the store's codec resolves it and the next ones at run time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
-# The store's codec resolves these annotations at run time.
 from otel_clinical.release import Segment  # noqa: TC001
 from otel_clinical.rollback.alerts import Cause  # noqa: TC001
 from otel_clinical.rollback.targets import Change  # noqa: TC001
@@ -17,9 +17,6 @@ from otel_clinical.semconv.enums import (
     RollbackGuardResult,
     RollbackState,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 WORKING: Final = frozenset({RollbackState.ROLLING_BACK, RollbackState.STUCK})
 WATCHING: Final = frozenset({RollbackState.CONVERGING, RollbackState.VERIFYING})
@@ -62,12 +59,43 @@ class Processor:
 
 
 @dataclass(frozen=True, slots=True)
+class Fellow:
+    """Another model, or another version of the same, whose performance is proved to have dropped, and since when."""
+
+    model: str
+    version: str
+    evidence: float
+    change_point: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stratum:
+    """The drop of one segment value under the version of an incident."""
+
+    segment: str
+    value: str
+    drop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How one version does now: performance and labels of the recent window, None where absent."""
+
+    version: str
+    performance: float | None
+    samples: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Sample:
     """One look at Prometheus for one incident; None is absent, `reachable` False that nothing answered.
 
     `taken_at` is the controller's clock, `clock` Prometheus' own; `evaluated_at` is when Prometheus last
     evaluated the alert as firing. `cause` is what the processor puts the drop down to, empty where it says nothing
-    or two processors disagree.
+    or two processors disagree. `drop` lies between `lower` and `upper` by confidence bounds; the aggregate's is
+    standardised where the policy says so, and `strata` are the drops of all segment values. `fellows` dropped as
+    well. `arm` is the version to go back to where it runs beside the serving one, as shadow or for a part of the
+    cases, and `current` the serving version in the same window.
     """
 
     taken_at: float
@@ -84,15 +112,25 @@ class Sample:
     active_versions: tuple[str, ...] = ()
     baseline_hashes: tuple[str, ...] = ()
     processors: tuple[Processor, ...] = ()
+    instances: int | None = None
+    lower: float | None = None
+    upper: float | None = None
+    coverage: float | None = None
+    label_time: float | None = None
+    fellows: tuple[Fellow, ...] = ()
+    strata: tuple[Stratum, ...] = ()
+    arm: Comparison | None = None
+    current: Comparison | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GuardReport:
-    """The result of one guard, and the fact that decided it."""
+    """The result of one guard, what decided it in words, and the numbers behind the words (None is absent)."""
 
     guard: RollbackGuardName
     result: RollbackGuardResult
     because: str
+    facts: Mapping[str, float | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

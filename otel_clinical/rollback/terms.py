@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from otel_clinical.policy import Policy
+    from otel_clinical.policy import Baseline, Policy
+    from otel_clinical.semconv.enums import SegmentName
 
 MINIMUM_SLACK = 60.0
 """Seconds by which a change-point estimate may lie before the activation that caused it."""
@@ -23,7 +24,9 @@ class Terms:
     """The decided values for one model; times and ages in seconds, ratios in 0 to 1.
 
     `fresh_events` and `fresh_watermark` bound how old the processor's newest event and watermark may be for
-    its evidence to count as live. `recover_within` is a distance to the baseline of kind `drop`.
+    its evidence to count as live. `recover_within` is a distance to the baseline of kind `drop`. `threshold` is the
+    drop that reaches the tier, `tolerated` the one its evidence refutes; `standardised` tells whether the aggregate's
+    drop is taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values.
     """
 
     model: str
@@ -49,6 +52,12 @@ class Terms:
     maximum_alert_age: float
     fresh_events: float
     fresh_watermark: float
+    threshold: float
+    tolerated: float
+    standardised: bool
+    shares: Mapping[str, Mapping[str, float]]
+    minimum_coverage: float
+    longest_label_silence: float
 
     def declares(self, segment: str, value: str) -> bool:
         """Tell whether the policy declares this segment value; the aggregate is always declared."""
@@ -62,16 +71,17 @@ def read_terms(policy: Policy, mode: RollbackMode | None = None) -> dict[str, Te
 
 def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
     model, drift = policy.models[name], policy.drift
-    rollback, quality = model.rollback, model.input_quality
+    rollback, quality, tier = model.rollback, model.input_quality, model.tiers[EscalationLevel.ROLLBACK]
     folder = policy.path.parent
+    baseline = load_baseline(folder / model.baseline.file)
     return Terms(
         model=name,
         versions=tuple(model.versions),
         segments={segment.value: tuple(values) for segment, values in model.segments.items()},
         mode=mode or RollbackMode(rollback.mode),
         pointer=folder / rollback.target.path,
-        baseline_hash=load_baseline(folder / model.baseline.file).hash,
-        minimum_samples=model.tiers[EscalationLevel.ROLLBACK].minimum_labels,
+        baseline_hash=baseline.hash,
+        minimum_samples=tier.minimum_labels,
         minimum_records=quality.minimum_records,
         records_window=quality.window,
         on_environment=rollback.on_environment,
@@ -88,4 +98,20 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         maximum_alert_age=rollback.maximum_alert_age,
         fresh_events=model.silence.inferences,
         fresh_watermark=model.silence.inferences + drift.lateness + drift.slot,
+        threshold=tier.drop,
+        tolerated=tier.guard,
+        standardised=model.standardise_by is not None,
+        shares=_shares(baseline, model.segments),
+        minimum_coverage=model.labels.minimum_coverage,
+        longest_label_silence=model.silence.outcomes,
     )
+
+
+def _shares(baseline: Baseline, segments: Mapping[SegmentName, tuple[str, ...]]) -> dict[str, dict[str, float]]:
+    """Return the share of every declared value in the baseline; segments it knows nothing of are left out."""
+    total = baseline.n()
+    found = {
+        name.value: {value: n / total for value in values if (n := baseline.n(name.value, value))}
+        for name, values in segments.items()
+    }
+    return {name: shares for name, shares in found.items() if shares}

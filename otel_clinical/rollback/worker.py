@@ -166,7 +166,7 @@ class Worker:
         if pointer is None:
             self._apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
         elif isinstance(work, Look):
-            sample = look(self._prometheus, self._terms[model], incident, self._clock())
+            sample = look(self._prometheus, self._terms[model], incident, self._clock(), pointer.previous_version)
             self._apply(model, Sampled(incident.id, sample, pointer))
         else:
             intent = self._states[model].applied(incident.id)

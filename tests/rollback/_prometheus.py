@@ -110,6 +110,8 @@ def degraded(prometheus: FakePrometheus, *, baseline: str, change_point: float, 
     prometheus.put(metrics.EVIDENCE.prometheus, aggregate, **whole, **{LEVEL: "governance_review"})
     serving(prometheus, version)
     prometheus.put(metrics.BASELINE_STATUS.prometheus, 1, **{MODEL: "coding", BASELINE: baseline})
+    prometheus.put(metrics.LABEL_COVERAGE_RATIO.prometheus, 0.93, **mine)
+    prometheus.put(metrics.LABEL_TIME.prometheus, time.time(), **{MODEL: "coding"})
     processor(prometheus)
     return labels
 

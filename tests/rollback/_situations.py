@@ -48,6 +48,12 @@ def terms(**changes: Any) -> Terms:
         maximum_alert_age=900.0,
         fresh_events=900.0,
         fresh_watermark=1050.0,
+        threshold=0.15,
+        tolerated=0.05,
+        standardised=True,
+        shares={"payer": {"medicaid": 0.2, "medicare": 0.8}},
+        minimum_coverage=0.8,
+        longest_label_silence=DAY,
     )
     return replace(base, **changes)
 
@@ -92,6 +98,11 @@ def sample(at: float = NOW, **changes: Any) -> Sample:
         active_versions=("8",),
         baseline_hashes=("sha256:" + "ab" * 32,),
         processors=(Processor(NOW - 9000, at - 1, at - 130, up=True),),
+        instances=2,
+        lower=0.12,
+        upper=0.38,
+        coverage=0.95,
+        label_time=at - 600,
     )
     return replace(base, **changes)
 

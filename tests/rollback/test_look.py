@@ -1,0 +1,87 @@
+"""What is read from Prometheus for the guards, by the names that the processor and the services export."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from otel_clinical.rollback.confirm import LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION, look
+from otel_clinical.rollback.prometheus import Prometheus
+from otel_clinical.rollback.state import Comparison, Fellow, Incident, Key, Sample, Stratum
+from otel_clinical.semconv import metrics
+from tests.rollback._prometheus import degraded
+from tests.rollback._situations import ALL, NOW, alert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.rollback import Terms
+    from tests.rollback._prometheus import FakePrometheus
+
+INCIDENT = Incident(
+    Key("coding", alert().cause, ALL, 2), "8", "ClinicalAIPerformanceDropRollback", NOW, NOW, time.time()
+)
+
+
+@pytest.fixture
+def asked(prometheus: FakePrometheus) -> Iterator[Prometheus]:
+    client = Prometheus(prometheus.url)
+    yield client
+    client.close()
+
+
+def see(asked: Prometheus, terms: Terms, target: str | None = "7") -> Sample:
+    return look(asked, terms, INCIDENT, time.time(), target)
+
+
+def test_everything_the_guards_ask_for_is_found(asked: Prometheus, prometheus: FakePrometheus, terms: Terms) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    where = {MODEL: "coding", VERSION: "8", SEGMENT_NAME: "payer"}
+    prometheus.put(metrics.DEGRADATION_RATIO.prometheus, 0.4, **where, **{SEGMENT_VALUE: "medicaid"})
+    whole = {MODEL: "coding", VERSION: "8", SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+    prometheus.put(metrics.DEGRADATION_LOWER_RATIO.prometheus, 0.1, **whole)
+    prometheus.put(metrics.DEGRADATION_UPPER_RATIO.prometheus, 0.5, **whole)
+    seen = see(asked, terms)
+    assert (seen.drop, seen.lower, seen.upper, seen.coverage, seen.instances) == (0.25, 0.1, 0.5, 0.93, 2)
+    assert seen.label_time is not None
+    assert Stratum("payer", "medicaid", 0.4) in seen.strata
+    assert (seen.arm, seen.current) == (None, None)
+
+
+def test_other_models_and_versions_that_dropped_are_named_with_their_times(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    for model, version, evidence in (("triage", "3", 2.0), ("sepsis", "1", 0.99), ("coding", "7", 1.0)):
+        stream = {MODEL: model, VERSION: version, SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+        prometheus.put(metrics.EVIDENCE.prometheus, evidence, **stream, **{LEVEL: "governance_review"})
+        if model == "triage":
+            prometheus.put(metrics.CHANGE_POINT_TIME.prometheus, NOW - 60, **stream)
+    seen = see(asked, terms)
+    assert [fellow for fellow in seen.fellows if fellow.version != "8"] == [
+        Fellow("coding", "7", 1.0, None),
+        Fellow("triage", "3", 2.0, NOW - 60),
+    ]
+
+
+@pytest.mark.parametrize(("state", "beside"), [("shadow", True), ("canary", True), ("standby", False)])
+def test_the_version_to_go_back_to_is_compared_where_it_runs_beside(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms, state: str, *, beside: bool
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    for version, ratio, labels in (("7", 0.9, 120), ("8", 0.7, 800)):
+        stream = {MODEL: "coding", VERSION: version, SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+        prometheus.put(metrics.PERFORMANCE_RATIO.prometheus, ratio, **stream)
+        prometheus.put(metrics.PERFORMANCE_SAMPLES.prometheus, labels, **stream)
+    labels_of = {MODEL: "coding", VERSION: "7", STATE: state}
+    prometheus.put(metrics.DEPLOYMENT_STATUS.prometheus, 1, job="service", instance="a:1", **labels_of)
+    seen = see(asked, terms)
+    expected = (Comparison("7", 0.9, 120.0), Comparison("8", 0.7, 800.0)) if beside else (None, None)
+    assert (seen.arm, seen.current) == expected
+
+
+def test_without_an_answer_the_look_says_so(asked: Prometheus, prometheus: FakePrometheus, terms: Terms) -> None:
+    prometheus.up = False
+    assert see(asked, terms).reachable is False
