@@ -67,6 +67,7 @@ class Exposed:
         now = time.time()
         self.put(metrics.PROCESSOR_EVENT_TIME, now)
         self.put(metrics.PROCESSOR_WATERMARK_TIME, now - 1)
+        self.put(metrics.LABEL_TIME, now, model_name="coding")
 
     def evidence(self, version: str, activation: int, *, proof: float, drop: float, performance: float) -> None:
         mv = {"model_name": "coding", "model_version": version}
@@ -76,6 +77,7 @@ class Exposed:
         self.put(metrics.DEGRADATION_RATIO, drop, **mv, **ALL)
         self.put(metrics.CHANGE_POINT_TIME, time.time(), **mv, **ALL)
         self.put(metrics.EVIDENCE_ACTIVATION, activation, **mv)
+        self.put(metrics.LABEL_COVERAGE_RATIO, 0.93, **mv)
         self.put(metrics.PERFORMANCE_RATIO, performance, **mv, **ALL)
         self.put(metrics.PERFORMANCE_SAMPLES, 240, **mv, **ALL)
         self.put(metrics.BASELINE_RATIO, 0.92, **mv, **ALL)
