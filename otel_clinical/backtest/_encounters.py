@@ -10,14 +10,22 @@ from typing import TYPE_CHECKING
 from otel_clinical.backtest._rows import HistoryError, RawRow
 from otel_clinical.backtest._words import DAY, BadRowError, moment, number
 from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.enums import OutcomeClass
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from otel_clinical.backtest._mapping import Mapping
-    from otel_clinical.policy import ModelPolicy
+    from otel_clinical.policy import Metric, ModelPolicy
 
 _EXAMPLES = 5
+_CELLS = {
+    (True, True): OutcomeClass.TRUE_POSITIVE,
+    (True, False): OutcomeClass.FALSE_POSITIVE,
+    (False, False): OutcomeClass.TRUE_NEGATIVE,
+    (False, True): OutcomeClass.FALSE_NEGATIVE,
+}
+"""By what the model said and what was true."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +42,7 @@ class Encounter:
         confidence: 0 to 1, or None.
         quality: 0 to 1, or None.
         score: 0 to 1, 1 = right; None where the truth is missing.
+        cell: Cell of the confusion matrix; None where the history has no truth and prediction.
     """
 
     row: int
@@ -45,6 +54,11 @@ class Encounter:
     confidence: float | None
     quality: float | None
     score: float | None
+    cell: OutcomeClass | None = None
+
+    def counts(self, metric: Metric) -> bool:
+        """Return whether the metric counts the outcome of this encounter."""
+        return self.score is not None and (metric.counted is None or self.cell in metric.counted)
 
 
 @dataclass(slots=True)
@@ -126,6 +140,7 @@ class Reader:
             confidence=self._confidence(raw, probability),
             quality=self._quality(raw),
             score=score,
+            cell=self._cell(raw, probability),
         )
 
     def text(self, raw: RawRow, column: str) -> str | None:
@@ -199,6 +214,9 @@ class Reader:
         outcome = self.mapping.outcome
         if outcome.score is not None:
             return self.unit(raw, outcome.score)
+        if outcome.error is not None:
+            error = self.unit(raw, outcome.error)
+            return None if error is None else 1.0 - error
         if outcome.truth is None or outcome.prediction is None or probability is None:
             return None
         word = self.text(raw, outcome.truth.column)
@@ -207,6 +225,17 @@ class Reader:
         if word not in outcome.truth.positive and word not in outcome.truth.negative:
             raise BadRowError(f"column {outcome.truth.column} holds a word that is neither positive nor negative")
         return float((probability >= outcome.prediction.threshold) == (word in outcome.truth.positive))
+
+    def _cell(self, raw: RawRow, probability: float | None) -> OutcomeClass | None:
+        outcome = self.mapping.outcome
+        if outcome.truth is None or outcome.prediction is None or probability is None:
+            return None
+        word = self.text(raw, outcome.truth.column)
+        return (
+            None
+            if word is None
+            else _CELLS[probability >= outcome.prediction.threshold, word in outcome.truth.positive]
+        )
 
     def _confidence(self, raw: RawRow, probability: float | None) -> float | None:
         if self.mapping.confidence is not None:
@@ -243,6 +272,7 @@ def _columns(mapping: Mapping) -> list[str]:
         mapping.version_column,
         mapping.time.column,
         outcome.score,
+        outcome.error,
         outcome.time,
         None if outcome.truth is None else outcome.truth.column,
         None if outcome.prediction is None else outcome.prediction.probability,

@@ -80,10 +80,11 @@ class Fire:
 class Timeline:
     """When each encounter happened and when its outcome counted: `max(known, time + maturity)`."""
 
-    def __init__(self, encounters: Sequence[Encounter], maturity: float) -> None:
+    def __init__(self, encounters: Sequence[Encounter], model: ModelPolicy) -> None:
         self.encounters = encounters
         self.times = [encounter.time for encounter in encounters]
-        labelled = [encounter for encounter in encounters if encounter.score is not None]
+        maturity = model.labels.maturity
+        labelled = [encounter for encounter in encounters if encounter.counts(model.metric)]
         effective = sorted((max(e.known, e.time + maturity), e.row, e) for e in labelled)
         self.effective: dict[str, list[float]] = {AGGREGATE: [at for at, _, _ in effective]}
         self.rows: dict[str, list[int]] = {AGGREGATE: [row for _, row, _ in effective]}
@@ -166,11 +167,12 @@ def find_fires(replayed: Replay, model: ModelPolicy, timeline: Timeline) -> list
 
 
 def _reason(row: EvidenceRow, level: EscalationLevel, model: ModelPolicy, change_row: int | None) -> str:
-    tier, points = model.tiers[level], model.metric.drop == "points"
-    drop = f"{100 * row.drop:.1f} {'points' if points else '%'}"
+    tier, scale = model.tiers[level], model.metric.scale
+    drop = f"{100 * row.drop:.1f} {'points' if scale.kind == 'points' else '%'}"
+    side = "above" if scale.lower else "below"
     since = "" if change_row is None else f" since row {change_row}"
     return (
-        f"{model.metric.name} is {drop} below the baseline of {row.baseline:.3f} over {row.samples} labels{since} "
+        f"{model.metric.name} is {drop} {side} the baseline of {row.baseline:.3f} over {row.samples} labels{since} "
         f"(tier at {100 * tier.drop:g} %, {tier.minimum_labels} labels); that the drop is at most "
         f"{100 * tier.guard:g} % is refuted with evidence {_evidence_text(row.evidence[level])} (1 suffices)"
     )

@@ -44,6 +44,7 @@ def freeze_baseline(encounters: list[Encounter], mapping: Mapping, model: ModelP
     Raises:
         HistoryError: the mapping names no rows, or none of them has an outcome.
     """
+    check_metric(mapping, model)
     rows = mapping.baseline
     if rows is None:
         raise HistoryError("the mapping names no rows to freeze a baseline from; add baseline: {from_row, to_row}")
@@ -58,11 +59,24 @@ def freeze_baseline(encounters: list[Encounter], mapping: Mapping, model: ModelP
                 confidence=encounter.confidence,
                 quality=encounter.quality,
                 at=encounter.time,
+                counts=encounter.counts(model.metric),
             )
     try:
         return builder.build(created_at=until)
     except ValueError:
         raise HistoryError(f"rows {rows.from_row} to {rows.to_row} of the baseline hold no outcome") from None
+
+
+def check_metric(mapping: Mapping, model: ModelPolicy) -> None:
+    """Raise `HistoryError` unless the mapping's columns can say what the policy's metric counts."""
+    metric = model.metric
+    if metric.of_reviews:
+        raise HistoryError(
+            f"the metric {metric.name} is made of reviews, and a history holds outcomes; "
+            "count its baseline with BaselineBuilder: score 1 for accepted, 0 for edited or rejected"
+        )
+    if metric.counted is not None and mapping.outcome.truth is None:
+        raise HistoryError(f"the metric {metric.name} counts classes: the mapping needs outcome.truth and .prediction")
 
 
 def _digest(path: Path) -> str:

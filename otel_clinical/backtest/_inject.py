@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from otel_clinical.policy import parse_percent
 from otel_clinical.policy.document import did_you_mean
 from otel_clinical.semconv import AGGREGATE
+from otel_clinical.semconv.enums import OutcomeClass
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +22,11 @@ SYNTAX = "SEGMENT=VALUE:drop=PERCENT:from-row=N[:to-row=N], or all:drop=…; for
 _ROW = re.compile(r"[1-9]\d{0,11}")
 _KEYS = ("drop", "from-row", "to-row")
 _HASH_BITS = 2.0**64
+_WRONG = {
+    OutcomeClass.TRUE_POSITIVE: OutcomeClass.FALSE_NEGATIVE,
+    OutcomeClass.TRUE_NEGATIVE: OutcomeClass.FALSE_POSITIVE,
+}
+"""What a right answer becomes when the model says the opposite."""
 
 
 class InjectionError(ValueError):
@@ -120,11 +126,11 @@ def inject(encounters: Sequence[Encounter], injections: Sequence[Injection]) -> 
 
 
 def _hit(encounter: Encounter, injections: Sequence[Injection]) -> Encounter:
-    score = encounter.score
+    score, cell = encounter.score, encounter.cell
     for index, injection in enumerate(injections):
         if score and injection.touches(encounter) and _draw(encounter.key, index) < injection.drop:
-            score = 0.0
-    return encounter if score == encounter.score else replace(encounter, score=score)
+            score, cell = 0.0, None if cell is None else _WRONG.get(cell, cell)
+    return encounter if score == encounter.score else replace(encounter, score=score, cell=cell)
 
 
 def _draw(key: str, index: int) -> float:

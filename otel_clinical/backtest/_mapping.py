@@ -100,9 +100,10 @@ class Prediction(Section):
 
 
 class Outcome(Section):
-    """How right an answer was: a score of its own column, or the truth held against the prediction."""
+    """How right an answer was: a score or an error of its own column, or the truth held against the prediction."""
 
     score: Column | None = Field(default=None, description="Column with a score from 0 to 1, 1 = right.")
+    error: Column | None = Field(default=None, description="Column with an error from 0 to 1, 0 = right.")
     truth: Truth | None = None
     prediction: Prediction | None = None
     time: Column | None = Field(default=None, description="Column with the time at which the truth was known.")
@@ -111,9 +112,10 @@ class Outcome(Section):
     @model_validator(mode="after")
     def _one_way(self) -> Outcome:
         by_truth = self.truth is not None and self.prediction is not None
-        if (self.score is None) == by_truth and (self.truth is None) == (self.prediction is None):
+        ways = [self.score is not None, self.error is not None, by_truth]
+        if sum(ways) == 1 and (self.truth is None) == (self.prediction is None):
             return self
-        raise mistake("names neither or both ways to know what was right", "score, or truth and prediction")
+        raise mistake("names neither or both ways to know what was right", "score, error, or truth and prediction")
 
 
 class Confidence(Section):

@@ -114,15 +114,16 @@ def _draw(
     fires: Sequence[Fire],
 ) -> str:
     values = [value for _, value, _ in series] + [_below(test, baseline, fire.drop) for fire in fires]
-    low = min([*values, _threshold(test, baseline, 3)]) - 0.04
-    high = max([*values, baseline]) + 0.05
+    levels = [*values, baseline, _threshold(test, baseline, 3)]
+    low, high = min(levels) - 0.04, max(levels) + 0.05
     start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
     drawing = Drawing(
         Frame((start, end), (max(low, 0.0), min(high, 1.0))), f"{name}: {test.model.metric.name} over time"
     )
     _shade(test, drawing)
+    sign = "+" if test.model.metric.scale.lower else "-"
     for tier in (3, 2, 1):
-        level, word = _threshold(test, baseline, tier), f"-{100 * test.model.tiers[TIERS[tier - 1]].drop:g} %"
+        level, word = _threshold(test, baseline, tier), f"{sign}{100 * test.model.tiers[TIERS[tier - 1]].drop:g} %"
         drawing.level(level, f"T{tier} {word}", TIER_COLOURS[tier], words=TIER_WORDS[tier])
     drawing.level(baseline, f"base {baseline:.2f}", INK, dash="", width=1.4)
     drawing.band([(at, value - _half(value, n), value + _half(value, n)) for at, value, n in series], SKY)
@@ -150,8 +151,8 @@ def _threshold(test: Backtest, baseline: float, tier: int) -> float:
 
 
 def _below(test: Backtest, baseline: float, drop: float) -> float:
-    """Return the performance that is `drop` below the baseline, in the policy's kind of drop."""
-    return baseline * (1 - drop) if test.model.metric.drop == "relative" else baseline - drop
+    """Return the metric that is `drop` worse than the baseline, in the policy's kind of drop."""
+    return test.model.metric.scale.limit(baseline, drop)
 
 
 def _why_no_line(test: Backtest, name: str) -> str:

@@ -15,7 +15,7 @@ from otel_clinical.backtest._fires import (
     report_fault,
     segment_label,
 )
-from otel_clinical.backtest._history import History, freeze_baseline
+from otel_clinical.backtest._history import History, check_metric, freeze_baseline
 from otel_clinical.backtest._inject import Injection, check_injection, inject
 from otel_clinical.backtest._replay import Replay, replay
 from otel_clinical.backtest._rows import HistoryError
@@ -132,11 +132,12 @@ def run_backtest(
         InjectionError: a fault names a segment value that the policy does not declare.
     """
     name, model = mapping.model, policy.models[mapping.model]
+    check_metric(mapping, model)
     for injection in injections:
         check_injection(injection, model)
     encounters = inject(history.encounters, injections)
     replayed = replay(encounters, policy, name, used.baseline, source=mapping.outcome.source, progress=progress)
-    timeline = Timeline(encounters, model.labels.maturity)
+    timeline = Timeline(encounters, model)
     fires = find_fires(replayed, model, timeline)
     return Backtest(
         policy,

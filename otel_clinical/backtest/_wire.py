@@ -91,6 +91,7 @@ class Wire:
             result=result,
             source=self.source,
             score=score,
+            outcome_class=encounter.cell,
             at=encounter.known,
             # Equal times are decided by the event id, which must not change from one replay to the next.
             event_id=encounter.key,

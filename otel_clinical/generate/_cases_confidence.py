@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def confidence_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield one scenario per alert about the confidence."""
     yield _calibration(subject)
-    if EscalationLevel.ENGINEERING_REVIEW in subject.policy.tiers:
+    if EscalationLevel.ENGINEERING_REVIEW in subject.policy.tiers and subject.policy.metric.of_every_score:
         yield _estimate(subject)
 
 
@@ -47,16 +47,16 @@ def _calibration(subject: Subject) -> Scenario:
 def _estimate(subject: Subject) -> Scenario:
     drop = subject.policy.tiers[EscalationLevel.ENGINEERING_REVIEW].drop
     whole = {**subject.served, **in_segment((AGGREGATE, AGGREGATE))}
-    relative = subject.policy.metric.drop == "relative"
+    scale = subject.policy.metric.scale
+    accepted = round(scale.shown(0.8), 6)
 
     def seen(times: float, *, valid: bool = True) -> tuple[Series, ...]:
-        lost = drop * times
-        expected = 0.8 * (1 - lost) if relative else 0.8 - lost
+        expected = scale.limit(accepted, drop * times)
         believed = {**subject.served, attributes.ESTIMATE_VALIDITY: EstimateValidity.VALID.value}
         return (
             subject.active(),
             level(metrics.ESTIMATE_PERFORMANCE_RATIO, subject.served, round(expected, 6), subject.looks),
-            level(metrics.BASELINE_RATIO, whole, 0.8, subject.looks),
+            level(metrics.BASELINE_RATIO, whole, accepted, subject.looks),
             level(metrics.ESTIMATE_STATUS, believed, float(valid), subject.looks),
         )
 

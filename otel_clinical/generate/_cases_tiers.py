@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_clinical.generate._cases_model import Labels, Scenario, Series, Subject, growing, in_segment, level
+from otel_clinical.generate._rules_counters import FROM_COUNTERS
 from otel_clinical.generate._rules_tiers import PERFORMANCE_DROP, TIER_WORDS
 from otel_clinical.policy import load_baseline
 from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics
@@ -20,9 +21,9 @@ _GIVEN = "another version serves, and a rule gives the segment this one"
 
 def tier_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield the scenarios of the three tiers from evidence and of the two from counters."""
-    for tier in TIER_WORDS:
+    for tier in (each for each in TIER_WORDS if each in subject.policy.tiers):
         yield _from_evidence(subject, tier)
-    for tier in (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW):
+    for tier in FROM_COUNTERS if subject.policy.metric.of_every_score else ():
         yield _from_counters(subject, tier)
 
 
@@ -86,7 +87,7 @@ def _from_counters(subject: Subject, tier: EscalationLevel) -> Scenario:
             _outcomes(subject, here, OutcomeResult.INDETERMINATE, per_look),
         )
 
-    deep = accepted * 0.5
+    deep, shallow = accepted * 0.5, 1.0 - subject.policy.metric.scale.error(accepted, limits.drop / 2)
     about: tuple[Labels, ...] = ({**subject.served, **in_segment(here)},)
     stratum = subject.policy.standardise_by
     if stratum is not None and stratum.value == here[0]:
@@ -100,7 +101,7 @@ def _from_counters(subject: Subject, tier: EscalationLevel) -> Scenario:
         },
         quiet={
             "the processor runs": (serving, running, *counted(many, deep)),
-            "the drop is too small": (serving, *counted(many, accepted * (1 - limits.drop / 2))),
+            "the drop is too small": (serving, *counted(many, shallow)),
             "the bound does not exclude chance": (serving, *counted(2, 0)),
             "another version serves": (subject.active("another"), *counted(many, deep)),
         },

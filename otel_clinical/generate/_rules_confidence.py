@@ -14,6 +14,7 @@ from otel_clinical.generate._rules_promql import (
     over,
     select,
 )
+from otel_clinical.generate._rules_scale import limit_of
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
@@ -32,7 +33,7 @@ ESTIMATE_ALERT = "ClinicalAIEstimatedPerformanceLow"
 def confidence(author: Author, name: str, model: ModelPolicy) -> Iterator[Alert]:
     """Yield the alerts about one model's confidence."""
     yield _calibration(author, name, model)
-    if EscalationLevel.ENGINEERING_REVIEW in model.tiers:
+    if EscalationLevel.ENGINEERING_REVIEW in model.tiers and model.metric.of_every_score:
         yield _estimate(author, name, model)
 
 
@@ -71,17 +72,18 @@ def _estimate(author: Author, name: str, model: ModelPolicy) -> Alert:
     whole = {**here, attributes.SEGMENT_NAME: AGGREGATE}
     estimate = over("max", VERSION, select(metrics.ESTIMATE_PERFORMANCE_RATIO, here))
     baseline = over("max", VERSION, select(metrics.BASELINE_RATIO, whole))
-    limit = f"{baseline} * {number(1 - tier.drop)}" if model.metric.drop == "relative" else f"{baseline} - {tier.drop}"
+    scale = model.metric.scale
     valid = {**here, attributes.ESTIMATE_VALIDITY: EstimateValidity.VALID.value}
     believed = over("max", VERSION, select(metrics.ESTIMATE_STATUS, valid))
-    expr = all_of(f"{estimate} <= on({on}) ({limit})", f"{believed} == 1")
+    worse = ">=" if scale.lower else "<="
+    expr = all_of(f"{estimate} {worse} on({on}) ({limit_of(scale, baseline, tier.drop)})", f"{believed} == 1")
     return author.alert(
         ESTIMATE_ALERT,
         only_active(expr, name),
         Message(
             f"{MODEL_NAME} {MODEL_VERSION}: recent confidences let expect {{{{ $value | humanizePercentage }}}}",
             f"What: inferences of {MODEL_NAME} version {MODEL_VERSION} that have no outcome yet have confidences at "
-            f"which the baseline was right in {{{{ $value | humanizePercentage }}}} only, a drop of "
+            f"which {model.metric.name} of the baseline was {{{{ $value | humanizePercentage }}}}, a drop of "
             f"{number(tier.drop * 100)} % or more. Since: within the last "
             f"{duration_text(author.policy.drift.window)}. How sure: an estimate, believed because recent outcomes do "
             "not refute the confidence; it is blind to a change of what is right.",

@@ -21,7 +21,7 @@ THRESHOLD: Final = "clinical_ai:tier_threshold:ratio"
 """Drop of each tier, per model."""
 
 ACCEPTED: Final = "clinical_ai:accepted_baseline:ratio"
-"""Baseline of each segment as the rules were generated from it; there even when the processor is not."""
+"""Mean score of each segment's baseline as the rules were generated from it; there even without the processor."""
 
 WEIGHT: Final = "clinical_ai:accepted_baseline:weight"
 """Share of each stratum in the baseline."""

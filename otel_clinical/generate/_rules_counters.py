@@ -25,6 +25,7 @@ from otel_clinical.generate._rules_promql import (
     only_served,
     over,
 )
+from otel_clinical.generate._rules_scale import drop_of
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message
 from otel_clinical.generate._rules_tiers import PERFORMANCE_DROP, TIER_WORDS
 from otel_clinical.policy import duration_text
@@ -45,6 +46,9 @@ UPPER: Final = "model_segment:clinical_ai_score_upper:ratio"
 DROP: Final = "model_segment:clinical_ai_drop:ratio"
 DROP_LOWER: Final = "model_segment:clinical_ai_drop_lower:ratio"
 
+FROM_COUNTERS: Final = (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW)
+"""Tiers that counters can reach."""
+
 _CHANCE = 0.001
 """Chance of a window in which any segment of a model is accused wrongly: shared out among its segments.
 
@@ -59,10 +63,12 @@ _SCORED = any_of(OutcomeResult.CORRECT, OutcomeResult.INCORRECT, OutcomeResult.P
 
 
 def counters(policy: Policy, pace: Pace) -> Iterator[Group]:
-    """Yield one group of records and alerts per model."""
+    """Yield one group of records and alerts per model whose metric is the mean of every score."""
     author = Author(policy)
     window = pace.window(policy.drift.window)
     for name, model in policy.models.items():
+        if not model.metric.of_every_score:  # no counter knows which class an outcome is of
+            continue
         rules = (*_records(name, model, window), *_alerts(author, name, model))
         yield Group(f"clinical-ai-counters-{name}", rules)
 
@@ -113,10 +119,8 @@ def _standardised(name: str, stratum: str, own: dict[str, str]) -> Iterator[Reco
 
 
 def _drop(score: str, name: str, model: ModelPolicy) -> str:
-    accepted = f"on ({labels(SEGMENT)}) group_left () {ACCEPTED}{matchers({attributes.MODEL_NAME: name})}"
-    if model.metric.drop == "relative":
-        return f"1 - {score} / {accepted}"
-    return f"-({score} - {accepted})"
+    accepted = ACCEPTED + matchers({attributes.MODEL_NAME: name})
+    return drop_of(model.metric.scale, score, accepted, f"on ({labels(SEGMENT)}) group_left ()")
 
 
 def _of(record: str, name: str) -> str:
@@ -125,7 +129,7 @@ def _of(record: str, name: str) -> str:
 
 def _alerts(author: Author, name: str, model: ModelPolicy) -> Iterator[Alert]:
     surely_beyond = 0.0
-    for level in (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW):
+    for level in FROM_COUNTERS:
         tier, words = model.tiers[level], TIER_WORDS[level]
         reached = all_of(
             f"{_of(DROP, name)} >= {number(tier.drop)}",
@@ -149,13 +153,14 @@ def _alerts(author: Author, name: str, model: ModelPolicy) -> Iterator[Alert]:
 
 
 def _message(policy: Policy, model: ModelPolicy, tier: str) -> Message:
-    metric, window = model.metric.name, duration_text(policy.drift.window)
+    metric, window, scale = model.metric.name, duration_text(policy.drift.window), model.metric.scale
     return Message(
-        f"{MODEL_NAME} {MODEL_VERSION}: {metric} seems down {{{{ $value | humanizePercentage }}}} in {WHERE} "
-        f"({tier} tier, counters only)",
-        f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} is {{{{ $value | humanizePercentage }}}} below "
-        f"its baseline. Where: {WHERE}. Since: within the last {window}; without the processor the moment is not "
-        "known. How sure: a 99.9 % bound over all segments, on one window of outcomes, labels not yet mature included.",
+        f"{MODEL_NAME} {MODEL_VERSION}: {metric} seems {scale.direction} {{{{ $value | humanizePercentage }}}} "
+        f"in {WHERE} ({tier} tier, counters only)",
+        f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} is {{{{ $value | humanizePercentage }}}} worse than "
+        f"its baseline ({scale.words}). Where: {WHERE}. Since: within the last {window}; without the processor the "
+        "moment is not known. How sure: a 99.9 % bound over all segments, on one window of outcomes, labels not yet "
+        "mature included.",
         "Bring the drift processor back first (ClinicalAIProcessorDown): only it can prove this. Until then treat "
         f"it as an alert of the {tier} tier. The machine does nothing on counters.",
     )

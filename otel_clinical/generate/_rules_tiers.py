@@ -72,10 +72,10 @@ ROLLBACK_ALERT: Final = f"{PERFORMANCE_DROP}{TIER_WORDS[EscalationLevel.ROLLBACK
 
 
 def tiers(policy: Policy) -> Iterator[Group]:
-    """Yield one group of three alerts per model."""
+    """Yield one group of alerts per model, one per tier."""
     author = Author(policy)
     for name, model in policy.models.items():
-        alerts = tuple(_tier(author, name, model, level) for level in TIER_WORDS)
+        alerts = tuple(_tier(author, name, model, level) for level in TIER_WORDS if level in model.tiers)
         yield Group(f"clinical-ai-tiers-{name}", alerts)
 
 
@@ -111,11 +111,12 @@ def _condition(name: str, model: ModelPolicy, level: EscalationLevel) -> str:
 
 
 def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Message:
-    metric = model.metric.name
+    metric, scale = model.metric.name, model.metric.scale
     evidence = looked_up(metrics.EVIDENCE, SHORT, extra={attributes.ESCALATION_LEVEL: level.value})
     description = (
-        f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} fell by {{{{ $value | humanizePercentage }}}} "
-        f"({_kind(model)}), at 95 % between {looked_up(metrics.DEGRADATION_LOWER_RATIO, 'humanizePercentage')} and "
+        f"What: {metric} of {MODEL_NAME} version {MODEL_VERSION} {scale.verb} by "
+        f"{{{{ $value | humanizePercentage }}}} ({scale.words}), at 95 % between "
+        f"{looked_up(metrics.DEGRADATION_LOWER_RATIO, 'humanizePercentage')} and "
         f"{looked_up(metrics.DEGRADATION_UPPER_RATIO, 'humanizePercentage')}; "
         f"baseline {looked_up(metrics.BASELINE_RATIO, 'humanizePercentage')}, recently "
         f"{looked_up(metrics.PERFORMANCE_RATIO, 'humanizePercentage')}. "
@@ -126,14 +127,10 @@ def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Me
         f"Put down to: {looked_up_word(metrics.ATTRIBUTION_STATUS, attributes.ATTRIBUTION_CAUSE)}."
     )
     summary = (
-        f"{MODEL_NAME} {MODEL_VERSION}: {metric} down {{{{ $value | humanizePercentage }}}} in {WHERE} "
+        f"{MODEL_NAME} {MODEL_VERSION}: {metric} {scale.direction} {{{{ $value | humanizePercentage }}}} in {WHERE} "
         f"({words.label} tier)"
     )
     return Message(summary, description, words.action or _what_the_machine_does(model))
-
-
-def _kind(model: ModelPolicy) -> str:
-    return "relative to baseline" if model.metric.drop == "relative" else "in points of the metric"
 
 
 def _what_the_machine_does(model: ModelPolicy) -> str:

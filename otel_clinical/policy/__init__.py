@@ -23,6 +23,7 @@ from otel_clinical.policy._quantities import (
     parse_duration,
     parse_percent,
 )
+from otel_clinical.policy._scale import Scale
 from otel_clinical.policy._schema import (
     BaselineFile,
     Calibration,
@@ -73,6 +74,7 @@ __all__ = [
     "PolicyErrors",
     "PolicyProblem",
     "Rollback",
+    "Scale",
     "Silence",
     "Spread",
     "Tier",

@@ -65,17 +65,18 @@ class BaselineBuilder:
         confidence: float | None = None,
         quality: float | None = None,
         at: float | None = None,
+        counts: bool = True,
     ) -> None:
         """Count one outcome: `score` in [0, 1], 1 = right; `at` is its event time in unix seconds.
+
+        With `counts` false it is of a class that the metric leaves out, and tells about confidence and quality only.
 
         Raises:
             ValueError: a number is not finite or outside [0, 1].
         """
         _check_unit("score", score)
-        stratum = self._value(self._standardise_by, segments) if self._standardise_by else ALL
-        self._count((ALL, ALL, stratum), score)
-        for name in self._declared:
-            self._count((name, self._value(name, segments), stratum), score)
+        if counts:
+            self._count_everywhere(segments, score)
         if confidence is not None:
             self._signal("confidence", confidence)
             place = min(int(confidence * _BINS), _BINS - 1)
@@ -104,6 +105,12 @@ class BaselineBuilder:
             quality=self._spread("quality"),
             reference=self._reference(),
         )
+
+    def _count_everywhere(self, segments: Mapping[str, str], score: float) -> None:
+        stratum = self._value(self._standardise_by, segments) if self._standardise_by else ALL
+        self._count((ALL, ALL, stratum), score)
+        for name in self._declared:
+            self._count((name, self._value(name, segments), stratum), score)
 
     def _value(self, name: str, segments: Mapping[str, str]) -> str:
         value = segments.get(name, OTHER)

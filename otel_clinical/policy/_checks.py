@@ -141,9 +141,32 @@ def _source_of_quality(model: ModelPolicy) -> Iterator[Finding]:
         yield from _declared(model, ("input_quality", "by"), model.input_quality.by)
 
 
+def _metric(model: ModelPolicy) -> Iterator[Finding]:
+    metric = model.metric
+    if metric.of_reviews and "better" in metric.model_fields_set and metric.better != "lower":
+        yield ("metric", "better"), f"{metric.name} is better when it is lower", "lower, or leave it out"
+    if metric.drop == "skill" and metric.chance is None:
+        problem = "skill needs the metric of guessing"
+        yield ("metric", "drop"), problem, "metric.chance, such as 50% for a coin on two equal classes"
+    if metric.drop != "skill" and metric.chance is not None:
+        yield ("metric", "chance"), f"means nothing for drop: {metric.drop}", "drop: skill, or leave it out"
+    aliases = {"recall": "sensitivity", "precision": "ppv", "true_positive_rate": "sensitivity"}
+    if metric.name in aliases:
+        known = aliases[metric.name]
+        yield ("metric", "name"), f'"{metric.name}" would be the mean of every score', f"{known}, which counts classes"
+
+
 def _tiers_complete(model: ModelPolicy) -> Iterator[Finding]:
-    known = [tier.value for tier in TIERS]
-    missing = [tier.value for tier in TIERS if tier not in model.tiers]
+    try:
+        of_reviews = model.metric.of_reviews
+    except Unusable:
+        of_reviews = False
+    needed = TIERS[:-1] if of_reviews else TIERS
+    known = [tier.value for tier in needed]
+    missing = [tier.value for tier in needed if tier not in model.tiers]
+    if of_reviews and TIERS[-1] in model.tiers:
+        problem = "overrides alone never switch a model back"
+        yield ("tiers", TIERS[-1].value), problem, f"{' and '.join(known)} with metric {model.metric.name}"
     if missing:
         yield ("tiers",), f"{', '.join(missing)} missing", ", ".join(known)
 
@@ -219,6 +242,7 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _series,
     _standardise,
     _source_of_quality,
+    _metric,
     _tiers_complete,
     _tier_order,
     _tier_guard,

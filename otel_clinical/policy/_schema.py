@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -19,13 +19,23 @@ from otel_clinical.policy._names import (
     WebAddress,
 )
 from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
+from otel_clinical.policy._scale import DropKind, Scale
 from otel_clinical.policy._section import Section
-from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
+from otel_clinical.semconv.enums import OutcomeClass, RoutingLevel, SegmentName, UseCase
 
 if TYPE_CHECKING:
     from otel_clinical.features import FeatureSet
 
 _MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
+
+OVERRIDE_RATIO: Final = "override_ratio"
+"""Metric of the reviews: edited or rejected answers among the decided ones; lower is better."""
+_COUNTED: Final = {
+    "sensitivity": frozenset({OutcomeClass.TRUE_POSITIVE, OutcomeClass.FALSE_NEGATIVE}),
+    "specificity": frozenset({OutcomeClass.TRUE_NEGATIVE, OutcomeClass.FALSE_POSITIVE}),
+    "ppv": frozenset({OutcomeClass.TRUE_POSITIVE, OutcomeClass.FALSE_POSITIVE}),
+    "npv": frozenset({OutcomeClass.TRUE_NEGATIVE, OutcomeClass.FALSE_NEGATIVE}),
+}
 
 Tolerated = Literal[RoutingLevel.ASSISTED, RoutingLevel.MANUAL]
 Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
@@ -51,12 +61,46 @@ class Drift(Section):
 
 
 class Metric(Section):
-    """The performance that the tiers guard; higher is better."""
+    """The performance that the tiers guard."""
 
-    name: MetricName = Field(default="accuracy", description="Name of the metric, mean of a score in 0 to 1.")
-    drop: Literal["relative", "points"] = Field(
-        default="relative", description="relative: (baseline - now) / baseline; points: baseline - now."
+    name: MetricName = Field(
+        default="accuracy",
+        description="Mean of a score in 0 to 1; sensitivity, specificity, ppv and npv count only outcomes of their "
+        "classes, override_ratio counts reviews.",
     )
+    drop: DropKind = Field(
+        default="relative",
+        description="relative: (baseline - now) / baseline; points: baseline - now; skill: (baseline - now) / "
+        "(baseline - chance); error_ratio: 1 - odds of an error before / now, so 50% is twice the odds.",
+    )
+    better: Literal["higher", "lower"] = Field(
+        default="higher", description="lower: the metric is 1 minus the score, and a drop is its rise."
+    )
+    chance: Annotated[Percent, Field(lt=1)] | None = Field(
+        default=None, description="Metric of guessing, for drop: skill."
+    )
+
+    @property
+    def counted(self) -> frozenset[OutcomeClass] | None:
+        """Classes of outcome that the metric counts; None for every outcome."""
+        return _COUNTED.get(self.name)
+
+    @property
+    def of_reviews(self) -> bool:
+        """Whether reviews are the labels."""
+        return self.name == OVERRIDE_RATIO
+
+    @property
+    def of_every_score(self) -> bool:
+        """Whether the metric is the mean of the scores of all outcomes."""
+        return self.counted is None and not self.of_reviews
+
+    @property
+    def scale(self) -> Scale:
+        """How drops of this metric are counted."""
+        lower = self.better == "lower" or self.of_reviews
+        chance = 0.0 if self.chance is None else self.chance
+        return Scale(self.drop, lower, 1.0 - chance if lower and self.drop == "skill" else chance)
 
 
 class Labels(Section):

@@ -20,7 +20,7 @@ def policy_warnings(policy: Policy) -> tuple[str, ...]:
 
 
 def _label_order(name: str, model: ModelPolicy) -> Iterator[str]:
-    for milder, stronger in pairwise(TIERS):
+    for milder, stronger in pairwise(tier for tier in TIERS if tier in model.tiers):
         more, fewer = model.tiers[milder].minimum_labels, model.tiers[stronger].minimum_labels
         if more > fewer:
             key = dotted(("models", name, "tiers", milder.value, "minimum_labels"))

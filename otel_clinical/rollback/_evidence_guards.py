@@ -11,6 +11,7 @@ from otel_clinical.semconv.enums import AttributionCause
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
 
 if TYPE_CHECKING:
+    from otel_clinical.policy import Scale
     from otel_clinical.rollback.state import Comparison, Fellow, GuardReport, Incident, Sample
     from otel_clinical.rollback.terms import Terms
 
@@ -117,7 +118,7 @@ def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
         return passed(guard, "no earlier version runs beside the serving one", compared=0.0)
     facts = {"compared": 1.0, "arm_labels": arm.samples, "arm": arm.performance}
     facts |= {"labels": current.samples if current else None, "current": current.performance if current else None}
-    lower = None if current is None else lower_difference(arm, current)
+    lower = None if current is None else lower_difference(terms.scale, arm, current)
     enough = min(arm.samples or 0.0, (current.samples or 0.0) if current else 0.0) >= terms.verify_samples
     if lower is None or not enough:
         because = f"version {arm.version} runs beside it, with too few labels to compare"
@@ -126,13 +127,15 @@ def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
     return judged(guard, because, good=lower > 0, lower=lower, **facts)
 
 
-def lower_difference(arm: Comparison, current: Comparison) -> float | None:
-    """Return the lower bound (95 %) of the arm's performance minus the current one, None without labels.
+def lower_difference(scale: Scale, arm: Comparison, current: Comparison) -> float | None:
+    """Return the lower bound (95 %) of the arm's score minus the current one, None without labels.
+
+    Scores, 1 = right: of a metric that is better when lower, 1 minus what is shown.
 
     Newcombe's hybrid score interval for two independent proportions (Statistics in Medicine 17, 873-890, method
     10); cautious for shadow scores, where both versions answered the same cases.
     """
-    one, other = _proportion(arm), _proportion(current)
+    one, other = _proportion(scale, arm), _proportion(scale, current)
     if one is None or other is None:
         return None
     (mean, n), (now, m) = one, other
@@ -140,11 +143,11 @@ def lower_difference(arm: Comparison, current: Comparison) -> float | None:
     return mean - now - spread
 
 
-def _proportion(found: Comparison) -> tuple[float, float] | None:
+def _proportion(scale: Scale, found: Comparison) -> tuple[float, float] | None:
     ratio, n = found.performance, found.samples
     if ratio is None or n is None or not (0 <= ratio <= 1) or not (0 < n < math.inf):
         return None
-    return ratio, n
+    return scale.shown(ratio), n
 
 
 def _wilson(ratio: float, n: float, sign: int) -> float:

@@ -74,9 +74,7 @@ def recovered(terms: Terms, recovery: Recovery, pointer: ReleasePointer) -> bool
     performance, baseline, samples = recovery.performance, recovery.baseline, recovery.samples
     if performance is None or baseline is None or samples is None:
         return False
-    floor = baseline * (1 - terms.recover_within)
-    if terms.drop == "points":
-        floor = baseline - terms.recover_within
+    limit = terms.scale.limit(baseline, terms.recover_within)
     current = recovery.activation == pointer.activation
     # Comparisons with NaN are false: a value that is no number never counts as recovery.
-    return current and samples >= terms.verify_samples and performance >= floor
+    return current and samples >= terms.verify_samples and terms.scale.within(performance, limit)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from otel_clinical.policy import Baseline, Policy
+    from otel_clinical.policy import Baseline, Policy, Scale
     from otel_clinical.semconv.enums import SegmentName
 
 MINIMUM_SLACK = 60.0
@@ -24,9 +25,10 @@ class Terms:
     """The decided values for one model; times and ages in seconds, ratios in 0 to 1.
 
     `fresh_events` and `fresh_watermark` bound how old the processor's newest event and watermark may be for
-    its evidence to count as live. `recover_within` is a distance to the baseline of kind `drop`. `threshold` is the
-    drop that reaches the tier, `tolerated` the one its evidence refutes; `standardised` tells whether the aggregate's
-    drop is taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values.
+    its evidence to count as live. `recover_within` is a distance to the baseline on `scale`. `threshold` is the
+    drop that reaches the tier, `tolerated` the one its evidence refutes, `minimum_samples` the labels it asks for, all
+    infinite where the policy has no tier that switches back; `standardised` tells whether the aggregate's drop is
+    taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values.
     """
 
     model: str
@@ -35,7 +37,7 @@ class Terms:
     mode: RollbackMode
     pointer: Path
     baseline_hash: str
-    minimum_samples: int
+    minimum_samples: float
     minimum_records: int
     records_window: float
     on_environment: RoutingLevel
@@ -43,7 +45,7 @@ class Terms:
     attribution_window: float
     slack: float
     maturity: float
-    drop: str
+    scale: Scale
     verify_within: float
     verify_samples: int
     recover_within: float
@@ -71,7 +73,7 @@ def read_terms(policy: Policy, mode: RollbackMode | None = None) -> dict[str, Te
 
 def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
     model, drift = policy.models[name], policy.drift
-    rollback, quality, tier = model.rollback, model.input_quality, model.tiers[EscalationLevel.ROLLBACK]
+    rollback, quality, tier = model.rollback, model.input_quality, model.tiers.get(EscalationLevel.ROLLBACK)
     folder = policy.path.parent
     baseline = load_baseline(folder / model.baseline.file)
     return Terms(
@@ -81,7 +83,7 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         mode=mode or RollbackMode(rollback.mode),
         pointer=folder / rollback.target.path,
         baseline_hash=baseline.hash,
-        minimum_samples=tier.minimum_labels,
+        minimum_samples=math.inf if tier is None else tier.minimum_labels,
         minimum_records=quality.minimum_records,
         records_window=quality.window,
         on_environment=rollback.on_environment,
@@ -89,7 +91,7 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         attribution_window=rollback.attribution_window,
         slack=max(drift.slot + drift.lateness, MINIMUM_SLACK),
         maturity=model.labels.maturity,
-        drop=model.metric.drop,
+        scale=model.metric.scale,
         verify_within=rollback.verify.within,
         verify_samples=rollback.verify.minimum_labels,
         recover_within=rollback.verify.recover_within,
@@ -98,8 +100,8 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         maximum_alert_age=rollback.maximum_alert_age,
         fresh_events=model.silence.inferences,
         fresh_watermark=model.silence.inferences + drift.lateness + drift.slot,
-        threshold=tier.drop,
-        tolerated=tier.guard,
+        threshold=math.inf if tier is None else tier.drop,
+        tolerated=math.inf if tier is None else tier.guard,
         standardised=model.standardise_by is not None,
         shares=_shares(baseline, model.segments),
         minimum_coverage=model.labels.minimum_coverage,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from otel_clinical.policy import Scale
 from otel_clinical.release import ReleasePointer, Segment
 from otel_clinical.rollback import Alert, Cause, Terms
 from otel_clinical.rollback._records import Step, Timing
@@ -39,7 +40,7 @@ def terms(**changes: Any) -> Terms:
         attribution_window=14 * DAY,
         slack=60.0,
         maturity=0.0,
-        drop="relative",
+        scale=Scale(),
         verify_within=3600.0,
         verify_samples=50,
         recover_within=0.05,

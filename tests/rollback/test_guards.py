@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from otel_clinical.policy import Scale
 from otel_clinical.rollback import guards
 from otel_clinical.rollback._evidence_guards import lower_difference
 from otel_clinical.rollback.state import Comparison, Fellow, Processor, Stratum
@@ -231,9 +232,17 @@ def test_the_bound_of_a_difference_is_rarely_above_the_truth(n: float) -> None:
     above = 0
     for _ in range(2000):
         one, other = (sum(draw.random() < 0.85 for _ in range(int(n))) / n for _ in range(2))
-        lower = lower_difference(Comparison("7", one, n), Comparison("8", other, n))
+        lower = lower_difference(Scale(), Comparison("7", one, n), Comparison("8", other, n))
         above += lower is not None and lower > 0
     assert 0.02 < above / 2000 < 0.07
+
+
+def test_the_arm_with_the_lower_rate_is_the_better_one_where_lower_is_better() -> None:
+    arm, current = Comparison("7", 0.10, 900.0), Comparison("8", 0.20, 900.0)
+    better = lower_difference(Scale(lower=True), arm, current)
+    worse = lower_difference(Scale(lower=True), current, arm)
+    assert better is not None and worse is not None
+    assert better > 0 > worse
 
 
 def test_a_drop_put_down_to_the_label_feed_changes_nothing() -> None:

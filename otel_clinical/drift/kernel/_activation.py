@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
 from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
 from otel_clinical.drift.kernel._tiers import decide_tier
+from otel_clinical.drift.kernel._truth import REVIEWED, UNCOUNTED
 from otel_clinical.semconv.enums import DriftDetector, EscalationLevel
 
 if TYPE_CHECKING:
@@ -54,6 +56,11 @@ class Activation:
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
         """Feed one slot's scored outcomes, in order; `end` is the end of the slot, microseconds."""
         found: list[Transition] = []
+        self._feed_confidence(rows[rows["mark"] & REVIEWED == 0], end)
+        self._note(rows, end)
+        rows = rows[rows["mark"] & UNCOUNTED == 0]
+        if not len(rows):
+            return found
         every = Outcomes(
             self.plan.strata(rows),
             rows["score"].astype(np.int64),
@@ -68,12 +75,15 @@ class Activation:
             if worse:
                 found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
             found += self._change_tier(key, stream, end)
+        return found
+
+    def _feed_confidence(self, rows: NDArray[np.void], end: int) -> None:
+        """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
+        for key, chosen in self.plan.split(rows):
             if self._calibration(key).feed(rows[chosen]):
                 self._dirty.add(("calibration", *key))
         if self._expected().label(rows):
             self._estimated(end)
-        self._note(rows, end)
-        return found
 
     def feed_inferences(self, rows: NDArray[np.void], end: int) -> list[Transition]:
         """Feed one slot's inferences, in order; `end` is the end of the slot, microseconds."""
@@ -118,7 +128,9 @@ class Activation:
 
     def estimate(self, watermark: int) -> EstimateRow:
         """Return the performance that recent confidences let expect."""
-        return self._expected().row(self.plan.name, self.version, now=watermark, window=self.plan.times.window)
+        row = self._expected().row(self.plan.name, self.version, now=watermark, window=self.plan.times.window)
+        shown = None if row.performance is None else self.plan.policy.metric.scale.shown(row.performance)
+        return replace(row, performance=shown)
 
     def drift(self, watermark: int) -> Iterator[DriftRow]:
         """Yield the state of every detector that has seen something."""
@@ -224,9 +236,9 @@ class Activation:
             labels=stream.labels,
             samples=samples,
             drop=drop,
-            performance=performance,
+            performance=None if performance is None else stream.design.scale.shown(performance),
             performance_samples=shown,
-            baseline=stream.design.baseline,
+            baseline=stream.design.scale.shown(stream.design.baseline),
             change_point=None if since is None else since / 1e6,
             evidence={level: latched for level, (latched, _, _) in evidence.items()},
             current={level: present for level, (_, present, _) in evidence.items()},

@@ -38,7 +38,10 @@ class Kind(IntEnum):
 RECORD: Final = np.dtype(
     [
         ("kind", "<u1"),
-        ("mark", "<u1"),  # of an inference 1 if it is expected to get an outcome; of a review, see `_verdict`
+        (
+            "mark",
+            "<u1",
+        ),  # of an inference 1 if an outcome is expected; of a review see `_verdict`, of an outcome `_truth`
         ("model", "<u2"),
         ("version", "<u2"),
         ("segments", "<u2", (len(SEGMENTS),)),

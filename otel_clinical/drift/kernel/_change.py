@@ -104,8 +104,7 @@ class ChangePoint:
         actual = (total + _LEAN * overall) / (n + _LEAN)
         weights = _weights(design, n)
         before, now = float(weights @ design.expected), float(weights @ actual)
-        drop = 1.0 - now / before if design.relative else before - now
-        return labels, drop, int(self.since[best])
+        return labels, design.scale.drop(before, now), int(self.since[best])
 
     def interval(self, design: StreamDesign, fed: int) -> tuple[float, float] | None:
         """Return (least, largest) drop since the change; None while every sum is zero.
@@ -118,7 +117,7 @@ class ChangePoint:
         if self.cusum[best] <= 0.0 or not n:
             return None
         total, expected = int(self.total[best].sum()) / MICRO, float(self.n[best] @ design.expected) / n
-        return drop_interval(n, total, expected, before=fed - n, relative=design.relative)
+        return drop_interval(n, total, expected, before=fed - n, scale=design.scale)
 
 
 def _running(values: Ints, strata: NDArray[np.intp], width: int) -> Ints:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from otel_clinical.policy import Baseline, ModelPolicy, Policy, Tier
+    from otel_clinical.policy import Baseline, ModelPolicy, Policy, Scale, Tier
 
     Floats = NDArray[np.float64]
 
@@ -32,6 +32,10 @@ DROPS: Final = (0.10, 0.15, 0.20, 0.30, 0.50)
 """Drops that every tier's evidence is tuned to find fast, as far as they lie above its guard."""
 SMALL_DROPS: Final = (0.05, 0.06, 0.08)
 """Further ones for the first tier and for the change point."""
+_RARER: Final = (0.75, 0.9)
+"""Further ones of the odds: errors four and ten times as frequent."""
+_OFTENER: Final = (1.0, 2.0, 4.0)
+"""Further ones of a metric that is better when lower, relative: twice, three and five times as much."""
 _CONFIDENCE: Final = 0.01  # the baseline is taken at its lower bound of 99 %: luck in the reference is no drop
 _YEAR_DAYS: Final = 365.25
 _EDGE: Final = 1e-4
@@ -51,8 +55,8 @@ class StreamDesign:
         log_thresholds: Logarithm by which the sum over the tier's cells is divided.
         change_null: (d,) mean error of the first tier's guard.
         change_bets: (d, alternatives) stakes of the change-point estimate.
-        relative: Whether the drop is relative to the baseline, or in points.
-        baseline: Reference performance as a whole.
+        scale: How the drop is counted.
+        baseline: Reference score as a whole.
         digest: Of all of this but the thresholds. A saved state goes on only under the same digest.
     """
 
@@ -65,7 +69,7 @@ class StreamDesign:
     log_thresholds: Mapping[EscalationLevel, float]
     change_null: Floats
     change_bets: Floats
-    relative: bool
+    scale: Scale
     baseline: float
     digest: str
 
@@ -102,19 +106,19 @@ def design_stream(
     Each stratum is tested against its own null, so a change of the mix alone cannot be mistaken for a drop.
     """
     strata = strata_of(model)
-    relative = model.metric.drop == "relative"
+    scale = model.metric.scale
     expected = np.array([baseline.expected(segment, value, stratum) for stratum in strata])
     expected = np.clip(expected, _EDGE, 1.0 - _EDGE)
     ratio = baseline.ratio(segment, value)
     certain = baseline.lower(segment, value, alpha=_CONFIDENCE) / ratio if ratio > 0 else 0.0
-    null, bets, cells = _cells(model.tiers, expected, min(certain, 1.0), relative=relative)
+    null, bets, cells = _cells(model.tiers, expected, min(certain, 1.0), scale)
     first = next(model.tiers[level] for level in LEVELS if level in model.tiers)
-    change_null = _error(expected, first.guard, relative=relative)
-    drops = [drop for drop in (*SMALL_DROPS, *DROPS) if drop > first.guard]
+    change_null = _error(expected, first.guard, scale)
+    drops = tuple(drop for drop in (*SMALL_DROPS, *_large(scale)) if drop > first.guard)
     log_thresholds = {
         level: math.log(thresholds[level]) + math.log(max(cells[level].stop - cells[level].start, 1)) for level in cells
     }
-    change_bets = _bets(change_null, expected, drops, relative=relative)
+    change_bets = _bets(change_null, expected, drops, scale)
     weights = np.array([_weight(baseline, segment, value, stratum) for stratum in strata])
     # Not the thresholds: another model in the fleet must not make this one begin anew.
     parts = (expected, weights, null, bets, change_null, change_bets)
@@ -128,23 +132,23 @@ def design_stream(
         log_thresholds,
         change_null,
         change_bets,
-        relative,
+        scale,
         ratio,
-        _digest(strata, parts, relative=relative),
+        _digest(strata, parts, scale),
     )
 
 
 def _cells(
-    tiers: Mapping[EscalationLevel, Tier], expected: Floats, certain: float, *, relative: bool
+    tiers: Mapping[EscalationLevel, Tier], expected: Floats, certain: float, scale: Scale
 ) -> tuple[Floats, Floats, dict[EscalationLevel, slice]]:
     """Return (null, bets, slices): every tier with every alternative that lies above its null in some stratum."""
     nulls, bets, slices, start = [], [], {}, 0
     for level in LEVELS:
         if level not in tiers:
             continue
-        null = _error(expected * certain, tiers[level].guard, relative=relative)
-        drops = (*SMALL_DROPS, *DROPS) if level is LEVELS[0] else _severe(tiers[level].drop)
-        stakes = _bets(null, expected, drops, relative=relative)
+        null = _error(expected * certain, tiers[level].guard, scale)
+        drops = (*SMALL_DROPS, *_large(scale)) if level is LEVELS[0] else _severe(tiers[level].drop, scale)
+        stakes = _bets(null, expected, drops, scale)
         stakes = stakes[:, (stakes > 0.0).any(axis=0)]
         nulls.append(np.repeat(null[:, None], stakes.shape[1], axis=1))
         bets.append(stakes)
@@ -153,22 +157,28 @@ def _cells(
     return np.hstack(nulls), np.hstack(bets), slices
 
 
-def _severe(drop: float) -> tuple[float, ...]:
+def _severe(drop: float, scale: Scale) -> tuple[float, ...]:
     """Return the alternatives of a tier: bets on smaller drops than its own would only slow it down."""
-    return tuple(alternative for alternative in DROPS if alternative >= drop) or (drop,)
+    return tuple(alternative for alternative in _large(scale) if alternative >= drop) or (drop,)
 
 
-def _error(expected: Floats, drop: float, *, relative: bool) -> Floats:
-    """Return the mean error when the performance is `drop` below `expected`."""
-    error = 1.0 - expected * (1.0 - drop) if relative else 1.0 - expected + drop
-    return np.clip(error, _EDGE, 1.0 - _EDGE)
+def _large(scale: Scale) -> tuple[float, ...]:
+    """Return the alternatives of a kind of drop: an error that was rare can become many times as frequent."""
+    if scale.kind == "error_ratio":
+        return (*DROPS, *_RARER)
+    return (*DROPS, *_OFTENER) if scale.lower and scale.kind == "relative" else DROPS
 
 
-def _bets(null: Floats, expected: Floats, drops: tuple[float, ...] | list[float], *, relative: bool) -> Floats:
+def _error(expected: Floats, drop: float, scale: Scale) -> Floats:
+    """Return the mean error when the performance is `drop` worse than `expected`."""
+    return np.clip(scale.error(expected, drop), _EDGE, 1.0 - _EDGE)
+
+
+def _bets(null: Floats, expected: Floats, drops: tuple[float, ...], scale: Scale) -> Floats:
     return np.array(
         [
-            [bet(float(m0), float(m1)) for m0, m1 in zip(null, _error(expected, d, relative=relative), strict=True)]
-            for d in drops
+            [bet(float(m0), float(m1)) for m0, m1 in zip(null, _error(expected, drop, scale), strict=True)]
+            for drop in drops
         ]
     ).T
 
@@ -180,9 +190,12 @@ def _weight(baseline: Baseline, segment: str, value: str, stratum: str) -> float
     return cell.n / total if cell is not None and total else 0.0
 
 
-def _digest(strata: tuple[str, ...], parts: tuple[Floats, ...], *, relative: bool) -> str:
+def _digest(strata: tuple[str, ...], parts: tuple[Floats, ...], scale: Scale) -> str:
     """Return what a saved state must have been tested against to be continued."""
-    digest = hashlib.blake2b(repr((strata, relative)).encode(), digest_size=16)
+    # The two kinds that there were first are written as they were then, so that their states go on.
+    plain = not scale.lower and scale.kind in {"relative", "points"}
+    kind = scale.kind == "relative" if plain else (scale.kind, scale.lower, scale.chance)
+    digest = hashlib.blake2b(repr((strata, kind)).encode(), digest_size=16)
     for part in parts:
         digest.update(part.tobytes())
     return digest.hexdigest()

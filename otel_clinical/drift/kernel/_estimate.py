@@ -48,14 +48,17 @@ class Curve:
     digest: str
 
     @classmethod
-    def of(cls, baseline: Baseline) -> Curve:
-        """Return the curve of a baseline; unusable without enough outcomes that carried a confidence."""
+    def of(cls, baseline: Baseline, *, comparable: bool = True) -> Curve:
+        """Return the curve of a baseline; unusable without enough outcomes that carried a confidence.
+
+        `comparable` says whether the metric is the mean of every score, which is all that a confidence can foretell.
+        """
         histogram = baseline.reference.get("confidence", {})
         counts = np.array(histogram.get("counts", [0.0]))
         sums = np.array(histogram.get("sums", [0.0] * len(counts)))
         edges = np.array(histogram.get("edges", [0.0, 1.0]))
         usable = "sums" in histogram and len(sums) == len(counts) and counts.sum() >= _ENOUGH
-        usable = usable and bool((np.diff(edges) > 0).all())
+        usable = comparable and usable and bool((np.diff(edges) > 0).all())
         if not usable:
             counts, sums, edges = np.zeros(1), np.zeros(1), np.array([0.0, 1.0])
         expected = (sums + _LEAN * baseline.ratio()) / (counts + _LEAN)

@@ -22,6 +22,7 @@ class ModelIndex:
         maturity: Seconds after which an inference's outcome counts.
         minimum_review: Seconds of active review below which an unedited acceptance is a rubber stamp.
         features: Declared input features.
+        counted: Classes of outcome that the metric counts; None for every outcome.
     """
 
     versions: frozenset[str]
@@ -29,6 +30,7 @@ class ModelIndex:
     maturity: float
     minimum_review: float
     features: FeatureSet
+    counted: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class PolicyIndex:
                 model.labels.maturity,
                 model.rubber_stamps.minimum_review,
                 model.feature_set,
+                None if model.metric.counted is None else frozenset(cell.value for cell in model.metric.counted),
             )
             for name, model in policy.models.items()
         }

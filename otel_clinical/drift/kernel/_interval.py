@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from otel_clinical.policy import Scale
+
     Floats = NDArray[np.float64]
 
 CONFIDENCE: Final = 0.95
@@ -48,7 +50,7 @@ def mean_interval(n: int, total: float, alpha: float) -> tuple[float, float]:
 
 
 def drop_interval(
-    n: int, total: float, expected: float, *, before: int, relative: bool, alpha: float = 1.0 - CONFIDENCE
+    n: int, total: float, expected: float, *, before: int, scale: Scale, alpha: float = 1.0 - CONFIDENCE
 ) -> tuple[float, float]:
     """Return (least, largest) drop of the `n` outcomes since the change point.
 
@@ -57,13 +59,11 @@ def drop_interval(
         total: Sum of their scores.
         expected: Average score that the baseline expects of these outcomes, each in its stratum; above 0.
         before: Outcomes of the stream before the change point.
-        relative: Whether the drop is relative to `expected`, or in points.
+        scale: How the drop from `expected` is counted.
         alpha: Accepted probability that any interval of the stream, at any time, misses.
     """
     low, high = mean_interval(n, total, share(before + 1, alpha))
-    if relative:
-        return 1.0 - high / expected, 1.0 - low / expected
-    return expected - high, expected - low
+    return scale.drop(expected, high), scale.drop(expected, low)
 
 
 def _lower(n: int, total: float, alpha: float) -> float:

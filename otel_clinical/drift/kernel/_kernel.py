@@ -18,6 +18,7 @@ from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabula
 from otel_clinical.drift.kernel._reviews import KINDS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
+from otel_clinical.drift.kernel._truth import REVIEWED, made_of_reviews, with_reviews
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ProcessorSignal
 
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 _CLOCK = "clock"
 _PENDING = "pending"
 _KIND_BYTE = PENDING.fields["kind"][1] if PENDING.fields else 0
+_MARK_BYTE = PENDING.fields["mark"][1] if PENDING.fields else 0
 _SIGNALS = {
     Kind.INFERENCE: ProcessorSignal.INFERENCE,
     Kind.OUTCOME: ProcessorSignal.OUTCOME,
@@ -71,6 +73,7 @@ class Kernel:
         self._numbers = vocabulary(policy)
         self._words = tuple(self._numbers)
         self._plans = make_plans(policy, baselines, self._numbers)
+        self._reviewed = [number for number, plan in self._plans.items() if plan.policy.metric.of_reviews]
         self._maturity = np.zeros(len(self._words), np.int64)
         for number, plan in self._plans.items():
             self._maturity[number] = plan.maturity
@@ -87,8 +90,9 @@ class Kernel:
         kept, late, known = self._in_time(rows[~review])
         reviews = self._reviews.sort(rows[review], self._bound())
         kept = np.concatenate((kept, reviews.new))
-        new = self._slots.add(kept)
-        duplicates = known + reviews.repeated + len(kept) - len(new) + self._clock.unreported
+        new = [row for row in self._slots.add(kept) if row[_MARK_BYTE] != REVIEWED or row[_KIND_BYTE] != Kind.OUTCOME]
+        reported = len(kept) - made_of_reviews(kept)
+        duplicates = known + reviews.repeated + reported - len(new) + self._clock.unreported
         self._clock.unreported = 0
         self._clock.note(rows, self._words, batch.received)
         self._clean = False
@@ -230,7 +234,7 @@ class Kernel:
         """
         numbers = np.array([self._numbers.get(word, self._numbers[OTHER]) for word in batch.words], "<u2")
         moved = translate(batch.rows, numbers)
-        moved = moved[np.isin(moved["model"], list(self._plans))]
+        moved = with_reviews(moved[np.isin(moved["model"], list(self._plans))], self._reviewed)
         rows = np.empty(len(moved), PENDING)
         for name in moved.dtype.names or ():
             rows[name] = moved[name]

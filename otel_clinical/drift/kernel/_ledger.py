@@ -11,6 +11,7 @@ from otel_clinical.drift.kernel._batch import ABSENT, Kind
 from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
 from otel_clinical.drift.kernel._fed import Fed
+from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -56,7 +57,7 @@ class Ledger:
             coverage.infer(served["time"][served["mark"] == 1])
             found += self._if_newest(activation, activation.feed_inferences(served, end))
         for activation, served in self._by_activation(outcomes):
-            self._coverage_of(activation).label(served["inferred"])
+            self._coverage_of(activation).label(served["inferred"][served["mark"] & ELSEWHERE == 0])
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
         self.fed.add(outcomes["inference"].tolist(), end)
         self._forget(end)
@@ -130,7 +131,7 @@ class Ledger:
         scored = rows[(rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT)]
         latest = latest_per_inference(scored)
         new = latest[[inference not in self.fed for inference in latest["inference"].tolist()]]
-        return new, len(scored) - len(new)
+        return new, len(scored) - made_of_reviews(scored) - len(new) + made_of_reviews(new)
 
     def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:
         code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]

@@ -62,7 +62,8 @@ class ModelPlan:
         self.maturity = micros(model.labels.maturity)
         self.resolved = micros(model.overrides.resolved_after)
         self.bias = BiasDesign.of(model, baseline, calibration)
-        self.curve = Curve.of(baseline)
+        # What confidences let expect is how often answers are right, of whatever class: no figure for other metrics.
+        self.curve = Curve.of(baseline, comparable=model.metric.of_every_score)
         self._thresholds = thresholds
         self._designs: dict[SegmentKey, StreamDesign] = {}
         self._columns = {

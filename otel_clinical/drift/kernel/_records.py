@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, Kind
+from otel_clinical.drift.kernel._batch import ABSENT, NO_FEATURES, Kind
 from otel_clinical.drift.kernel._subject import SKEW, SUBJECT_KEYS, Reader, check_time
-from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, share, text
+from otel_clinical.drift.kernel._truth import outcome_mark, outcome_score
+from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, text
 from otel_clinical.drift.kernel._verdict import mark_of
 from otel_clinical.semconv import attributes, events
-from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ProcessorRejection
+from otel_clinical.semconv.enums import InferenceStatus, ProcessorRejection
 
 if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
@@ -32,6 +33,7 @@ LOG_KEYS: Final = SUBJECT_KEYS | {
     attributes.EVENT_ID,
     attributes.INFERENCE_ID,
     attributes.INFERENCE_TIME,
+    attributes.OUTCOME_CLASS,
     attributes.OUTCOME_RESULT,
     attributes.OUTCOME_SCORE,
     attributes.REVIEW_ACTION,
@@ -42,12 +44,6 @@ _KINDS: Final = {
     events.OUTCOME: Kind.OUTCOME,
     events.REVIEW: Kind.REVIEW,
     events.DEPLOYMENT_CHANGE: Kind.CHANGE,
-}
-_SCORES: Final = {
-    OutcomeResult.CORRECT.value: MICRO,
-    OutcomeResult.INCORRECT.value: 0,
-    OutcomeResult.PARTIAL.value: MICRO // 2,
-    OutcomeResult.INDETERMINATE.value: ABSENT,
 }
 _STATUSES: Final = frozenset(status.value for status in InferenceStatus)
 _SPAN_ID: Final = 8  # bytes
@@ -119,10 +115,12 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
             ProcessorRejection.FUTURE_TIME, f"{attributes.INFERENCE_TIME} is after the time of the event"
         )
     if kind is Kind.OUTCOME:
-        score = _score(values)
+        score = outcome_score(values)
     model, version, segments, activation = reader.subject(values)
     if kind is Kind.REVIEW:
         mark = mark_of(reader, values)
+    if kind is Kind.OUTCOME:
+        mark, score = outcome_mark(reader, values, score)
     confidence = reader.measurement(values, attributes.CONFIDENCE_SCORE)
     return (
         kind,
@@ -149,14 +147,3 @@ def _inference_time(values: Values) -> int:
     if not 0 < seconds < _LATEST:
         raise bad(f"{attributes.INFERENCE_TIME} is not seconds since 1970")
     return round(seconds * 1e6)
-
-
-def _score(values: Values) -> int:
-    """Return the outcome's score in millionths, `ABSENT` if it is indeterminate."""
-    result = text(values, attributes.OUTCOME_RESULT)
-    if result not in _SCORES:
-        raise bad(f"{attributes.OUTCOME_RESULT} is not one of the declared words")
-    given = share(values, attributes.OUTCOME_SCORE)
-    if result == OutcomeResult.INDETERMINATE or given == ABSENT:
-        return _SCORES[result]
-    return given

@@ -28,7 +28,7 @@ models:
     use_case: revenue_cycle
     owner: coding-team
     versions: ["7", "8"]
-    metric: {{name: accuracy, drop: {drop}}}
+    metric: {{name: {metric}, drop: {drop}}}
     labels: {{maturity: {maturity}, per_day: {per_day}, minimum_coverage: 80%}}
     segments:
       payer: [medicaid, medicare, private, self]
@@ -44,6 +44,7 @@ models:
 _DEFAULTS = {
     "slot": "5m",
     "lateness": "2m",
+    "metric": "accuracy",
     "drop": "relative",
     "maturity": "1h",
     "per_day": "100",
@@ -54,7 +55,10 @@ _DEFAULTS = {
 
 def make_policy(**changes: str) -> Policy:
     """Return the policy with some of its values changed, as they are written in YAML."""
-    return parse_policy(_TEXT.format(**(_DEFAULTS | changes)), baselines=False)
+    text = _TEXT.format(**(_DEFAULTS | changes))
+    if changes.get("metric") == "override_ratio":
+        text = "\n".join(line for line in text.splitlines() if not line.startswith("      rollback:"))
+    return parse_policy(text, baselines=False)
 
 
 def make_baseline(n: int = 100_000) -> Baseline:

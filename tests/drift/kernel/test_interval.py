@@ -10,6 +10,7 @@ import pytest
 
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.drift.kernel._interval import drop_interval, mean_interval, share
+from otel_clinical.policy import Scale
 from tests.drift.kernel._world import START, World, make_kernel, row_of, run
 
 EXPECTED = 0.9
@@ -34,7 +35,7 @@ def always(interval, scores, truth):
 
 
 def ours(n, total, expected):
-    return drop_interval(n, total, expected, before=0, relative=True)
+    return drop_interval(n, total, expected, before=0, scale=Scale())
 
 
 def held(interval):
@@ -62,7 +63,7 @@ def test_it_holds_when_the_change_point_is_chosen_to_mislead():
         missing = EXPECTED * (400 - starts) - (totals[-1] - totals[starts])
         chosen = int(np.argmax(missing / np.sqrt(400 - starts)))
         n, total = 400 - chosen, float(totals[-1] - totals[chosen])
-        low, _ = drop_interval(n, total, EXPECTED, before=chosen, relative=True)
+        low, _ = drop_interval(n, total, EXPECTED, before=chosen, scale=Scale())
         misses += low > 0.0
         low, _ = wald(n, total, EXPECTED)
         naive += low > 0.0
@@ -108,8 +109,8 @@ def test_nothing_right_and_everything_right_have_bounds():
 
 
 def test_points_are_not_relative():
-    low, high = drop_interval(500, 360.0, EXPECTED, before=0, relative=False)
-    relative = drop_interval(500, 360.0, EXPECTED, before=0, relative=True)
+    low, high = drop_interval(500, 360.0, EXPECTED, before=0, scale=Scale("points"))
+    relative = drop_interval(500, 360.0, EXPECTED, before=0, scale=Scale())
     assert (low / EXPECTED, high / EXPECTED) == pytest.approx(relative)
 
 
