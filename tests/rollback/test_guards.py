@@ -241,7 +241,8 @@ def test_the_arm_with_the_lower_rate_is_the_better_one_where_lower_is_better() -
     arm, current = Comparison("7", 0.10, 900.0), Comparison("8", 0.20, 900.0)
     better = lower_difference(Scale(lower=True), arm, current)
     worse = lower_difference(Scale(lower=True), current, arm)
-    assert better is not None and worse is not None
+    assert better is not None
+    assert worse is not None
     assert better > 0 > worse
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from otel_clinical.policy import load_baseline, load_policy
+from otel_clinical.policy import Scale, load_baseline, load_policy
 from otel_clinical.rollback.engine import Watch, due
 from otel_clinical.rollback.events import Recovery, RecoverySeen
 from tests.rollback._controller import EXAMPLES
@@ -90,10 +90,18 @@ def test_a_version_activated_during_verification_ends_it() -> None:
 
 
 def test_points_measure_recovery_as_a_difference() -> None:
-    play = rolled_back(drop="points", recover_within=0.03)
+    play = rolled_back(scale=Scale("points"), recover_within=0.03)
     play.happen(recovery(play, performance=0.885))
     assert play.only.state == "verifying"
     play.happen(recovery(play, performance=0.895))
+    assert play.only.state == "rolled_back"
+
+
+def test_a_rate_that_is_better_when_lower_recovers_by_falling() -> None:
+    play = rolled_back(scale=Scale(lower=True), recover_within=0.1)
+    play.happen(recovery(play, performance=0.13, baseline=0.1))
+    assert play.only.state == "verifying"
+    play.happen(recovery(play, performance=0.105, baseline=0.1))
     assert play.only.state == "rolled_back"
 
 
