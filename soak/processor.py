@@ -23,7 +23,7 @@ from otel_clinical.policy import load_policy
 from otel_clinical.simulate._waiting import wait_until
 from soak._nursery import Nursery
 from soak._turns import Traffic
-from tests.drift.runtime._harness import Processor, send, send_rpc
+from tests.drift.runtime._harness import Processor
 from tests.drift.runtime.conftest import write_policy
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     from soak._turns import Request
 
 _SENDERS: Final = 4
-_PATIENCE: Final = 2.0  # seconds after which a fault point that was not passed is given up for a plain kill
+_LIFE: Final = 60  # acknowledgements after which a fault point that was not passed is given up for a plain kill
+_DEADLINE: Final = 600.0
 _OWN: Final = "clinical_ai_processor_"
 _EVENTS: Final = f"{_OWN}events_total"
 _REJECTIONS: Final = f"{_OWN}rejections_total"
@@ -105,21 +106,71 @@ class _Forked(Processor):
         return self._nursery.fork(words, environment, self._output, self.errors)
 
 
-class _Killer:
-    """Kill and start a processor until it has died often enough; then leave it running."""
+class _Senders:
+    """Deliver requests over both protocols, several at once, until each is acknowledged."""
 
-    def __init__(self, processor: Processor, kills: int, chance: random.Random, result: Result) -> None:
-        self._processor, self._kills, self._chance, self._result = processor, kills, chance, result
+    def __init__(self, processor: Processor) -> None:
+        self._processor = processor
+        self._pool = ThreadPoolExecutor(_SENDERS)
+        self.acknowledged = 0
+        self.given_up = False
+
+    def deliver(self, requests: Iterable[Request]) -> None:
+        """Return when everything is acknowledged."""
+        ways = (self._processor.post_ok, self._processor.call_ok)
+        under_way = [self._pool.submit(self._until, ways[n % 2], *one) for n, one in enumerate(requests)]
+        for one in under_way:
+            one.result()
+
+    def close(self) -> None:
+        """Give up what is not acknowledged."""
+        self.given_up = True
+        self._pool.shutdown()
+
+    def _until(self, way: Callable[[str, bytes], bool], path: str, body: bytes) -> None:
+        wait_until(lambda: self.given_up or way(path, body), within=_DEADLINE, what="an answer", every=0.01)
+        self.acknowledged += 1
+
+
+class _Killer:
+    """Kill and start a processor until it has died often enough; then leave it running.
+
+    How long it lives is counted in what its senders get acknowledged, so that a slow machine gets as far as a fast
+    one, and the last step is a matter of milliseconds.
+    """
+
+    def __init__(
+        self, processor: Processor, senders: _Senders, kills: int, chance: random.Random, result: Result
+    ) -> None:
+        self._processor, self._senders = processor, senders
+        self._kills, self._chance, self._result = kills, chance, result
         self.failed: BaseException | None = None
-        self.thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def busy(self) -> bool:
+        """Whether there are kills to come."""
+        return self._thread.is_alive()
+
+    def start(self) -> None:
+        """Begin, and return when the first processor listens."""
+        self._thread.start()
+        wait_until(lambda: self._processor.where or self.failed, within=60, what="the first processor to listen")
+
+    def close(self) -> None:
+        """Start no further process."""
+        self._kills = 0
+        self._thread.join()
 
     def _run(self) -> None:
         try:
             while self._result.kills.total() < self._kills:
                 self._result.kills[self._life()] += 1
-            self._start("")
+            if self._kills:
+                self._start("")
         except BaseException as error:  # noqa: BLE001 -- told by the thread that delivers
             self.failed = error
+            self._senders.given_up = True
 
     def _life(self) -> str:
         """Start the processor, let it die, and return how it did."""
@@ -130,19 +181,23 @@ class _Killer:
             return self._end("while it starts")
         if draw < 0.6:
             self._start("")
-            time.sleep(self._chance.uniform(0.0, 0.5))
+            self._lives(self._chance.randint(0, _LIFE // 2))
+            time.sleep(self._chance.uniform(0.0, 0.02))
             return self._end("at a random moment")
         point = self._chance.choice(list(FaultPoint))
         self._processor.launch(f"{point}:{self._chance.randint(1, 12)}")
-        process = self._processor.process
+        return f"at {point}" if self._lives(_LIFE) else self._end("at a random moment")
+
+    def _lives(self, acknowledgements: int) -> bool:
+        """Wait until the processor is dead, or has acknowledged enough; return whether it is dead."""
+        process, until = self._processor.process, self._senders.acknowledged + acknowledgements
         assert process is not None
-        deadline = time.monotonic() + _PATIENCE
         while process.poll() is None:
-            if time.monotonic() > deadline:
-                return self._end("at a random moment")
+            if self._senders.acknowledged >= until or not self._kills:
+                return False
             self._see()
             time.sleep(0.01)
-        return self._end(f"at {point}")
+        return True
 
     def _start(self, fault: str) -> None:
         started = time.monotonic()
@@ -185,14 +240,15 @@ def soak(
         policy = write_policy(folder)
         traffic = Traffic(seed, start=time.time() // 1 - 4 * 86400.0)
         with closing(_Forked(folder / "killed", policy, nursery, chance)) as mortal:
-            result.turns = _abused(mortal, traffic, _Killer(mortal, kills, chance, result), tamper, say)
+            result.turns = _abused(mortal, traffic, result, kills=kills, chance=chance, tamper=tamper, say=say)
             result.knowledge = _knowledge(mortal)
         say(f"{result.turns} turns delivered; now the same in peace")
-        with closing(_Forked(folder / "peace", policy, nursery, chance)) as left:
+        with closing(_Forked(folder / "peace", policy, nursery, chance)) as left, closing(_Senders(left)) as senders:
             left.start()
             for turn in range(result.turns):
-                _deliver(left, traffic.in_order(turn))
-            _deliver(left, traffic.last(result.turns))
+                for request in traffic.in_order(turn):
+                    senders.deliver([request])
+            senders.deliver(traffic.last(result.turns))
             expected = _knowledge(left)
         if expected.events != traffic.events(result.turns):
             raise SoakError(f"the run in peace counted {expected.events}, not {traffic.events(result.turns)}")
@@ -203,38 +259,28 @@ def soak(
 def _abused(
     processor: Processor,
     traffic: Traffic,
-    killer: _Killer,
+    result: Result,
+    *,
+    kills: int,
+    chance: random.Random,
     tamper: Callable[[Sequence[Request]], Sequence[Request]],
     say: Callable[[str], None],
 ) -> int:
     """Deliver turns until the last kill; return how many."""
     turn, said = 0, time.monotonic()
-    killer.thread.start()
-    wait_until(lambda: processor.where or killer.failed, within=60, what="the first processor to listen")
-    with ThreadPoolExecutor(_SENDERS) as senders:
-        while killer.thread.is_alive() or turn == 0:
-            _deliver(processor, tamper(traffic.turn(turn)), senders)
+    with closing(_Senders(processor)) as senders, closing(_Killer(processor, senders, kills, chance, result)) as killer:
+        killer.start()
+        while killer.busy or turn == 0:
+            senders.deliver(tamper(traffic.turn(turn)))
             turn += 1
             if time.monotonic() - said > 10:
                 said = time.monotonic()
-                say(f"{killer._result.kills.total()} kills, {turn} turns")  # noqa: SLF001
+                say(f"{result.kills.total()} kills, {turn} turns")
         if killer.failed is not None:
             raise killer.failed
-        _deliver(processor, traffic.turn(turn, ends=True), senders)
-    _deliver(processor, traffic.last(turn))
+        senders.deliver(traffic.turn(turn, ends=True))
+        senders.deliver(traffic.last(turn))
     return turn
-
-
-def _deliver(processor: Processor, requests: Iterable[Request], senders: ThreadPoolExecutor | None = None) -> None:
-    """Send until everything is acknowledged, at once if there are `senders`."""
-    if senders is None:
-        for path, body in requests:
-            send(processor, path, body)
-        return
-    ways = (send, send_rpc)
-    under_way = [senders.submit(ways[n % 2], processor, path, body) for n, (path, body) in enumerate(requests)]
-    for one in under_way:
-        one.result()
 
 
 def _knowledge(processor: Processor) -> Knowledge:

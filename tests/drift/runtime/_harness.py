@@ -140,6 +140,25 @@ class Processor:
         with grpc.insecure_channel(self.where["grpc"], [("grpc.max_send_message_length", -1)]) as channel:
             return bytes(channel.unary_unary(_RPC[path])(body, timeout=30, **options))
 
+    def post_ok(self, path: str, body: bytes) -> bool:
+        """Send one HTTP request; say whether it was acknowledged, and raise if it must not be sent again."""
+        try:
+            answer = self.post(path, body)
+        except (OSError, http.client.HTTPException):
+            return False
+        assert answer.status in {200, 503}, answer
+        return answer.status == 200
+
+    def call_ok(self, path: str, body: bytes) -> bool:
+        """Send one gRPC request; the same."""
+        try:
+            self.call(path, body)
+        except grpc.RpcError as error:
+            if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
+                return False
+            raise
+        return True
+
     def refusal(self, path: str, body: bytes, **options: object) -> grpc.RpcError:
         """Send one gRPC request that must be refused, and return how."""
         try:
@@ -195,31 +214,12 @@ def ask(where: str, method: str, path: str, body: bytes | None, headers: Mapping
 
 def send(processor: Processor, path: str, body: bytes) -> None:
     """Deliver one HTTP request: try again until it is acknowledged, whatever happens in between."""
-
-    def acknowledged() -> bool:
-        try:
-            answer = processor.post(path, body)
-        except (OSError, http.client.HTTPException):
-            return False
-        assert answer.status in {200, 503}, answer
-        return answer.status == 200
-
-    wait_until(acknowledged, within=START_SECONDS, what="an acknowledgement", every=0.02)
+    wait_until(lambda: processor.post_ok(path, body), within=START_SECONDS, what="an acknowledgement", every=0.02)
 
 
 def send_rpc(processor: Processor, path: str, body: bytes) -> None:
     """Deliver one gRPC request: try again until it is acknowledged."""
-
-    def acknowledged() -> bool:
-        try:
-            processor.call(path, body)
-        except grpc.RpcError as error:
-            if error.code() in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED}:
-                return False
-            raise
-        return True
-
-    wait_until(acknowledged, within=START_SECONDS, what="an acknowledgement", every=0.02)
+    wait_until(lambda: processor.call_ok(path, body), within=START_SECONDS, what="an acknowledgement", every=0.02)
 
 
 @contextlib.contextmanager
