@@ -16,6 +16,7 @@ from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._explanation import lines, moment
 from otel_clinical.cli._frame import DEBUG
 from otel_clinical.cli._policy import read_policy
+from otel_clinical.cli._processor_state import backup, restore
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,10 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.group("processor")
 def command() -> None:
     """Run the drift processor, or look at one."""
+
+
+command.add_command(backup)
+command.add_command(restore)
 
 
 @command.command("run")

@@ -1,10 +1,22 @@
 """The tables of ``state.db`` and the steps that bring an older file up to date."""
 
 import sqlite3
+from collections.abc import Callable
+
+from otel_clinical.drift.runtime._seal import META, Seal
 
 APPLICATION_ID = 0x0C11A1  # tells `file` and an operator whose database this is
 
-_STEPS = (
+
+def _seal(connection: sqlite3.Connection) -> None:
+    """Seal what an older version saved without one."""
+    (oldest,) = connection.execute("SELECT min(seq) FROM journal WHERE poison IS NULL").fetchone()
+    (last,) = connection.execute("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+    sealed = Seal.of(connection).after({}, last if oldest is None else oldest - 1)
+    connection.execute("INSERT INTO meta VALUES (?, ?)", (META, sealed.text))
+
+
+_STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE journal (
@@ -31,6 +43,7 @@ _STEPS = (
         digest TEXT NOT NULL
     );
     """,
+    _seal,
 )
 VERSION = len(_STEPS)
 
@@ -52,6 +65,20 @@ def migrate(connection: sqlite3.Connection) -> None:
     if version > VERSION:
         raise SchemaError(f"schema {version}: written by a newer otel-clinical; this one knows up to {VERSION}")
     for number, step in enumerate(_STEPS[version:], start=version + 1):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {step}; PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={number}; COMMIT;"
-        )
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            _take(connection, step)
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version={number}")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        connection.execute("COMMIT")
+
+
+def _take(connection: sqlite3.Connection, step: str | Callable[[sqlite3.Connection], None]) -> None:
+    if callable(step):
+        step(connection)
+        return
+    for statement in filter(str.strip, step.split(";")):  # not executescript, which commits first
+        connection.execute(statement)

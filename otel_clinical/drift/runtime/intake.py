@@ -20,6 +20,7 @@ _LOG = logging.getLogger(__name__)
 
 MAXIMUM_BODY = 16 * 1024 * 1024
 _IN_FLIGHT = 8 * MAXIMUM_BODY
+_SET_BACK_SECONDS = 300.0  # as far ahead as the clock of a sender may be
 _EXPLODE = {Signal.TRACES: explode_traces, Signal.LOGS: explode_logs}
 
 
@@ -92,8 +93,14 @@ class Intake:
 
     @property
     def phase(self) -> Phase:
-        """What the writer is doing."""
-        return self._writer.phase
+        """What the writer is doing; `UNTIMELY` if it would accept and the clock of this machine was set back.
+
+        No event counts as newer than the moment it arrived, so a clock behind the newest event was right or ahead
+        when that arrived. Going on would refuse, for good, everything as coming from the future.
+        """
+        found = self._writer.phase
+        newest = self._writer.newest if found is Phase.READY else None
+        return Phase.UNTIMELY if newest is not None and self._clock() < newest - _SET_BACK_SECONDS else found
 
     def budget(self) -> Budget:
         """Return a share of the memory for bodies, to be used as a context manager."""
@@ -106,6 +113,8 @@ class Intake:
             UndecodableError: Not a message of this service.
             UnavailableError: Not now.
         """
+        if self.phase is Phase.UNTIMELY:
+            raise UnavailableError(f"{Phase.UNTIMELY}; set it right")
         received = self._clock()
         exploded = self._explode(signal, body, received)
         batch = exploded.batch

@@ -97,7 +97,7 @@ class ProcessorService:
             undo.callback(store.close)
             self._accept_baselines(store)
             self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
-            intake = Intake(self._writer, PolicyIndex.of(policy))
+            self._intake = intake = Intake(self._writer, PolicyIndex.of(policy))
             self._rpc = RpcReceiver(settings.grpc, intake, tokens, settings.certificate)
             scraped = registry(self._expose, policy)
             sites = [http.receiver(intake, tokens), metrics_site(scraped, tokens, lambda: self.phase)]
@@ -112,7 +112,7 @@ class ProcessorService:
     @property
     def phase(self) -> Phase:
         """What the processor is doing."""
-        return self._writer.phase
+        return self._intake.phase
 
     def events(self) -> dict[str, int]:
         """Return how many events were accepted so far, by signal."""
@@ -128,7 +128,7 @@ class ProcessorService:
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until requests are accepted; return whether they are."""
         self._writer.started.wait(timeout)
-        return self.phase is Phase.READY
+        return self._writer.phase is Phase.READY
 
     @property
     def error(self) -> BaseException | None:

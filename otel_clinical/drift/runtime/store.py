@@ -4,22 +4,29 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
 from otel_clinical.drift.runtime._faults import FaultPoint, Faults
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
+from otel_clinical.drift.runtime._mark import Mark
 from otel_clinical.drift.runtime._schema import SchemaError, migrate
+from otel_clinical.drift.runtime._seal import META, Seal, SealError, counter_row, state_row
 
 Counters = Mapping[tuple[str, tuple[str, ...]], int]
 
 DATABASE = "state.db"
-_LOCK = "state.lock"
+LOCK = "state.lock"
+MARK = "state.mark"
 QUARANTINE_ROWS = 10_000
 OUTBOX_ROWS = 10_000
 _WAL_BYTES = 64 * 1024 * 1024
+_REMEDY = (
+    "restore a backup with `otel-clinical processor restore`, or move the state directory aside and start again: "
+    "the evidence then begins anew"
+)
 
 
 class StoreUnavailableError(RuntimeError):
@@ -64,15 +71,30 @@ class Store:
         try:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             refuse_network_file_system(directory)
-            self._lock = DirectoryLock(directory / _LOCK)
+            self._lock = DirectoryLock(directory / LOCK)
         except OSError as error:
             raise StateDirectoryError(f"{directory}: cannot be used ({error.strerror})") from error
         self._path = directory / DATABASE
-        try:
-            self._connection = _connect(self._path)
-        except BaseException:
-            self._lock.close()
-            raise
+        with ExitStack() as undo:
+            undo.callback(self._lock.close)
+            self._mark = Mark(directory / MARK)
+            undo.callback(self._mark.close)
+            if not self._path.exists():
+                self._check_mark(0)
+            self._connection, self._seal = open_database(self._path)
+            undo.callback(self._connection.close)
+            self._check_mark(self.last_sequence())
+            undo.pop_all()
+
+    def _check_mark(self, last: int) -> None:
+        """Require that every request that was acknowledged is known to the database."""
+        promised = self._mark.read()
+        if promised > last:
+            raise StateDirectoryError(
+                f"{self._path}: holds requests up to number {last}, but {promised} was acknowledged: the file or its "
+                "-wal was removed, cut short, damaged or replaced by an older one; bring it back, restore a backup "
+                f"with `otel-clinical processor restore`, or delete {self._mark.path} to go on without those requests"
+            )
 
     # -- start ------------------------------------------------------------------------------------------------
 
@@ -100,8 +122,7 @@ class Store:
 
     def last_sequence(self) -> int:
         """Return the newest journal sequence number ever given out, 0 before the first."""
-        row = self._connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
-        return int(row[0]) if row else 0
+        return last_sequence(self._connection)
 
     def meta(self, name: str) -> str | None:
         """Return one remembered setting."""
@@ -126,6 +147,7 @@ class Store:
             numbers = [self._connection.execute(insert, entry.row()).lastrowid or 0 for entry in entries]
             self._quarantine(q for entry in entries for q in entry.quarantined)
             self._faults.passing(FaultPoint.MID_JOURNAL)
+        self._mark.write(numbers[-1])
         self._faults.passing(FaultPoint.AFTER_JOURNAL)
         return numbers
 
@@ -139,6 +161,9 @@ class Store:
         kept = [(key, blob) for key, blob in checkpoint.states.items() if blob]
         counters = [(name, json.dumps(labels), value) for (name, labels), value in checkpoint.counters.items()]
         outbox = [(key, checkpoint.through, payload) for key, payload in checkpoint.outbox.items()]
+        changes: dict[str, bytes | None] = {state_row(key): blob or None for key, blob in checkpoint.states.items()}
+        changes |= {counter_row(name, labels): json.dumps(value).encode() for name, labels, value in counters}
+        seal = self._seal.after(changes, checkpoint.through)
         with self._transaction():
             run = self._connection.executemany
             run("INSERT OR REPLACE INTO state VALUES (?, ?)", kept)
@@ -149,7 +174,10 @@ class Store:
             run("DELETE FROM outbox WHERE rowid <= (SELECT max(rowid) FROM outbox) - ?", [(OUTBOX_ROWS,)])
             run("DELETE FROM journal WHERE seq <= ? AND poison IS NULL", [(checkpoint.through,)])
             self._quarantine(checkpoint.quarantined)
-            run("INSERT OR REPLACE INTO meta VALUES ('checkpoint_time', ?)", [(repr(time.time()),)])
+            run(
+                "INSERT OR REPLACE INTO meta VALUES (?, ?)", [("checkpoint_time", repr(time.time())), (META, seal.text)]
+            )
+        self._seal.accept(seal)
         self._faults.passing(FaultPoint.AFTER_CHECKPOINT)
 
     def poison(self, seq: int, reason: str) -> None:
@@ -173,6 +201,7 @@ class Store:
     def close(self) -> None:
         """Close the file and release the directory."""
         self._connection.close()
+        self._mark.close()
         self._lock.close()
 
     def _quarantine(self, descriptions: Iterable[Quarantined]) -> None:
@@ -209,9 +238,22 @@ def read_counters(connection: sqlite3.Connection) -> dict[tuple[str, tuple[str, 
     return {(name, tuple(json.loads(labels))): value for name, labels, value in rows}
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    """Open, verify and migrate the database."""
-    path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
+def last_sequence(connection: sqlite3.Connection) -> int:
+    """Return the newest journal sequence number ever given out in a state file, 0 before the first."""
+    row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
+    """Open, verify and migrate the database.
+
+    Raises:
+        StateDirectoryError: Damaged, not ours, from a newer version, or the disk takes no writes.
+    """
+    try:
+        path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
+    except OSError as error:
+        raise StateDirectoryError(f"{path}: cannot be written ({error.strerror})") from error
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -221,10 +263,9 @@ def _connect(path: Path) -> sqlite3.Connection:
         if problems != ["ok"]:
             raise sqlite3.DatabaseError("; ".join(problems))
         migrate(connection)
-    except (sqlite3.Error, SchemaError) as error:
+        seal = Seal.of(connection)
+        seal.verify(connection)
+    except (sqlite3.Error, SchemaError, SealError) as error:
         connection.close()
-        raise StateDirectoryError(
-            f"{path}: cannot be used ({error}); move it aside with its -wal and -shm files and start again, "
-            "or restore it from a backup"
-        ) from error
-    return connection
+        raise StateDirectoryError(f"{path}: cannot be used ({error}); {_REMEDY}") from error
+    return connection, seal

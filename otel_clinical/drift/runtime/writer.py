@@ -51,6 +51,7 @@ class Phase(StrEnum):
     STARTING = "starting: replaying the journal"
     READY = "ready"
     UNWRITABLE = "the state directory does not take writes"
+    UNTIMELY = "the clock of this machine is behind events that it accepted before"
     STOPPING = "stopping"
     STOPPED = "stopped"
     FAILED = "failed"
@@ -124,6 +125,11 @@ class Writer:
         with self._lock:
             self._take_refused()
             return self._pipeline.tally.totals()
+
+    @property
+    def newest(self) -> float | None:
+        """Event time (Unix seconds) of the newest event; None before the first. For any thread."""
+        return self._pipeline.kernel.newest
 
     @property
     def pending(self) -> int:

@@ -84,17 +84,20 @@ class Processor:
 
     def wait_ready(self) -> None:
         """Wait for the line that says where it listens."""
-        self.where = wait_until(self.first_line, within=START_SECONDS, what="the processor to be ready")
+        self.where = wait_until(self._ready_line, within=START_SECONDS, what="the processor to be ready")
 
     def lines(self) -> list[dict[str, object]]:
         """Return what this start has printed."""
         return [json.loads(line) for line in self._output.read_text().splitlines()]
 
-    def first_line(self) -> dict[str, str] | None:
-        """Return what it said when it was ready; None before."""
+    def _ready_line(self) -> dict[str, str] | None:
         assert self.process is not None
         if self.process.poll() is not None:
             raise AssertionError(f"the processor ended with {self.process.returncode}: {self.errors.read_text()}")
+        return self.first_line()
+
+    def first_line(self) -> dict[str, str] | None:
+        """Return what it said when it was ready; None before."""
         with self._output.open("rb") as out:
             line = out.readline()
         return json.loads(line) if line.endswith(b"\n") else None

@@ -194,3 +194,23 @@ def test_explain_says_what_each_tier_still_asks_for(tmp_path: Path, policy_path:
         unsaid = command("explain", "all", "--policy", str(policy_path))
         assert unsaid.returncode == 2
         assert "either --url" in unsaid.stderr
+
+
+def test_a_backup_of_a_running_processor_can_be_restored_in_its_place(tmp_path: Path, policy_path: Path):
+    state, copy = tmp_path / "run" / "state", tmp_path / "copy.db"
+    with running(tmp_path / "run", policy_path) as processor:
+        feed(processor)
+        made = command("backup", "--state", str(state), str(copy))
+        assert (made.returncode, made.stderr) == (0, "")
+        assert "3 requests, 401 events" in made.stdout
+        refused = command("restore", "--state", str(state), str(copy))
+        assert (refused.returncode, refused.stdout) == (2, "")
+        assert "another processor" in refused.stderr
+        assert processor.stop() == 0
+        before = processor.states()
+        put_back = command("restore", "--state", str(state), str(copy))
+        assert put_back.returncode == 0, put_back.stderr
+        assert "replaced-" in put_back.stdout
+        processor.start()
+        assert processor.stop() == 0
+        assert processor.states() == before

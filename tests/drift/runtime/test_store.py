@@ -125,7 +125,7 @@ class TestDirectory:
     )
     def test_a_damaged_file_is_refused_and_left_as_it_is(self, tmp_path: Path, content: bytes):
         (tmp_path / "state.db").write_bytes(content)
-        with pytest.raises(StateDirectoryError, match="move it aside"):
+        with pytest.raises(StateDirectoryError, match="processor restore"):
             Store(tmp_path)
         assert (tmp_path / "state.db").read_bytes() == content
 
