@@ -13,4 +13,6 @@ if TYPE_CHECKING:
 time_ns: Callable[[], int] = time.time_ns
 perf_counter_ns: Callable[[], int] = time.perf_counter_ns
 # Not the `random` module: a program that seeds it would repeat its ids in every process.
-random_bytes: Callable[[int], bytes] = RandomBytes()
+_STOCK = RandomBytes()
+random_bytes: Callable[[int], bytes] = _STOCK
+refill = _STOCK.refill

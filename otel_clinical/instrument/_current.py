@@ -33,6 +33,7 @@ from ._inference_span import InferenceSpec, final_attributes
 from ._numbers import Withheld, optional_ratio, ratio
 from ._receipt import NO_INFERENCE, Receipt
 from ._refusals import InputRefused, RoutedToManual
+from ._span_attributes import add_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -70,6 +71,7 @@ class Inference:
     error: str | None = None
     duration: float | None = None
     span: Span | None = None
+    trace: SpanContext | None = None
     context: Context | None = None
     recording = False
     _receipt: Receipt | None = None
@@ -119,7 +121,7 @@ class Inference:
         if self._receipt is None:
             self._receipt = Receipt(
                 inference_id=self.id,
-                traceparent=_traceparent(self.span),
+                traceparent=_traceparent(self.trace),
                 model=self.model,
                 version=self.version,
                 activation=self.activation,
@@ -240,14 +242,12 @@ class Inference:
         if started_ns is not None:
             self.started_ns = started_ns
         spec = self.spec
-        self.span = self.telemetry.tracer.start_span(
-            spec.span_name,
-            context=without_trace_state(parent),
-            start_time=self.started_ns,
-            attributes={**spec.shared, attributes.MODEL_VERSION: self.version},
-        )
-        self.recording = self.span.is_recording()
-        self.context = carry(self, set_span_in_context(self.span, parent))
+        found = {**spec.shared, attributes.MODEL_VERSION: self.version}
+        telemetry, around = self.telemetry, without_trace_state(parent)
+        self.span = span = telemetry.spans.start(telemetry.tracer, spec.span_name, around, self.started_ns, found)
+        self.trace = span.get_span_context()
+        self.recording = span.is_recording()
+        self.context = carry(self, set_span_in_context(span, parent))
 
     def end(self, error: BaseException | None = None, *, duration: float | None = None) -> None:
         """End the span and queue the record; the first call counts. Never raises."""
@@ -265,7 +265,8 @@ class Inference:
                 self._complete(self._receipt)
             self._end_span(self.started_ns + elapsed)
             # The context holds this inference: the cycle would cost the caller a garbage collection now and then.
-            self.context = None
+            # And the span is large: what waits for the background thread is memory that the next calls must find.
+            self.context = self.span = None
             self.telemetry.put(self, traced=self.recording)
         except Exception as fault:  # noqa: BLE001 -- telemetry never breaks an inference
             self.telemetry.failed(TelemetryComponent.DECORATOR, fault)
@@ -291,7 +292,7 @@ class Inference:
         if span is None:
             return
         if self.recording:
-            span.set_attributes(final_attributes(self))
+            add_attributes(span, final_attributes(self))
             if self.error is not None:
                 span.set_status(StatusCode.ERROR)
         span.end(ended_ns)
@@ -345,8 +346,7 @@ def carry(inference: Inference | Unasked, fresh: Context) -> Context:
     return fresh
 
 
-def _traceparent(span: Span | None) -> str:
-    found: SpanContext | None = span.get_span_context() if span is not None else None
+def _traceparent(found: SpanContext | None) -> str:
     if found is None:
         return f"00-{0:032x}-{0:016x}-00"
     return f"00-{found.trace_id:032x}-{found.span_id:016x}-{found.trace_flags:02x}"

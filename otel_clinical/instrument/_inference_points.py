@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import InputQualityAction
@@ -44,7 +44,8 @@ class Shape:
 
 def derive_inference(inference: Inference, sink: Sink) -> None:
     """Write the points of a finished inference, with its trace as exemplar."""
-    context = _NO_CONTEXT if inference.span is None else set_span_in_context(inference.span, _NO_CONTEXT)
+    trace = inference.trace
+    context = _NO_CONTEXT if trace is None else set_span_in_context(NonRecordingSpan(trace), _NO_CONTEXT)
     key = _key(inference)
     shape = sink.repeat(key, context)
     if shape is None:

@@ -17,11 +17,13 @@ from otel_clinical.semconv import attributes as keys
 from otel_clinical.semconv import metrics as names
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
+from . import _ambient
 from ._declared import DeclaredModels, DeclaredValues
 from ._errors import error_type
 from ._features import DeclaredFeatures
 from ._fork import renew_in_child
 from ._sink import Instruments, Sink
+from ._span_start import SpanStarter
 from ._urgent import UrgentFlush
 from ._worker import Worker
 from ._zero import VersionRegister
@@ -77,6 +79,7 @@ class Telemetry:
         self._next_look = 0.0
         self._heard = any(provider is not None for provider in self._providers)
         self.tracer = trace.get_tracer(SCOPE_NAME, __version__, tracer_provider, SCHEMA_URL)
+        self.spans = SpanStarter()
         self.meter = metrics.get_meter(SCOPE_NAME, __version__, meter_provider, SCHEMA_URL)
         self._instruments = Instruments(self.meter)
         self._logger = _logs.get_logger(SCOPE_NAME, __version__, logger_provider, SCHEMA_URL)
@@ -196,6 +199,7 @@ class Telemetry:
         """Derive and write everything a batch leads to; runs on the background thread."""
         if not self.listens():
             return
+        _ambient.refill()
         sink = Sink(self._instruments, self._logger, self.bulk)
         self._guarded(lambda: self.versions.write_zeros(sink, metrics.get_meter_provider()))
         for record in batch:
