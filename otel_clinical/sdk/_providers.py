@@ -10,9 +10,9 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from otel_clinical.instrument import Telemetry
+from otel_clinical.sdk._ended_span import SpanQueue
 from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_after_fork, say_when_forks_go_unseen
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
@@ -113,7 +113,7 @@ def _tracer_provider(
     provider = TracerProvider(resource=resource, shutdown_on_exit=False, span_limits=limits)
     if exporters.spans is not None:
         provider.add_span_processor(
-            BatchSpanProcessor(
+            SpanQueue(
                 RedactingSpanExporter(exporters.spans, audience, audience),
                 max_queue_size=settings.queue_size,
                 schedule_delay_millis=settings.schedule_delay * 1000,
