@@ -1,0 +1,194 @@
+"""A small API server that answers GET and PATCH of resources as a real one was measured to.
+
+A stale resource version in a merge patch is 409, a failed `test` of a JSON patch 422, an unknown token 401, a
+read-only one 403, a missing resource 404, a list without the JSON-patch content type 400; `status` in a patch of the
+main resource is dropped without a word; a change of `spec` grows `generation`, a change of anything the resource
+version; a dry run changes nothing.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+from otel_clinical.rollback.targets._resource import KINDS
+
+TOKEN = "a-token-of-the-controller"  # noqa: S105 -- of a server in this file
+
+
+class Cluster:
+    """Keep resources in memory and serve them on the loopback."""
+
+    def __init__(self) -> None:
+        self.resources: dict[str, dict[str, Any]] = {}
+        self.requests: list[tuple[str, str, str]] = []
+        self.read_only = False
+        self.lose_answer = False
+        self._lock = threading.Lock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def kubeconfig(self, token: str = TOKEN) -> dict[str, Any]:
+        return {
+            "apiVersion": "v1",
+            "kind": "Config",
+            "current-context": "test",
+            "clusters": [{"name": "test", "cluster": {"server": self.url}}],
+            "users": [{"name": "test", "user": {"token": token}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
+        }
+
+    def create(self, kind: str) -> None:
+        self.resources[path_of(kind)] = _fresh(kind)
+
+    def delete(self, kind: str) -> None:
+        del self.resources[path_of(kind)]
+
+    def forbid(self) -> None:
+        self.read_only = True
+
+    def move(self, kind: str, version: str) -> None:
+        """Change the version as `kubectl` of somebody else would."""
+
+        def change(found: dict[str, Any]) -> None:
+            spec = found["spec"]
+            if kind == "inference_service":
+                spec["predictor"]["model"]["storageUri"] = version
+            else:
+                spec["template"]["spec"]["containers"][0]["env"][0]["value"] = version
+
+        self.edit(kind, change)
+
+    def edit(self, kind: str, change: Any) -> None:
+        with self._lock:
+            before = self.resources[path_of(kind)]
+            after = copy.deepcopy(before)
+            change(after)
+            self.resources[path_of(kind)] = _stored(before, after)
+
+    def patch(self, path: str, content_type: str, body: Any, *, dry: bool) -> tuple[int, Any]:
+        with self._lock:
+            before = self.resources.get(path)
+            if before is None:
+                return 404, _failure(404, "NotFound")
+            if isinstance(body, list) != (content_type == "application/json-patch+json"):
+                return 400, _failure(400, "BadRequest")
+            after = copy.deepcopy(before)
+            try:
+                _apply(after, body) if isinstance(body, list) else _merge(after, body)
+            except LookupError:
+                return 422, _failure(422, "Invalid")
+            if after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
+                return 409, _failure(409, "Conflict")
+            after["status"] = before.get("status")
+            after = _stored(before, after)
+            if not dry:
+                self.resources[path] = after
+            return 200, after
+
+
+def path_of(kind: str) -> str:
+    found = KINDS[kind]
+    return f"/apis/{found.group}/{found.version}/namespaces/clinical/{found.plural}/coding"
+
+
+def _fresh(kind: str) -> dict[str, Any]:
+    metadata = {"name": "coding", "namespace": "clinical", "resourceVersion": "100", "generation": 1}
+    if kind == "inference_service":
+        spec: dict[str, Any] = {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "8"}}}
+        status: dict[str, Any] = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+    else:
+        container = {"name": "model", "image": "coding:1", "env": [{"name": "MODEL_VERSION", "value": "8"}]}
+        spec = {"replicas": 3, "template": {"spec": {"containers": [container]}}}
+        status = {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
+        if kind == "rollout":
+            spec["rollbackWindow"] = {"revisions": 3}
+            status["observedGeneration"] = "1"
+    group = f"{KINDS[kind].group}/{KINDS[kind].version}"
+    return {"apiVersion": group, "metadata": metadata, "spec": spec, "status": status}
+
+
+def _stored(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    if after == before:
+        return before
+    after["metadata"]["resourceVersion"] = str(int(before["metadata"]["resourceVersion"]) + 1)
+    if after["spec"] != before["spec"]:
+        after["metadata"]["generation"] = before["metadata"]["generation"] + 1
+    return after
+
+
+def _failure(code: int, reason: str) -> dict[str, Any]:
+    return {"kind": "Status", "status": "Failure", "reason": reason, "code": code}
+
+
+def _apply(target: Any, operations: list[dict[str, Any]]) -> None:
+    """Apply a JSON patch of `test`, `replace` and `add`; raise `LookupError` where one does not fit."""
+    for operation in operations:
+        *parents, last = [p.replace("~1", "/").replace("~0", "~") for p in operation["path"][1:].split("/")]
+        place = target
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        key: Any = int(last) if isinstance(place, list) else last
+        if operation["op"] == "test":
+            if place[key] != operation["value"]:
+                raise LookupError(operation["path"])
+        elif operation["op"] == "add" or place[key] is not None:
+            place[key] = operation["value"]
+
+
+def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict):
+            _merge(target.setdefault(key, {}), value)
+        elif value is None:
+            target.pop(key, None)
+        else:
+            target[key] = value
+
+
+def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            found = cluster.resources.get(self.path)
+            self._answer(*((404, _failure(404, "NotFound")) if found is None else (200, found)))
+
+        def do_PATCH(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            if cluster.read_only:
+                self._answer(403, _failure(403, "Forbidden"))
+                return
+            path, _, query = self.path.partition("?")
+            code, found = cluster.patch(path, self.headers["Content-Type"], body, dry="dryRun=All" in query)
+            if cluster.lose_answer and "dryRun" not in query:
+                cluster.lose_answer = False
+                self.close_connection = True
+                return
+            self._answer(code, found)
+
+        def _answer(self, code: int, found: dict[str, Any]) -> None:
+            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+                code, found = 401, _failure(401, "Unauthorized")
+            cluster.requests.append((self.command, self.path, str(code)))
+            said = json.dumps(found).encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    return Handler
