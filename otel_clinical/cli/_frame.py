@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, SubCommand] = {
     "generate": SubCommand("sdk", "Write rules, dashboards and other files from the policy and the registry."),
     "processor": SubCommand("processor", "Run the drift processor."),
     "rollback": SubCommand("rollback", "Run the rollback controller and read its incidents."),
+    "target": SubCommand("rollback", "Test the places that follow the release pointer."),
 }
 
 EXTRA_OF_PACKAGE: Mapping[str, str] = {

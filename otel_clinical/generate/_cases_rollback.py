@@ -27,6 +27,7 @@ from otel_clinical.semconv.enums import (
     RollbackMode,
     RollbackState,
     RoutingLevel,
+    TargetState,
 )
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ def rollback_cases(subject: Subject) -> Iterator[Scenario]:
         about=(subject.model,),
         model=subject.name,
     )
+    if subject.policy.rollback.follow:
+        yield _target_behind(subject)
     yield _executed(subject)
     yield _not_executed(subject)
     yield _in_state(subject, "ClinicalAIRollbackStuck", RollbackState.CONVERGING, RollbackState.VERIFYING)
@@ -59,6 +62,27 @@ def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None 
         quiet={"the state is off": (level(metric, labels, 0),)},
         about=(labels,),
         model=model,
+    )
+
+
+def _target_behind(subject: Subject) -> Scenario:
+    place = {**subject.model, attributes.TARGET_NAME: next(iter(subject.policy.rollback.follow))}
+
+    def stands(state: TargetState, value: float) -> Series:
+        return level(metrics.TARGET_STATUS, {**place, attributes.TARGET_STATE: state.value}, value)
+
+    arrived = stands(TargetState.IN_STEP, 1)
+    return Scenario(
+        "ClinicalAITargetBehind",
+        fires={
+            "somebody else changed it": (stands(TargetState.OVERRIDDEN, 1), stands(TargetState.IN_STEP, 0)),
+            "it does not answer": (stands(TargetState.UNREACHABLE, 1),),
+            "it refuses": (stands(TargetState.DENIED, 1),),
+            "its instances do not get there": (stands(TargetState.CONVERGING, 1),),
+        },
+        quiet={"it is in step": (arrived, stands(TargetState.OVERRIDDEN, 0), stands(TargetState.UNREACHABLE, 0))},
+        about=(place,),
+        model=subject.name,
     )
 
 

@@ -35,7 +35,7 @@ from otel_clinical.generate._rules_text import (
 from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
-from otel_clinical.semconv.enums import DeploymentChangeType, RollbackMode, RollbackState, RoutingLevel
+from otel_clinical.semconv.enums import DeploymentChangeType, RollbackMode, RollbackState, RoutingLevel, TargetState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -82,6 +82,8 @@ def rollbacks(policy: Policy, pace: Pace) -> Iterator[Group]:
 def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterator[Alert]:
     yield _router_degraded(author, name, pace)
     yield _two_versions(author, name, pace)
+    if model.rollback.follow:
+        yield _target_behind(author, name, pace)
     yield _executed(author, name, model, pace)
     yield _not_executed(author, name, model, pace)
     yield _stuck(author, name, model, pace)
@@ -120,6 +122,29 @@ def _two_versions(author: Author, name: str, pace: Pace) -> Alert:
             "running, wait for ClinicalAIRollbackStuck.",
         ),
         severity="warning",
+        category="rollback",
+        model=name,
+        pending=pace.stuck,
+    )
+
+
+def _target_behind(author: Author, name: str, pace: Pace) -> Alert:
+    place = label(attributes.TARGET_NAME)
+    wrong: Conditions = {attributes.MODEL_NAME: name, attributes.TARGET_STATE: other_than(TargetState.IN_STEP.value)}
+    state = over("max", (*MODEL, attributes.TARGET_NAME), select(metrics.TARGET_STATUS, wrong))
+    return author.alert(
+        "ClinicalAITargetBehind",
+        f"{state} == 1",
+        Message(
+            f"{MODEL_NAME}: {place} does not serve what the release pointer names",
+            f"What: the place {place} that must follow the release pointer of {MODEL_NAME} has been out of step for "
+            f"more than {duration_text(pace.stuck)}: somebody else changed it, it refuses, it does not answer, or its "
+            "instances do not get there. Whoever is served from there may get the version that was rolled back.",
+            f"See why: `otel-clinical target status {name} --policy POLICY`. If the release pointer is right: "
+            f"`otel-clinical target sync {name} {place} --policy POLICY --by NAME`. "
+            "The machine does not overwrite what somebody else chose.",
+        ),
+        severity="critical",
         category="rollback",
         model=name,
         pending=pace.stuck,

@@ -13,6 +13,14 @@ from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._features import FeaturePolicy, InputDrift
+from otel_clinical.policy._follow import (
+    FollowCommand,
+    FollowFlagd,
+    FollowHttp,
+    FollowKubernetes,
+    FollowMlflow,
+    FollowPointer,
+)
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
@@ -62,6 +70,12 @@ __all__ = [
     "FeaturePolicy",
     "FileTarget",
     "Fleet",
+    "FollowCommand",
+    "FollowFlagd",
+    "FollowHttp",
+    "FollowKubernetes",
+    "FollowMlflow",
+    "FollowPointer",
     "Hold",
     "InputDrift",
     "InputQuality",

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from otel_clinical.policy._features import check_features
+from otel_clinical.policy._follow import check_followers
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import Path, did_you_mean
@@ -249,4 +250,5 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _limits,
     _enforce,
     check_features,
+    check_followers,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 from pydantic import Field, PrivateAttr
 
 from otel_clinical.policy._features import Features, InputDrift, feature_set
+from otel_clinical.policy._follow import Followers  # noqa: TC001 -- pydantic resolves it at run time
 from otel_clinical.policy._names import (
     FilePath,
     MetricName,
@@ -236,6 +237,7 @@ class Rollback(Section):
 
     mode: Literal["observe", "recommend", "enforce"] = Field(default="observe", description="How far it may go.")
     target: FileTarget = Field(description="What it switches.")
+    follow: Followers = Field(default={}, description="Other places that must serve what the pointer names, by name.")
     attribution_window: PositiveDuration = Field(
         default=14 * _DAY, description="A change within this time after an activation is charged to the version."
     )

@@ -13,6 +13,7 @@ import uvicorn
 from prometheus_client import CollectorRegistry
 
 from otel_clinical.access import TokenFile
+from otel_clinical.rollback.following import FollowerCollector, read_followers
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.store import Store
@@ -35,6 +36,9 @@ if TYPE_CHECKING:
 
 _PATIENCE: Final = 3.0
 """Pulls for which Prometheus may be silent before the controller says that it is not ready."""
+
+_FAREWELL: Final = 5.0
+"""Seconds that each place which follows the pointer is given to finish a look when the controller stops."""
 
 
 class _Server(uvicorn.Server):
@@ -96,6 +100,10 @@ class ControllerService:
             terms, targets, self.store, self._prometheus, counters, clock=clock, timing=timing, pull=pull
         )
         registry = CollectorRegistry()
+        self.followers = read_followers(
+            policy, lambda action, object_, data: self.store.note(action, object_, data, clock()), pull=pull
+        )
+        registry.register(FollowerCollector(self.followers))
         registry.register(ControllerCollector(terms, counters, self.worker.snapshot))
         self.app: Starlette = Receiver(
             terms,
@@ -119,6 +127,8 @@ class ControllerService:
         secured = {} if certificate is None else _tls(certificate)
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
+        for follower in self.followers:
+            follower.start()
         try:
             config = uvicorn.Config(
                 self.app,
@@ -136,6 +146,8 @@ class ControllerService:
         finally:
             self.worker.stop()
             thread.join(10)
+            for follower in self.followers:
+                follower.stop(_FAREWELL)
             self.close()
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
 """Where a version is switched: the release pointer, and the places that follow it, each kind in a file of its own."""
 
 from otel_clinical.rollback.targets._base import Applied, Change, Conflict, Target, Unreachable
+from otel_clinical.rollback.targets._declared import declared_targets
 from otel_clinical.rollback.targets._extra import MissingExtraError
 from otel_clinical.rollback.targets._follow import (
     Active,
@@ -44,6 +45,7 @@ __all__ = [
     "Unreachable",
     "VersionField",
     "VersionTarget",
+    "declared_targets",
     "marker_of",
     "next_step",
 ]

@@ -86,6 +86,8 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.rollback.state": AttributeRule("string", "none", "required", None, frozenset({"disarmed", "healthy", "deciding", "recommended", "rolling_back", "converging", "verifying", "rolled_back", "safe_mode", "hold", "inconclusive", "manual_route", "stuck", "overridden", "stale", "blind"})),
         "clinical_ai.rollback.decision": AttributeRule("string", "none", "required", None, frozenset({"rollback", "safe_mode", "hold", "inconclusive", "stale", "refused"})),
         "clinical_ai.rollback.mode": AttributeRule("string", "none", "required", None, frozenset({"observe", "recommend", "enforce"})),
+        "clinical_ai.target.name": AttributeRule("string", "none", "required", 63, None),
+        "clinical_ai.target.state": AttributeRule("string", "none", "required", None, frozenset({"in_step", "converging", "overridden", "denied", "unreachable"})),
         "clinical_ai.rollback.guard.name": AttributeRule("string", "none", "required", None, frozenset({"active_version", "sample", "label_health", "common_cause", "telemetry", "baseline", "confirmation", "alert_age", "counterfactual", "case_mix", "attribution", "limits", "_OTHER"})),
         "clinical_ai.rollback.guard.result": AttributeRule("string", "none", "required", None, frozenset({"pass", "fail", "unknown"})),
         "clinical_ai.rollback.incident.id": AttributeRule("string", "none", "never", 64, None),

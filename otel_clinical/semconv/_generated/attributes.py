@@ -92,6 +92,8 @@ __all__ = [
     "SERVICE_NAME",
     "SERVICE_NAMESPACE",
     "SERVICE_VERSION",
+    "TARGET_NAME",
+    "TARGET_STATE",
     "TASK_NAME",
     "TELEMETRY_COMPONENT",
     "TELEMETRY_REDACTION_REASON",
@@ -307,6 +309,12 @@ ROLLBACK_DECISION: Final = "clinical_ai.rollback.decision"
 
 ROLLBACK_MODE: Final = "clinical_ai.rollback.mode"
 """How far the controller may act on its own."""
+
+TARGET_NAME: Final = "clinical_ai.target.name"
+"""Name of a place that follows the release pointer, as in the policy."""
+
+TARGET_STATE: Final = "clinical_ai.target.state"
+"""Whether a place that follows the release pointer serves what it names."""
 
 ROLLBACK_GUARD_NAME: Final = "clinical_ai.rollback.guard.name"
 """Check that an automatic decision must pass."""

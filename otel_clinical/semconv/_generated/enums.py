@@ -49,6 +49,7 @@ __all__ = [
     "SafetyEventSeverity",
     "SafetyEventType",
     "SegmentName",
+    "TargetState",
     "TelemetryComponent",
     "TelemetryRedactionReason",
     "UseCase",
@@ -521,6 +522,16 @@ class RollbackMode(StrEnum):
     OBSERVE = "observe"
     RECOMMEND = "recommend"
     ENFORCE = "enforce"
+
+
+class TargetState(StrEnum):
+    """Whether a place that follows the release pointer serves what it names."""
+
+    IN_STEP = "in_step"
+    CONVERGING = "converging"
+    OVERRIDDEN = "overridden"
+    DENIED = "denied"
+    UNREACHABLE = "unreachable"
 
 
 class RollbackGuardName(StrEnum):

@@ -86,6 +86,7 @@ __all__ = [
     "SEGMENT_RECORDS",
     "SEGMENT_REVIEWS",
     "SUGGESTIONS",
+    "TARGET_STATUS",
     "TASK_DURATION",
     "TELEMETRY_DROPPED",
     "TELEMETRY_ERRORS",
@@ -232,6 +233,17 @@ RELEASE_SEGMENT_STATUS: Final = MetricDef(
     attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
     buckets=None,
     prometheus="clinical_ai_release_segment_status",
+    source="controller",
+)
+
+TARGET_STATUS: Final = MetricDef(
+    name="clinical_ai.target.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 for the state that a place which follows the release pointer is in, else 0.",
+    attributes=("clinical_ai.model.name", "clinical_ai.target.name", "clinical_ai.target.state"),
+    buckets=None,
+    prometheus="clinical_ai_target_status",
     source="controller",
 )
 
@@ -1008,6 +1020,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     RELEASE_EPOCH,
     RELEASE_STATUS,
     RELEASE_SEGMENT_STATUS,
+    TARGET_STATUS,
     INFERENCES,
     INFERENCE_DURATION,
     SEGMENT_INFERENCES,
