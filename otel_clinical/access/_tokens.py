@@ -10,6 +10,7 @@ from otel_clinical.access._error import AccessError
 
 _MINIMUM_LENGTH = 16
 _MAXIMUM_TOKENS = 2
+_FINGERPRINT = 16
 _OTHERS = stat.S_IRGRP | stat.S_IROTH
 _log = logging.getLogger(__name__)
 
@@ -36,6 +37,15 @@ class TokenFile:
         presented = _digest(token.strip())
         matches = [hmac.compare_digest(presented, known) for known in self._digests]
         return scheme.lower() == "bearer" and any(matches)
+
+    def fingerprint(self, token: str) -> str:
+        """Return what stands for a token where the token itself must not be kept."""
+        return _digest(token.strip()).hex()[:_FINGERPRINT]
+
+    def active(self, fingerprint: str) -> bool:
+        """Say whether the token of a fingerprint is still accepted."""
+        self._refresh()
+        return fingerprint in {known.hex()[:_FINGERPRINT] for known in self._digests}
 
     def first(self) -> str:
         """Return the first token, to be shown to somebody else's listener."""

@@ -6,7 +6,7 @@ import json
 import os
 import time
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
+    from otel_clinical.rollback.page import Proxy
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -46,6 +47,9 @@ def command() -> None:
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) of the HTTP interface; needs --tls-key.")
 @click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--tls-client-ca", type=_FILE, help="Authority (PEM): clients must show a certificate of it.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of the pages' times, such as Europe/Berlin.")
+@click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
+@click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
 @click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
 @click.option("--retry", default=15.0, show_default=True, help="Seconds after which an open question is asked again.")
 @click.option("--watch", default=5.0, show_default=True, help="Seconds between two looks at a recovery.")
@@ -60,6 +64,9 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
+    time_zone: str,
+    proxy_address: str | None,
+    proxy_header: str,
     pull: float,
     retry: float,
     watch: float,
@@ -90,6 +97,8 @@ def serve(
             mode=RollbackMode(mode) if mode else None,
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
+            zone=_zone(time_zone),
+            proxy=_proxy(proxy_address, proxy_header),
         )
     line = {
         "event": "ready",
@@ -201,6 +210,26 @@ def report(*, incident_id: str, state: Path, out: Path, as_json: bool) -> None:
 
         out.write_text(render_html(incident_report(found)), encoding="utf-8")
     click.echo(f"{out}")
+
+
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return UTC if name == "UTC" else ZoneInfo(name)
+    except (ValueError, OSError):
+        raise CliError(f"--time-zone {name}: no such zone here; name one such as Europe/Berlin or UTC") from None
+
+
+def _proxy(address: str | None, header: str) -> Proxy | None:
+    from ipaddress import ip_address
+
+    from otel_clinical.rollback.page import Proxy
+
+    try:
+        return Proxy(str(ip_address(address)), header) if address else None
+    except ValueError:
+        raise CliError(f"--proxy-address {address}: expected one IP address, such as 10.0.0.5") from None
 
 
 def _print_release(model: str, pointer: ReleasePointer) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _PLENTY: Final = 1e6
+_FINE: Final = 300.0
 _LOUD: Final = frozenset({"manual_route", "stuck", "inconclusive", "overridden"})
 
 
@@ -73,7 +74,11 @@ class IncidentReport:
 
 
 def incident_report(
-    incident: Mapping[str, Any], *, measures: Sequence[Fact] = (), written_at: float | None = None
+    incident: Mapping[str, Any],
+    *,
+    measures: Sequence[Fact] = (),
+    written_at: float | None = None,
+    zone: tzinfo = UTC,
 ) -> IncidentReport:
     """Return the report of one incident as the controller's API and database describe it.
 
@@ -81,6 +86,7 @@ def incident_report(
         incident: As from `GET /v1/incidents/ID`: the incident with its intents, events and audit head.
         measures: Further facts to show first, such as times measured by a drill.
         written_at: Unix seconds; by default the time of the last audit event.
+        zone: In which times are shown.
     """
     key, last = incident["key"], incident.get("last") or {}
     events = incident.get("events") or []
@@ -95,18 +101,18 @@ def incident_report(
         state=state,
         headline=_headline(incident, last),
         calm=state not in _LOUD,
-        since=_moment(last.get("change_point")),
-        opened=_moment(incident["opened_at"]),
-        closed=_moment(incident.get("closed_at")),
+        since=_moment(last.get("change_point"), zone),
+        opened=_moment(incident["opened_at"], zone),
+        closed=_moment(incident.get("closed_at"), zone),
         reason=incident.get("reason") or "",
         spans=tuple(_spans(incident, events)),
         facts=(*measures, *_evidence(last)),
         guards=tuple(_guards(incident.get("guards") or ())),
-        actions=tuple(_actions(events, incident["opened_at"])),
+        actions=tuple(_actions(events, incident["opened_at"], zone)),
         next_steps=NEXT_STEPS.get(state, ()),
         audit_seq=int(head["seq"]),
         audit_hash=str(head["hash"]),
-        written=_moment(written_at if written_at is not None else end),
+        written=_moment(written_at if written_at is not None else end, zone),
     )
 
 
@@ -180,11 +186,11 @@ def _guards(reports: Iterable[Mapping[str, Any]]) -> Iterable[Guard]:
         yield Guard(question, report["result"], report["because"])
 
 
-def _actions(events: Sequence[Mapping[str, Any]], opened: float) -> Iterable[Action]:
+def _actions(events: Sequence[Mapping[str, Any]], opened: float, zone: tzinfo) -> Iterable[Action]:
     for event in events:
         data = event["data"]
         yield Action(
-            at=_moment(event["time"]),
+            at=_moment(event["time"], zone),
             after=f"+{max(event['time'] - opened, 0):.1f} s",
             what=ACTIONS.get(event["action"], event["action"]),
             detail=_detail(data),
@@ -202,7 +208,7 @@ def _detail(data: Mapping[str, Any]) -> str:
         where = _where(change["segment"]) if change.get("segment") else "the whole model"
         return f"{target} for {where}"
     if data.get("reason"):
-        return str(data["reason"])
+        return ": ".join(str(data[name]) for name in ("reason", "note") if data.get(name))
     if isinstance(data.get("instances"), int):
         return f"{data['instances']} services"
     if isinstance(data.get("performance"), int | float) and isinstance(data.get("baseline"), int | float):
@@ -218,11 +224,19 @@ def _where(segment: Mapping[str, str]) -> str:
     return "all segments together" if segment["name"] == "all" else f"{segment['name']} = {segment['value']}"
 
 
-def _moment(at: object) -> str:
+def _moment(at: object, zone: tzinfo) -> str:
     if not isinstance(at, int | float):
         return ""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _span(seconds: float) -> str:
-    return f"{max(seconds, 0):.1f} s"
+    """Say a span of time as finely as anybody needs it."""
+    seconds = max(seconds, 0)
+    if seconds < _FINE:
+        return f"{seconds:.1f} s"
+    minutes = round(seconds / 60)
+    if minutes < 120:  # noqa: PLR2004 -- two hours
+        return f"{minutes} min"
+    days, hours = divmod(minutes // 60, 24)
+    return f"{days} d {hours} h" if days > 1 else f"{days * 24 + hours} h {minutes % 60} min"

@@ -58,6 +58,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "rollback.verified": "Recovery verified",
     "rollback.not_verified": "Recovery not seen in time",
     "rollback.overridden": "Somebody activated another version",
+    "person.acknowledge": "Acknowledged by a person",
+    "person.veto": "Vetoed by a person",
 }
 
 _KEEP: Final = "Keep the route until the cause is understood; only people widen the reach of the AI again."

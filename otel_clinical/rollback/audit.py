@@ -107,6 +107,16 @@ def events(
         yield AuditEvent(seq, time, actor, action, object_, json.loads(data), hash_)
 
 
+def newest(connection: sqlite3.Connection, last: int, limit: int, about: str = "") -> list[AuditEvent]:
+    """Return up to `limit` events no later than sequence `last`, the newest first, optionally about one object."""
+    where, arguments = ("AND object = ?", (about,)) if about else ("", ())
+    rows = connection.execute(
+        f"SELECT * FROM audit WHERE seq <= ? {where} ORDER BY seq DESC LIMIT ?",  # noqa: S608 -- a constant
+        (last, *arguments, limit),
+    )
+    return [AuditEvent(seq, at, who, what, of, json.loads(data), hash_) for seq, at, who, what, of, data, hash_ in rows]
+
+
 def verify(rows: Iterable[tuple[int, float, str, str, str, str, str]], against: Checkpoint | None = None) -> Checkpoint:
     """Check the whole chain and return its head.
 

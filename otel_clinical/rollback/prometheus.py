@@ -68,6 +68,22 @@ class Prometheus:
         """Return the finite values alone."""
         return [series.value for series in self.query(expression)]
 
+    def history(self, expression: str, start: float, end: float, step: float) -> list[tuple[float, float]]:
+        """Return (Unix time, value) of a range query, of all its series together and in order of time.
+
+        For people's eyes: whether it is answered says nothing about `reach`, which is for decisions.
+
+        Raises:
+            PrometheusUnavailableError: as `query`.
+        """
+        window = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step:.3f}"}
+        data = self._ask("/api/v1/query_range", {"query": expression, **window})
+        try:
+            found = [(float(at), float(value)) for series in data["result"] for at, value in series["values"]]
+        except (KeyError, TypeError, ValueError):
+            raise PrometheusUnavailableError("the answer is no range of values") from None
+        return sorted((at, value) for at, value in found if math.isfinite(value))
+
     def now(self) -> float:
         """Return Prometheus' clock in Unix seconds."""
         data = self._data("time()")
@@ -78,16 +94,16 @@ class Prometheus:
 
     def _data(self, expression: str) -> dict[str, Any]:
         try:
-            data = self._ask(expression)
+            data = self._ask("/api/v1/query", {"query": expression})
         except PrometheusUnavailableError as error:
             self.reach.failed(str(error))
             raise
         self.reach.answered()
         return data
 
-    def _ask(self, expression: str) -> dict[str, Any]:
+    def _ask(self, path: str, form: Mapping[str, str]) -> dict[str, Any]:
         try:
-            answer = self._client.post("/api/v1/query", data={"query": expression})
+            answer = self._client.post(path, data=dict(form))
             answer.raise_for_status()
             body = json.loads(answer.content)
         except (httpx.HTTPError, ValueError, RecursionError) as error:

@@ -17,11 +17,13 @@ from starlette.routing import Route
 
 from otel_clinical.rollback import faults
 from otel_clinical.rollback.alerts import MalformedNotificationError, load_json, parse_notification
+from otel_clinical.rollback.leaving import leaving
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
 
     from otel_clinical.access import TokenFile
     from otel_clinical.rollback.store import Store
@@ -61,8 +63,8 @@ class Receiver:
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
 
-    def app(self) -> Starlette:
-        """Return the ASGI application."""
+    def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:
+        """Return the ASGI application, with the pages for people beside the interface for machines."""
         return Starlette(
             routes=[
                 Route("/v1/alertmanager", self._counted(self._notification), methods=["POST"]),
@@ -74,6 +76,7 @@ class Receiver:
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
                 Route("/metrics", self._metrics),
+                *pages,
             ]
         )
 
@@ -108,13 +111,13 @@ class Receiver:
 
     async def _incidents(self, request: Request) -> Response:
         del request
-        return JSONResponse({"incidents": await run_in_threadpool(self._store.incidents)})
+        return JSONResponse({"incidents": leaving(await run_in_threadpool(self._store.incidents))})
 
     async def _incident(self, request: Request) -> Response:
         found = await run_in_threadpool(self._store.incident, request.path_params["id"])
         if found is None:
             raise _Answer(404, "no such incident")
-        return JSONResponse(found)
+        return JSONResponse(leaving(found))
 
     async def _audit(self, request: Request) -> Response:
         try:

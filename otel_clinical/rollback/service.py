@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
 import uvicorn
@@ -14,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from otel_clinical.access import TokenFile
 from otel_clinical.rollback.following import FollowerCollector, read_followers
+from otel_clinical.rollback.page import Pages, Proxy, Sources, Visitors, page_key
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.store import Store
@@ -70,6 +72,8 @@ class ControllerService:
         timing: How often to look again.
         pull: Seconds between two looks at what fires in Prometheus.
         clock: Unix seconds.
+        zone: In which the pages for people show times.
+        proxy: Whose identity header the pages believe.
 
     Raises:
         AlreadyRunningError: another process holds `state`.
@@ -87,6 +91,8 @@ class ControllerService:
         timing: Timing | None = None,
         pull: float = 15.0,
         clock: Callable[[], float] = time.time,
+        zone: tzinfo = UTC,
+        proxy: Proxy | None = None,
     ) -> None:
         terms = read_terms(policy, mode)
         allowed = TokenFile(tokens)
@@ -105,6 +111,12 @@ class ControllerService:
         )
         registry.register(FollowerCollector(self.followers))
         registry.register(ControllerCollector(terms, counters, self.worker.snapshot))
+
+        def unconfirmed() -> str | None:
+            return self._prometheus.reach.problem(_PATIENCE * pull)
+
+        sources = Sources(policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone)
+        visitors = Visitors(page_key(state), allowed, clock, proxy, counters.refusal)
         self.app: Starlette = Receiver(
             terms,
             allowed,
@@ -113,8 +125,8 @@ class ControllerService:
             counters=counters,
             registry=registry,
             clock=clock,
-            unconfirmed=lambda: self._prometheus.reach.problem(_PATIENCE * pull),
-        ).app()
+            unconfirmed=unconfirmed,
+        ).app(Pages(sources, visitors).routes())
         self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": self.modes}, clock())
 
     def run(
@@ -137,6 +149,8 @@ class ControllerService:
                 log_level="warning",
                 access_log=False,
                 server_header=False,
+                # Whoever may write X-Forwarded-For could pass for the one proxy whose word about people is believed.
+                proxy_headers=False,
                 timeout_graceful_shutdown=5,
                 timeout_keep_alive=30,
                 **secured,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
-from otel_clinical.rollback import audit
+from otel_clinical.rollback import acts, audit
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
@@ -60,6 +60,7 @@ CREATE TABLE IF NOT EXISTS closures (
 CREATE TABLE IF NOT EXISTS heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), time REAL NOT NULL) STRICT;
 """
     + audit.SCHEMA
+    + acts.SCHEMA
 )
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 _INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
@@ -231,10 +232,25 @@ class Store:
         with self._lock:
             return incident_details(self._connection, key)
 
+    def act(self, act: acts.Act, at: float) -> dict[str, Any]:
+        """Store what a person did, with its audit event; raises `acts.ActRefusedError` as `acts.record_act` does."""
+        with self._transaction() as connection:
+            return acts.record_act(connection, act, at)
+
+    def acts(self, incident: str | None = None) -> list[dict[str, Any]]:
+        """Return what people did about one incident, or about all, oldest first."""
+        with self._lock:
+            return acts.acts_of(self._connection, incident)
+
     def audit_events(self, after: int, limit: int) -> list[audit.AuditEvent]:
         """Return audit events after a sequence number."""
         with self._lock:
             return list(audit.events(self._connection, after=after, limit=limit))
+
+    def audit_page(self, last: int, limit: int, about: str = "") -> list[audit.AuditEvent]:
+        """Return up to `limit` audit events no later than sequence `last`, newest first, optionally of one object."""
+        with self._lock:
+            return audit.newest(self._connection, last, limit, about)
 
     def audit_head(self) -> audit.Checkpoint:
         """Return the head of the audit chain."""

@@ -23,6 +23,7 @@ from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
     DeploymentChangeTrigger,
     DeploymentChangeType,
+    RollbackAccessRefusal,
     RollbackDecision,
     RollbackGuardName,
     RollbackGuardResult,
@@ -53,6 +54,8 @@ class Counters:
         # A series that is born at 1 is invisible to increase().
         for code in CODES:
             self._counts[metrics.ROLLBACK_WEBHOOKS.name, (str(code),)] = 0
+        for refusal in RollbackAccessRefusal:
+            self._counts[metrics.ROLLBACK_ACCESS_REFUSALS.name, (refusal,)] = 0
         for guard in RollbackGuardName:
             for result in RollbackGuardResult:
                 self._counts[metrics.ROLLBACK_GUARD_RESULTS.name, (guard, result)] = 0
@@ -63,6 +66,10 @@ class Counters:
     def webhook(self, code: int) -> None:
         """Count one answered request."""
         self._add(metrics.ROLLBACK_WEBHOOKS, str(code))
+
+    def refusal(self, what: RollbackAccessRefusal) -> None:
+        """Count one request to the pages that was not believed."""
+        self._add(metrics.ROLLBACK_ACCESS_REFUSALS, what)
 
     def records(self, model: str, records: Iterable[Record]) -> None:
         """Count the decisions among audit records."""
@@ -135,6 +142,7 @@ class ControllerCollector(Collector):
             metrics.ROLLBACK_DECISIONS,
             metrics.ROLLBACK_GUARD_RESULTS,
             metrics.ROLLBACK_WEBHOOKS,
+            metrics.ROLLBACK_ACCESS_REFUSALS,
             metrics.DEPLOYMENT_CHANGES,
         ):
             yield _counter(counter, self._counters.of(counter))

@@ -29,6 +29,8 @@ class FakePrometheus:
         self.evaluating = True
         self.skew = 0.0
         self.queries: list[str] = []
+        self.histories: dict[str, list[tuple[float, float]]] = {}
+        """By name of the metric, what a range query is answered, whatever else it says."""
         handler = type("Handler", (_Handler,), {"prometheus": self})
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self._server.daemon_threads = True
@@ -52,6 +54,11 @@ class FakePrometheus:
             wanted = set(labels.items())
             for key in [k for k in self._series if k[0] == name and wanted <= k[1]]:
                 del self._series[key]
+
+    def answer_range(self, query: str) -> dict[str, Any]:
+        values = next((found for name, found in self.histories.items() if f"({name}{{" in query), None)
+        result = [] if values is None else [{"metric": {}, "values": [[at, str(value)] for at, value in values]}]
+        return {"resultType": "matrix", "result": result}
 
     def answer(self, query: str) -> dict[str, Any]:
         self.queries.append(query)
@@ -79,7 +86,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["content-length"]))
         query = parse_qs(body.decode())["query"][0]
-        code, answer = (200, {"status": "success", "data": self.prometheus.answer(query)})
+        told = self.prometheus.answer_range if self.path.endswith("_range") else self.prometheus.answer
+        code, answer = (200, {"status": "success", "data": told(query)})
         if not self.prometheus.up:
             code, answer = 503, {"status": "error"}
         text = json.dumps(answer).encode()

@@ -65,6 +65,7 @@ __all__ = [
     "REVIEW_DURATION",
     "REVIEW_EDIT_RATIO",
     "REVIEW_HORIZON",
+    "ROLLBACK_ACCESS_REFUSAL",
     "ROLLBACK_DECISION",
     "ROLLBACK_GUARD_NAME",
     "ROLLBACK_GUARD_RESULT",
@@ -321,6 +322,9 @@ ROLLBACK_GUARD_NAME: Final = "clinical_ai.rollback.guard.name"
 
 ROLLBACK_GUARD_RESULT: Final = "clinical_ai.rollback.guard.result"
 """Result of a guard."""
+
+ROLLBACK_ACCESS_REFUSAL: Final = "clinical_ai.rollback.access.refusal"
+"""What the controller's pages did not believe."""
 
 ROLLBACK_INCIDENT_ID: Final = "clinical_ai.rollback.incident.id"
 """Identifier of the incident in the controller's audit."""

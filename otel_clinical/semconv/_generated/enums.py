@@ -39,6 +39,7 @@ __all__ = [
     "ReviewAttention",
     "ReviewHorizon",
     "ReviewerRole",
+    "RollbackAccessRefusal",
     "RollbackDecision",
     "RollbackGuardName",
     "RollbackGuardResult",
@@ -558,6 +559,14 @@ class RollbackGuardResult(StrEnum):
     PASS = "pass"
     FAIL = "fail"
     UNKNOWN = "unknown"
+
+
+class RollbackAccessRefusal(StrEnum):
+    """What the controller's pages did not believe."""
+
+    IDENTITY_HEADER = "identity_header"
+    LOGIN = "login"
+    FORM = "form"
 
 
 class TelemetryComponent(StrEnum):

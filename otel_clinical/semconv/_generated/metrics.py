@@ -69,6 +69,7 @@ __all__ = [
     "REVIEWS",
     "REVIEW_DELAY",
     "REVIEW_EDIT_RATIO",
+    "ROLLBACK_ACCESS_REFUSALS",
     "ROLLBACK_AUDIT_SEQUENCE",
     "ROLLBACK_CONFIRMATION_TIME",
     "ROLLBACK_DECISIONS",
@@ -145,6 +146,17 @@ ROLLBACK_WEBHOOKS: Final = MetricDef(
     attributes=("http.response.status_code",),
     buckets=None,
     prometheus="clinical_ai_rollback_webhooks_total",
+    source="controller",
+)
+
+ROLLBACK_ACCESS_REFUSALS: Final = MetricDef(
+    name="clinical_ai.rollback.access.refusals",
+    instrument="counter",
+    unit="{request}",
+    description="Requests to the controller's pages that were not believed, by what was wrong with them.",
+    attributes=("clinical_ai.rollback.access.refusal",),
+    buckets=None,
+    prometheus="clinical_ai_rollback_access_refusals_total",
     source="controller",
 )
 
@@ -1012,6 +1024,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ROLLBACK_DECISIONS,
     ROLLBACK_GUARD_RESULTS,
     ROLLBACK_WEBHOOKS,
+    ROLLBACK_ACCESS_REFUSALS,
     ROLLBACK_HEARTBEAT_TIME,
     ROLLBACK_CONFIRMATION_TIME,
     ROLLBACK_AUDIT_SEQUENCE,

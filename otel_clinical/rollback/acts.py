@@ -1,0 +1,127 @@
+"""Keep what people do about an incident: each act is stored together with its audit event, or not at all."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.rollback import audit
+from otel_clinical.rollback.state import UNDECIDED
+
+if TYPE_CHECKING:
+    import sqlite3
+
+SCHEMA: Final = """
+CREATE TABLE IF NOT EXISTS acts (
+    id INTEGER PRIMARY KEY, at REAL NOT NULL, incident TEXT NOT NULL, kind TEXT NOT NULL, by TEXT NOT NULL,
+    method TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS acts_incident ON acts (incident, id);
+"""
+MAX_NOTE: Final = 300
+VETO_PEOPLE: Final = 2
+"""A veto leaves the AI its reach although an alert fires: never one person's decision."""
+_RECORD_NUMBER: Final = re.compile(r"\d[\d \-./]{4,}\d")
+_COLUMNS: Final = "id, at, incident, kind, by, method, reason, note"
+
+
+class ActKind(StrEnum):
+    """What a person can do."""
+
+    ACKNOWLEDGE = "acknowledge"
+    VETO = "veto"
+
+
+REASONS: Final = {
+    ActKind.ACKNOWLEDGE: (
+        "I am looking into it",
+        "The cause is known and being worked on",
+        "Taken over from the person on call",
+    ),
+    ActKind.VETO: (
+        "The alert is wrong: the figures are not of real patients' care",
+        "The cause is known, and changing the version would not help",
+        "A planned change explains it",
+    ),
+}
+
+
+class ActRefusedError(ValueError):
+    """An act that cannot be taken; the message says why and what would be accepted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What one person did about one incident. `method` is how they were known; `note` is their own words."""
+
+    incident: str
+    kind: ActKind
+    by: str
+    method: str
+    reason: str
+    note: str = ""
+
+
+def check_act(act: Act) -> None:
+    """Raise `ActRefusedError` where an act lacks who or why, or its note may be about a patient."""
+    if not act.by.strip() or not act.by.isprintable():
+        raise ActRefusedError("say who you are: the audit keeps a name with every act")
+    if act.reason not in REASONS[act.kind]:
+        raise ActRefusedError(f"choose one of the reasons: {'; '.join(REASONS[act.kind])}")
+    if len(act.note) > MAX_NOTE:
+        raise ActRefusedError(f"the note has {len(act.note)} characters; at most {MAX_NOTE} are kept")
+    if _RECORD_NUMBER.search(act.note) or "@" in act.note:
+        raise ActRefusedError(
+            "the note holds a long number, a date or an address, which may be a patient's; nothing was stored. "
+            "Write it without: the audit is kept for years"
+        )
+
+
+def record_act(connection: sqlite3.Connection, act: Act, at: float) -> dict[str, Any]:
+    """Store an act with its audit event inside the caller's transaction; return what it led to.
+
+    Raises:
+        ActRefusedError: nothing was stored; says why.
+    """
+    check_act(act)
+    found = connection.execute("SELECT data ->> 'state' FROM incidents WHERE id = ?", (act.incident,)).fetchone()
+    if found is None:
+        raise ActRefusedError("there is no such incident")
+    led_to: dict[str, Any] = {"state": found[0]}
+    if act.kind is ActKind.VETO:
+        led_to |= _veto(connection, act, found[0])
+    connection.execute(
+        "INSERT INTO acts (at, incident, kind, by, method, reason, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (at, act.incident, act.kind.value, act.by, act.method, act.reason, act.note),
+    )
+    data = {"by": act.by, "method": act.method, "reason": act.reason, "note": act.note, **led_to}
+    audit.append(connection, at, f"person.{act.kind}", act.incident, data, actor=act.by)
+    return led_to
+
+
+def acts_of(connection: sqlite3.Connection, incident: str | None = None) -> list[dict[str, Any]]:
+    """Return the acts about one incident, or about all, oldest first, as JSON-ready values."""
+    where, arguments = ("WHERE incident = ?", (incident,)) if incident is not None else ("", ())
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM acts {where} ORDER BY id", arguments)  # noqa: S608 -- constants
+    return [dict(zip(_COLUMNS.split(", "), row, strict=True)) for row in rows]
+
+
+def _veto(connection: sqlite3.Connection, act: Act, state: str) -> dict[str, Any]:
+    """Let the controller close an undecided incident, at its next turn, once two different people ask for it."""
+    if state not in UNDECIDED:
+        raise ActRefusedError(
+            f"the incident is {state.replace('_', ' ')}: there is no decision left to veto. To give the AI its reach "
+            "back use `otel-clinical rollback lift` or `activate`"
+        )
+    vetoes = [earlier["by"] for earlier in acts_of(connection, act.incident) if earlier["kind"] == ActKind.VETO]
+    people = {name.strip().casefold(): name for name in [*vetoes, act.by]}
+    if len(people) <= len({name.strip().casefold() for name in vetoes}):
+        raise ActRefusedError("you have vetoed this already; a veto needs a second, different person")
+    if len(people) >= VETO_PEOPLE:
+        connection.execute(
+            "INSERT INTO closures (incident, by, reason) VALUES (?, ?, ?)",
+            (act.incident, " and ".join(people.values()), act.reason),
+        )
+    return {"vetoes": len(people), "needed": VETO_PEOPLE}

@@ -1,0 +1,177 @@
+"""Gather what each page shows: plain values from the store, the worker and Prometheus."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.release import Segment, force_manual_path
+from otel_clinical.report import incident_report
+from otel_clinical.rollback.acts import REASONS, VETO_PEOPLE, ActKind
+from otel_clinical.rollback.leaving import leaving
+from otel_clinical.rollback.page._evidence import show_evidence
+from otel_clinical.rollback.page._moments import Moments
+from otel_clinical.rollback.page._overview import OPEN, cards, where_text
+from otel_clinical.rollback.page._plans import did, will_do
+from otel_clinical.rollback.page._tiers import look_at_tiers
+from otel_clinical.rollback.state import UNDECIDED
+from otel_clinical.semconv.enums import RollbackGuardResult
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from datetime import tzinfo
+
+    from otel_clinical.policy import Policy
+    from otel_clinical.rollback.prometheus import Prometheus
+    from otel_clinical.rollback.store import Store
+    from otel_clinical.rollback.terms import Terms
+    from otel_clinical.rollback.worker import Worker
+
+AUDIT_ROWS: Final = 100
+_HEARTBEAT: Final = 300.0
+_RESULTS: Final = tuple(RollbackGuardResult(name) for name in ("fail", "unknown", "pass"))
+_FORMS: Final = {
+    ActKind.ACKNOWLEDGE: "Tells everybody that somebody is on it. It changes nothing in the machine.",
+    ActKind.VETO: f"Keeps the machine from acting on this incident. It needs {VETO_PEOPLE} different people: "
+    "the AI keeps its reach although an alert fires.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What the pages are made of; `zone` is the one on the wall of those who read."""
+
+    policy: Policy
+    terms: Mapping[str, Terms]
+    store: Store
+    worker: Worker
+    prometheus: Prometheus
+    clock: Callable[[], float]
+    unconfirmed: Callable[[], str | None]
+    zone: tzinfo
+
+    def moments(self) -> Moments:
+        """Return times as seen from now."""
+        return Moments(self.clock(), self.zone)
+
+
+def overview(source: Sources) -> dict[str, Any]:
+    """Return what the first page shows."""
+    moments, seen, picture = source.moments(), source.worker.snapshot(), look_at_tiers(source.prometheus)
+    incidents = _listed(source, moments)
+    return {
+        "moments": moments,
+        "cards": cards(seen, source.terms, picture, moments),
+        "problem": picture.problem,
+        "waiting": [item for item in incidents if item["open"] or (item["page"] and not item["acknowledged"])],
+        "health": tuple(_health(source, moments)),
+    }
+
+
+def incident_index(source: Sources) -> dict[str, Any]:
+    """Return what the list of all incidents shows."""
+    moments = source.moments()
+    return {"moments": moments, "incidents": _listed(source, moments)}
+
+
+def incident(source: Sources, key: str) -> dict[str, Any] | None:
+    """Return what the page of one incident shows, or None."""
+    found = source.store.incident(key)
+    if found is None:
+        return None
+    found, moments = leaving(found), source.moments()
+    model = found["key"]["model"]
+    terms = source.terms.get(model)
+    report = incident_report(found, zone=source.zone)
+    shown = (
+        show_evidence(source.prometheus, found, source.policy.models[model], moments)
+        if model in source.policy.models
+        else None
+    )
+    return {
+        "moments": moments,
+        "incident": found,
+        "report": report,
+        "evidence": shown,
+        # What keeps the machine from acting comes first: on a phone the end of a list is far away.
+        "guards": sorted(report.guards, key=lambda guard: _RESULTS.index(guard.result)),
+        "did": did(found, moments),
+        "will_do": will_do(found, terms, moments),
+        "force_manual": str(force_manual_path(terms.pointer)) if terms is not None and not report.calm else "",
+        "acts": source.store.acts(key),
+        "forms": tuple(_forms(found["state"])),
+        "runbook": f"{source.policy.fleet.runbooks.rstrip('/')}/{found['alert']}.md",
+    }
+
+
+def releases(source: Sources) -> dict[str, Any]:
+    """Return what the ledger page shows, newest first."""
+    ledger, moments = source.store.ledger(), source.moments()
+    bad = {(row["model"], row["version"]): row["since"] for row in ledger["quarantines"]}
+    serving = {model: pointer.activation for model, pointer in source.worker.snapshot().pointers.items()}
+    rows = [
+        {
+            **row,
+            "serves": serving.get(row["model"]) == row["activation"],
+            "quarantined": bad.get((row["model"], row["version"])),
+        }
+        for row in reversed(ledger["activations"])
+    ]
+    return {"moments": moments, "activations": rows, "quarantines": ledger["quarantines"]}
+
+
+def audit_page(source: Sources, before: int | None, about: str) -> dict[str, Any]:
+    """Return one page of the audit, the newest first, optionally about one object."""
+    head = source.store.audit_head()
+    last = min(before - 1, head.seq) if before is not None else head.seq
+    rows = source.store.audit_page(last, AUDIT_ROWS, about)
+    events = [leaving(asdict(event)) for event in rows]
+    return {
+        "moments": source.moments(),
+        "events": events,
+        "head": asdict(head),
+        "about": about,
+        "older": events[-1]["seq"] if len(events) == AUDIT_ROWS else None,
+        "newest": before is None,
+    }
+
+
+def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
+    heads = {act["incident"]: act for act in source.store.acts() if act["kind"] == ActKind.ACKNOWLEDGE}
+    return [
+        {
+            "id": item["id"],
+            "model": item["key"]["model"],
+            "version": item["version"],
+            "where": where_text(Segment(**item["key"]["segment"])),
+            "state": item["state"],
+            "reason": item["reason"],
+            "opened": item["opened_at"],
+            "open": item["state"] in OPEN,
+            "page": item["state"] in {"manual_route", "recommended"} and moments.now - item["opened_at"] < 7 * 86_400.0,
+            "acknowledged": heads.get(item["id"]),
+        }
+        for item in leaving(source.store.incidents())
+    ]
+
+
+def _forms(state: str) -> Iterator[dict[str, Any]]:
+    """Yield the acts that are possible now."""
+    for kind, explained in _FORMS.items():
+        if kind is ActKind.ACKNOWLEDGE or state in UNDECIDED:
+            title = kind.value.capitalize()
+            yield {"kind": kind.value, "title": title, "explained": explained, "reasons": REASONS[kind]}
+
+
+def _health(source: Sources, moments: Moments) -> Iterator[tuple[str, bool, str]]:
+    """Yield (what, whether it is well, in words)."""
+    working = source.worker.working()
+    yield "Controller", working, "decides and acts" if working else "does no turns: restart it with its state directory"
+    problem = source.unconfirmed()
+    yield "Prometheus", problem is None, problem or "answers"
+    beat = source.store.last_heartbeat()
+    heard = beat is not None and moments.now - beat < _HEARTBEAT
+    told = f"heartbeat {moments.ago(beat)}" if heard else f"heartbeat {moments.ago(beat)}: alerts may not arrive"
+    yield "Alertmanager", heard, told
+    head = source.store.audit_head()
+    yield "Audit", True, f"event {head.seq}, head {head.hash[:12]}"

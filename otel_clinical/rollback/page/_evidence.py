@@ -1,0 +1,111 @@
+"""Find the figures of the evidence plot: Prometheus' history, else what the controller saw at its own looks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.rollback.confirm import MODEL, SEGMENT_NAME, SEGMENT_VALUE, VERSION
+from otel_clinical.rollback.page._plot import Mark, Plot, Point, layout
+from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
+from otel_clinical.semconv import metrics
+from otel_clinical.semconv.enums import EscalationLevel
+from otel_clinical.semconv.small_cells import enough
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from otel_clinical.policy import ModelPolicy
+    from otel_clinical.rollback.page._moments import Moments
+
+_POINTS: Final = 240
+_LONGEST: Final = 30 * 86_400.0
+_BEFORE: Final = 3_600.0
+_SHORTEST_STEP: Final = 5.0
+_TIERS: Final = {
+    EscalationLevel.ENGINEERING_REVIEW: "tier 1",
+    EscalationLevel.GOVERNANCE_REVIEW: "tier 2",
+    EscalationLevel.ROLLBACK: "tier 3",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A plot, or none; `source` says in a sentence where its figures come from, or why there are none."""
+
+    plot: Plot | None
+    source: str
+
+
+def show_evidence(prometheus: Prometheus, incident: Mapping[str, Any], policy: ModelPolicy, moments: Moments) -> Shown:
+    """Return the evidence of one incident as the store describes it."""
+    if incident["key"]["cause"] == "input":
+        return Shown(None, "This incident rests on counts of records, not on a drop of performance: there is no plot.")
+    start, end, step = _window(incident, moments.now)
+    points, problem = _from_prometheus(prometheus, incident, start, end, step)
+    source = f"From Prometheus, {moments.full(start)} to {moments.full(end)}."
+    if not points:
+        points, step = list(_from_looks(incident)), _LONGEST
+        reason = problem or "Prometheus holds no figures of this time that may be shown"
+        source = f"{reason}. Shown is what the controller saw at its own looks."
+        if not points:
+            return Shown(None, f"{reason}, and the controller has no look with enough labels. There is no plot.")
+    tiers = [(name, policy.tiers[level].drop) for level, name in _TIERS.items() if level in policy.tiers]
+    return Shown(layout(points, tiers, list(_marks(incident)), step, moments), source)
+
+
+def _window(incident: Mapping[str, Any], now: float) -> tuple[float, float, float]:
+    """Return start, end and step of what to show: a while before the change until a while after the end."""
+    opened, closed = incident["opened_at"], incident.get("closed_at")
+    since = (incident.get("last") or {}).get("change_point") or opened
+    begun = min(since, opened)
+    end = min(now, closed + _BEFORE) if closed else now
+    start = max(begun - max(_BEFORE, 0.25 * (end - begun)), end - _LONGEST)
+    return start, end, max((end - start) / _POINTS, _SHORTEST_STEP)
+
+
+def _from_prometheus(
+    prometheus: Prometheus, incident: Mapping[str, Any], start: float, end: float, step: float
+) -> tuple[list[Point], str]:
+    """Return the points whose labels are enough to be nobody's, and what is wrong."""
+    key = incident["key"]
+    stream = {MODEL: key["model"], VERSION: incident["version"]}
+    stream |= {SEGMENT_NAME: key["segment"]["name"], SEGMENT_VALUE: key["segment"]["value"]}
+
+    def history(metric: Any, reduce: str = "max") -> dict[float, float]:
+        expression = f"{reduce}({selector(metric.prometheus, stream)})"
+        return dict(prometheus.history(expression, start, end, step))
+
+    try:
+        samples = history(metrics.EVIDENCE_SAMPLES, "min")
+        drops = history(metrics.DEGRADATION_RATIO)
+        low, high = history(metrics.DEGRADATION_LOWER_RATIO), history(metrics.DEGRADATION_UPPER_RATIO)
+    except PrometheusUnavailableError as error:
+        return [], f"Prometheus did not answer ({error})"
+    # Without its count nobody knows whether a figure is of so few that it would be about somebody.
+    shown = [at for at in drops if at in samples and enough(samples[at]) and samples[at]]
+    return [Point(at, drops[at], low.get(at), high.get(at)) for at in shown], ""
+
+
+def _from_looks(incident: Mapping[str, Any]) -> Iterator[Point]:
+    """Yield what the audit kept of each decision."""
+    looks = {}
+    for event in incident.get("events") or ():
+        look = event["data"].get("evidence")
+        if isinstance(look, dict):
+            looks[look["taken_at"]] = look
+    if incident.get("last"):
+        looks[incident["last"]["taken_at"]] = incident["last"]
+    for at, look in sorted(looks.items()):
+        drop, samples = look.get("drop"), look.get("samples")
+        if isinstance(drop, int | float) and isinstance(samples, int | float) and samples and enough(samples):
+            yield Point(at, drop)
+
+
+def _marks(incident: Mapping[str, Any]) -> Iterator[Mark]:
+    since = (incident.get("last") or {}).get("change_point")
+    if isinstance(since, int | float):
+        yield Mark(since, "change point", "change")
+    yield Mark(incident["opened_at"], "alert heard", "alert")
+    if incident.get("acted_at"):
+        yield Mark(incident["acted_at"], "machine acted", "acted")

@@ -1,0 +1,77 @@
+"""Say what the machine did about an incident, and what it will do next and when."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.release import Segment
+from otel_clinical.rollback.page._overview import where_text
+from otel_clinical.semconv.enums import RollbackMode, RollbackState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from otel_clinical.rollback.page._moments import Moments
+    from otel_clinical.rollback.terms import Terms
+
+_NOTHING: Final = "Nothing more by itself. Only people give the AI its reach back."
+_STATUS: Final = {
+    "planned": "Is making this change now: {}.",
+    "applied": "Made this change: {}.",
+    "superseded": "Planned this change and stood back, because somebody changed the deployment first: {}.",
+    "skipped": "Would have made this change, and did not because of its mode: {}.",
+}
+
+
+def did(incident: Mapping[str, Any], moments: Moments) -> tuple[str, ...]:
+    """Return what was done, one sentence each."""
+    intents = incident.get("intents") or []
+    lines = [_change(intent, moments) for intent in sorted(intents, key=lambda i: i["planned_at"])]
+    return tuple(lines) or ("Nothing was changed.",)
+
+
+def will_do(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> tuple[str, ...]:
+    """Return what will be done, with times, one sentence each."""
+    return tuple(_next(incident, terms, moments))
+
+
+def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> Iterator[str]:
+    state, at = incident["state"], moments.short(incident.get("next_at"))
+    if terms is None:
+        yield "Nothing: this model is no longer in the policy."
+    elif state in {RollbackState.DECIDING, RollbackState.INCONCLUSIVE}:
+        yield from _undecided(incident, terms, moments)
+    elif state in {RollbackState.ROLLING_BACK, RollbackState.STUCK}:
+        yield f"Tries to change the deployment at {at}, and again until it succeeds or somebody else changes it."
+    elif state in {RollbackState.CONVERGING, RollbackState.VERIFYING}:
+        if incident.get("converge_by"):
+            yield f"At {moments.short(incident['converge_by'])} it pages if a service still runs another version."
+        if incident.get("verify_by"):
+            until = moments.short(incident["verify_by"])
+            yield f"At {until} it routes to people (manual) if performance has not recovered by then."
+    elif state == RollbackState.RECOMMENDED:
+        yield "Nothing: its mode does not let it act. People decide."
+    else:
+        yield _NOTHING
+
+
+def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments) -> Iterator[str]:
+    ends = incident["last_seen"] + terms.maximum_alert_age
+    if not incident["firing"] or moments.now > ends:
+        yield "Nothing until the alert is heard again: it has ended or fallen silent. That is no proof of recovery."
+        return
+    act = "changes the deployment" if terms.mode is RollbackMode.ENFORCE else "notes what it would change"
+    at = max(incident["next_at"], moments.now)
+    yield f"At {moments.short(at)} it asks Prometheus again. As soon as every guard passes it {act}, without asking."
+    yield f"At {moments.short(ends)} it stops asking, unless the alert is heard of again before."
+
+
+def _change(intent: Mapping[str, Any], moments: Moments) -> str:
+    change = intent["change"]
+    where = where_text(Segment(**change["segment"])) if change.get("segment") else "the whole model"
+    what = f"version {change['version']}" if change.get("version") else f"route {change.get('route')}"
+    at = intent.get("applied_at") or intent["planned_at"]
+    told = f"{what} in place of version {intent['from_version']} for {where}, {moments.full(at)}"
+    if not change.get("version"):
+        told = f"{what} for {where}, {moments.full(at)}"
+    return _STATUS[intent["status"]].format(told)
