@@ -24,6 +24,8 @@ _CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|<loc
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{16,64}")
 _FEATURES = re.compile(r"[a-p]{8}\.[A-Za-z]{1,16}")
+# What only the controller's own page shows has no business on the wire.
+_NOTHING = re.compile(r"(?!)")
 _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.MODEL_NAME: _IDENTIFIER,
     attributes.MODEL_VERSION: _IDENTIFIER,
@@ -35,6 +37,7 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.MODEL_DIGEST: _DIGEST,
     attributes.INPUT_FEATURES: _FEATURES,
     attributes.BUSINESS_CURRENCY: re.compile("[A-Z]{3}"),
+    attributes.TARGET_NAME: _NOTHING,
 }
 """Attributes whose values have a shape of their own, which a name or a record number has not."""
 
