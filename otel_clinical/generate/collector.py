@@ -6,13 +6,12 @@ refuse never reaches the agent's disk. What may pass is exactly what the registr
 
 from __future__ import annotations
 
-import re
 from textwrap import indent
 from typing import TYPE_CHECKING
 
 from otel_clinical.generate import _collector_values
 from otel_clinical.sdk._foreign import OVERFLOW
-from otel_clinical.semconv import SCOPE_NAME, allowlist, enums
+from otel_clinical.semconv import SCOPE_NAME, allowlist
 
 if TYPE_CHECKING:
     from otel_clinical.policy import Policy
@@ -44,10 +43,10 @@ _HEADER = """\
 {purpose}
 #
 # Fail closed: only scope {scope} passes, only registered keys pass, span events are dropped, and a failing statement
-# refuses the batch (error_mode: propagate) instead of letting it through. Values are held against the registry: members
-# of closed sets, numbers in their range, single words. Links of spans are removed; a span that keeps one is dropped.
-# Filtered attributes of exemplars cannot be reached here: otel_clinical.sdk removes them in the process, and the page
-# for Prometheus shows of an exemplar its trace alone.
+# refuses the batch (error_mode: propagate) instead of letting it through. Values are held against the registry
+# and the policy: members of closed sets, declared words, numbers in their range. Links of spans are removed; a span
+# that keeps one is dropped. Filtered attributes of exemplars cannot be reached here: otel_clinical.sdk removes them in
+# the process, and the page for Prometheus shows of an exemplar its trace alone.
 """
 
 _PROCESSORS = """\
@@ -297,18 +296,12 @@ def _statements(statements: list[str]) -> str:
     return indent("\n".join(f"- {statement}" for statement in statements), " " * 10)
 
 
-def _span_name() -> str:
-    """Return the only shape a span name may have: a declared operation, a space, a model's name."""
-    operations = "|".join(sorted(re.escape(member.value) for member in enums.OperationName))
-    return f"^({operations}) [A-Za-z0-9_.-]{{1,64}}$"
-
-
-def _processors(policy: Policy | None) -> str:
-    declared = _collector_values.declared_segments(policy)
+def _processors(policy: Policy) -> str:
+    declared = _collector_values.declared_values(policy)
     keys = sorted({*allowlist.ATTRIBUTES, *RESOURCE_KEYS, OVERFLOW})
     return _PROCESSORS.format(
         scope=SCOPE_NAME,
-        span_name=_span_name(),
+        span_name=_collector_values.span_names(policy),
         metric_names=_collector_values.metric_names(),
         metric_units=_collector_values.metric_units(),
         event_names=_collector_values.event_names(),
@@ -322,7 +315,7 @@ def _processors(policy: Policy | None) -> str:
     )
 
 
-def _document(purpose: str, body: str, policy: Policy | None) -> str:
+def _document(purpose: str, body: str, policy: Policy) -> str:
     parts = {
         "storage": _STORAGE.rstrip("\n"),
         "processors": _processors(policy),
@@ -332,11 +325,11 @@ def _document(purpose: str, body: str, policy: Policy | None) -> str:
     return _HEADER.format(purpose=purpose, scope=SCOPE_NAME) + "\n" + body.format(**parts)
 
 
-def render(policy: Policy | None = None) -> dict[str, str]:
+def render(policy: Policy) -> dict[str, str]:
     """Return the Collector configurations as relative path to content.
 
     Args:
-        policy: Its segment values are the only ones that pass; without a policy every single word does.
+        policy: Its segment values, models, versions and vocabulary are the only words that pass.
     """
     return {
         "collector_config/agent.yaml": _document(_AGENT_PURPOSE, _AGENT, policy),

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import SegmentName
 
+from ._names import CODE, Names
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 MAX_VALUES: Final = 200
 _UNDECLARED: Final = (
-    "an inference or record names {} that the policy does not declare (declared: {}); it is sent, but the drift "
-    "processor will not take it: correct the name, or declare it"
+    "an inference or record names {} that the policy does not declare (declared: {}); the redaction sends _OTHER in "
+    "its place, and the drift processor will not take it: correct the name, or declare it"
 )
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]{0,63}\Z")
 _ALLOWED = "letters, digits or any of _ . : / + @ -, with a letter, digit or _ first"
@@ -56,17 +58,24 @@ class DeclaredValues:
 
 
 class DeclaredModels:
-    """Versions per model as the policy declares them; until it does, everything goes."""
+    """Versions per model as the policy declares them; until it does, those that code declares."""
 
     def __init__(self) -> None:
         self._versions: dict[str, tuple[str, ...]] = {}
+        self._names = Names()
         self.any = False
         """Whether any model is declared."""
 
     def declare(self, model: str, versions: Iterable[str]) -> None:
         """Allow versions of a model; declaring again adds."""
         self.any = True
-        self._versions[model] = tuple(dict.fromkeys((*self._versions.get(model, ()), *versions)))
+        found = tuple(dict.fromkeys((*self._versions.get(model, ()), *versions)))
+        self._versions[model] = found
+        self._names.declare(model, *found)
+
+    def allowed(self, key: str) -> Collection[str]:
+        """Return the names of models or of versions that may leave: those of the policy alone, where there is one."""
+        return (self._names if self.any else CODE).allowed(key)
 
     def problem(self, model: str, version: str) -> tuple[str, str] | None:
         """Return name and sentence of what is not declared, None when all is; the sentence has declared names only."""

@@ -17,6 +17,7 @@ from otel_clinical.semconv.enums import (
 
 from ._declared import checked_identifier, declare_segment_values, identifier
 from ._late import claim_event_id, moment, required
+from ._names import CODE
 from ._numbers import Withheld, amount
 from ._recorded import Recorded, attempt
 from ._telemetry import default_telemetry
@@ -40,9 +41,9 @@ def register_version(
         ValueError: a name or use case that cannot be.
     """
     where = telemetry or default_telemetry()
-    where.versions.add(
-        checked_identifier("model", model), checked_identifier("version", version), UseCase(use_case).value
-    )
+    name, number = checked_identifier("model", model), checked_identifier("version", version)
+    where.versions.add(name, number, UseCase(use_case).value)
+    CODE.declare(name, number)
     where.put(_Nudge())
 
 

@@ -13,6 +13,7 @@ from ._declared_inference import DeclaredInference
 from ._gate import Gate
 from ._inference_span import InferenceSpec
 from ._misuse import choice, options_only
+from ._names import CODE
 from ._observe_inference import Plan
 
 if TYPE_CHECKING:
@@ -89,14 +90,17 @@ def inference(
         )
     if router is not None and router.model != model:
         raise ValueError(f"inference: model is {model!r}, the router serves {router.model!r}")
+    name = checked_identifier("model", model)
+    answers = checked_identifier("version", version) if version is not None else OTHER
+    CODE.declare(name, answers)
     plan = Plan(
         spec=InferenceSpec(
-            checked_identifier("model", model),
+            name,
             choice("use_case", UseCase, use_case),
             choice("operation", OperationName, operation),
             choice("role", DeploymentRole, role),
         ),
-        version=checked_identifier("version", version) if version is not None else OTHER,
+        version=answers,
         router=router,
         confidence=result_reader(confidence) if confidence is not None else None,
         method=choice("confidence_method", ConfidenceMethod, confidence_method) if confidence_method else None,

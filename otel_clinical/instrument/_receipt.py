@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.semconv.enums import RoutingLevel, SegmentName, UseCase
 
 from . import _ambient
+from ._names import CODE
 from ._receipt_errors import (
     BadSignatureError,
     ExpiredReceiptError,
@@ -115,6 +116,7 @@ class Receipt:
         receipt = _unpack(_unseal(text, keys))
         if keys.keys:
             receipt.vouch()
+            CODE.declare(receipt.model, receipt.version)  # a process of ours did, or had it from the policy
         moment = _ambient.time_ns() / 1_000_000_000 if now is None else now
         if receipt.time > moment + CLOCK_SKEW_SECONDS:
             raise FutureReceiptError("receipt: issued in the future; check the clocks of the two hosts")

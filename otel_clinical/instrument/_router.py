@@ -22,6 +22,7 @@ from otel_clinical.semconv.enums import RoutingLevel, RoutingReason, TelemetryCo
 from ._current import find_inference
 from ._declared import checked_identifier
 from ._fork import renew_in_child
+from ._names import CODE
 from ._refusals import RoutedToManual
 from ._router_metrics import observe_router
 from ._telemetry import default_telemetry
@@ -165,6 +166,8 @@ class ModelRouter:
         fault = self._fault_of(found)
         if not fault:
             self._pointer = found
+            # A rule may name a version that this process has not: it is an operator's word all the same.
+            CODE.declare(self.model, found.version, *(rule.version for rule in found.rules if rule.version))
         return fault
 
     def _fault_of(self, found: ReleasePointer) -> str:
@@ -196,6 +199,7 @@ class ModelRouter:
 
     def _register(self, use_case: UseCase) -> None:
         telemetry = self._telemetry or default_telemetry()
+        CODE.declare(self.model, *self.versions)
         for version in self.versions:
             telemetry.versions.add(self.model, version, use_case.value)
         observe_router(telemetry, self)

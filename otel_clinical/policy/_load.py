@@ -52,7 +52,7 @@ def _load(source: Source, path: Path, *, baselines: bool) -> Policy:
     if isinstance(source.data, dict):
         source.data = {k: v for k, v in source.data.items() if not k.startswith(_EXTENSION)}
     else:
-        source.report((), "is not a mapping", "schema, fleet, drift, models")
+        source.report((), "is not a mapping", "schema, fleet, drift, vocabulary, models")
         raise PolicyErrors(source.problems)
     policy: Policy | None = None
     try:

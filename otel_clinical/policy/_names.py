@@ -63,6 +63,14 @@ def segment_value(value: object) -> str:
     return _matching(_VALUE, word, "a segment value", VALUE_ALLOWED)
 
 
+def vocabulary_word(value: object) -> str:
+    """Return the name of a unit of work, or of a kind of cost or risk event; `_OTHER` is taken."""
+    word = text(value)
+    if word == OTHER:
+        raise mistake(f'"{word}" is reserved for {RESERVED_VALUES[word]}', "another word")
+    return _matching(_VALUE, word, "a word", VALUE_ALLOWED)
+
+
 def tier_level(value: object) -> EscalationLevel:
     """Return one of the three tiers."""
     known = [level.value for level in TIERS]
@@ -111,6 +119,7 @@ ModelName = Annotated[str, BeforeValidator(model_name), _schema(_NAME.pattern)]
 MetricName = Annotated[str, BeforeValidator(metric_name), _schema(_METRIC.pattern)]
 Version = Annotated[str, BeforeValidator(version), _schema(_VERSION.pattern)]
 SegmentValue = Annotated[str, BeforeValidator(segment_value), _schema(_VALUE.pattern)]
+VocabularyWord = Annotated[str, BeforeValidator(vocabulary_word), _schema(_VALUE.pattern)]
 TierLevel = Annotated[
     EscalationLevel,
     BeforeValidator(tier_level),

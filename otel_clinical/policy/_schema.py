@@ -17,6 +17,7 @@ from otel_clinical.policy._names import (
     Team,
     TierLevel,
     Version,
+    VocabularyWord,
     WebAddress,
 )
 from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
@@ -288,12 +289,23 @@ class ModelPolicy(Section):
         return feature_set(self.features)
 
 
+Words = Annotated[tuple[VocabularyWord, ...], Field(max_length=200)]
+
+
+class Vocabulary(Section):
+    """Names that reports use beside those of models: everything else leaves as _OTHER."""
+
+    tasks: Words = Field(default=(), description="Units of work that are timed.")
+    categories: Words = Field(default=(), description="Kinds of cost and of risk events.")
+
+
 class Policy(Section):
     """The whole file. `path` is where it was read; `hash` identifies its content."""
 
     schema_: Literal["otel-clinical/policy/v1"] = Field(alias="schema", description="otel-clinical/policy/v1.")
     fleet: Fleet
     drift: Drift = Field(default=Drift())
+    vocabulary: Vocabulary = Field(default=Vocabulary())
     models: Annotated[dict[ModelName, ModelPolicy], Field(min_length=1, max_length=50)]
     _path: Path = PrivateAttr(Path())
     _hash: str = PrivateAttr("")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_clinical.instrument import declare_segments, register_version
+from otel_clinical.semconv import attributes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,6 +25,8 @@ def apply_policy(policy: Policy, telemetry: Telemetry) -> None:
             known = segments.setdefault(str(name), [])
             known += [str(value) for value in values if value not in known]
     declare_segments(segments, telemetry=telemetry)
+    telemetry.declared.declare(attributes.TASK_NAME, policy.vocabulary.tasks)
+    telemetry.declared.declare(attributes.BUSINESS_CATEGORY, policy.vocabulary.categories)
     for model_name, model in policy.models.items():
         telemetry.models.declare(model_name, model.versions)
         telemetry.features.declare(model_name, model.feature_set)

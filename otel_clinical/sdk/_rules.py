@@ -6,11 +6,13 @@ import math
 import re
 from typing import TYPE_CHECKING, Final, Protocol
 
+from otel_clinical.instrument._errors import is_error_type
+from otel_clinical.instrument._names import NAME_KEYS
 from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import TelemetryRedactionReason as Reason
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from otel_clinical.semconv import AttributeRule
     from otel_clinical.semconv.enums import TelemetryComponent
@@ -20,7 +22,7 @@ Value = str | int | float | bool
 _SAFE_TEXT = re.compile(r"[A-Za-z0-9_.:+/-]+")
 # Developers write these into code and policy: they may hold the @ that an address would be known by.
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_.:+/@-]+")
-_CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.([A-Za-z_][A-Za-z0-9_]*|<locals>))*")
+_CLASS_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*")
 _RANDOM_ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{16,64}")
 _FEATURES = re.compile(r"[a-p]{8}\.[A-Za-z]{1,16}")
@@ -35,6 +37,8 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.EVENT_ID: _RANDOM_ID,
     attributes.REVIEWER_HASH: _DIGEST,
     attributes.MODEL_DIGEST: _DIGEST,
+    attributes.BASELINE_HASH: _DIGEST,
+    attributes.ROLLBACK_INCIDENT_ID: re.compile("INC-[0-9a-f]{12}"),
     attributes.INPUT_FEATURES: _FEATURES,
     attributes.BUSINESS_CURRENCY: re.compile("[A-Z]{3}"),
     attributes.TARGET_NAME: _NOTHING,
@@ -51,6 +55,7 @@ _RANGES: Final[Mapping[str, tuple[float, float]]] = {
 """Numbers that are neither a ratio nor a count of at most 32 bits, as record numbers are not either."""
 
 _SEGMENTS = frozenset(SEGMENT_ATTRIBUTES.values())
+_NAMES = NAME_KEYS | {attributes.ERROR_TYPE}
 
 
 class Ledger(Protocol):
@@ -66,8 +71,11 @@ class Ledger(Protocol):
 class Declared(Protocol):
     """Knows the declared values of an attribute."""
 
-    def allowed(self, key: str) -> tuple[str, ...]:
+    def allowed(self, key: str) -> Collection[str]:
         """Return the declared values of a key."""
+
+    def missed(self, key: str) -> None:
+        """Note that a value of a key left as `_OTHER`, because nobody declared it."""
 
 
 def admit(
@@ -83,7 +91,8 @@ def admit(
         rules: Rule per admitted key; every other key is withheld.
         ledger: Counts what is withheld; None does not count, for libraries whose attributes are withheld as a matter
             of course.
-        declared: Values that segments may have; everything else becomes ``_OTHER``.
+        declared: Values of segments, names of models, versions, tasks and whatever else is neither of a closed set nor
+            of a shape of its own; everything else becomes ``_OTHER``. None admits any single word for them.
     """
     kept: dict[str, Value] = {}
     for key, value in (found or {}).items():
@@ -117,16 +126,20 @@ def _text(key: str, text: str, rule: AttributeRule, declared: Declared | None) -
         return (OTHER if OTHER in rule.enum else None), Reason.NOT_DECLARED
     if rule.max_length is not None and len(text) > rule.max_length:
         return None, Reason.TOO_LONG
-    if declared is not None and (key in _SEGMENTS or key == attributes.SEGMENT_VALUE):
-        return (text, None) if _is_declared(key, text, declared) else (OTHER, Reason.NOT_DECLARED)
-    if _SHAPES.get(key, _SAFE_TEXT).fullmatch(text) or (declared is not None and text in declared.allowed(key)):
-        return text, None
-    return None, Reason.PATTERN
+    shape = _SHAPES.get(key)
+    if declared is not None and (shape is None or key in _NAMES):
+        if _is_declared(key, text, declared):
+            return text, None
+        declared.missed(key)
+        return OTHER, Reason.NOT_DECLARED
+    return (text, None) if (shape or _SAFE_TEXT).fullmatch(text) else (None, Reason.PATTERN)
 
 
 def _is_declared(key: str, text: str, declared: Declared) -> bool:
     if text == OTHER:
         return True
+    if key == attributes.ERROR_TYPE:
+        return is_error_type(text)
     if key == attributes.SEGMENT_VALUE:
         return text == AGGREGATE or any(text in declared.allowed(segment) for segment in _SEGMENTS)
     return text in declared.allowed(key)

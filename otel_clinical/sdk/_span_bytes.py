@@ -141,7 +141,7 @@ class _Batch:
     def _name(self, name: str, *, own: bool) -> bytes:
         found = self._names.get((name, own))
         if found is None:
-            found = self._names[name, own] = text(5, redact_name(name, own=own))
+            found = self._names[name, own] = text(5, redact_name(name, self._declared, own=own))
         return found
 
     def _attributes(self, span: ReadableSpan, *, own: bool) -> bytes:

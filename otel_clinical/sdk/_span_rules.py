@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from otel_clinical.semconv import allowlist, attributes
+from otel_clinical.semconv import OTHER, allowlist, attributes
 from otel_clinical.semconv.enums import OperationName
+
+if TYPE_CHECKING:
+    from otel_clinical.sdk._rules import Declared
 
 REDACTED_NAME: Final = "redacted"
 _OWN_NAME = re.compile(
-    rf"({'|'.join(re.escape(name) for name in (*OperationName, 'review', 'rollback'))}) [A-Za-z0-9_.:/+@-]{{1,64}}"
+    rf"({'|'.join(re.escape(name) for name in (*OperationName, 'review', 'rollback'))}) ([A-Za-z0-9_.:/+@-]{{1,64}})"
 )
 _FOREIGN_VERBS = frozenset({
     *("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"),
@@ -24,9 +27,13 @@ LINK: Final = {attributes.LINK_RELATION: allowlist.ATTRIBUTES[attributes.LINK_RE
 """What a link may say: how the other trace is related."""
 
 
-def redact_name(name: str, *, own: bool) -> str:
-    """Return a span name of ours, the first word of another library's, or a placeholder."""
+def redact_name(name: str, declared: Declared | None = None, *, own: bool) -> str:
+    """Return a span name of ours with a declared model, the first word of another library's, or a placeholder."""
     if own:
-        return name if _OWN_NAME.fullmatch(name) else REDACTED_NAME
+        found = _OWN_NAME.fullmatch(name)
+        if found is None:
+            return REDACTED_NAME
+        known = declared is None or found[2] in declared.allowed(attributes.MODEL_NAME)
+        return str.__str__(name) if known else f"{found[1]} {OTHER}"
     verb = name.partition(" ")[0]
     return verb if verb in _FOREIGN_VERBS else REDACTED_NAME

@@ -71,7 +71,7 @@ def redact_span(span: ReadableSpan, ledger: Ledger, declared: Declared | None = 
     own = is_own(span.instrumentation_scope)
     kept = admit(span.attributes, allowlist.ATTRIBUTES, ledger, declared) if own else admit(span.attributes, FOREIGN)
     return ReadableSpan(
-        name=redact_name(span.name, own=own),
+        name=redact_name(span.name, declared, own=own),
         context=redact_context(span.context),
         parent=redact_context(span.parent),
         resource=redact_resource(span.resource),

@@ -13,17 +13,18 @@ from otel_clinical.policy import load_policy
 from otel_clinical.semconv import allowlist
 
 ROOT = Path(__file__).parents[2]
+FILES = collector.render(load_policy(ROOT / "examples" / "policy.yaml"))
 
 
-@pytest.mark.parametrize("path", sorted(collector.render()))
+@pytest.mark.parametrize("path", sorted(FILES))
 def test_committed_file_is_what_the_generator_renders_for_the_example_policy(path: str):
-    assert (ROOT / path).read_text() == collector.render(load_policy(ROOT / "examples" / "policy.yaml"))[path]
+    assert (ROOT / path).read_text() == FILES[path]
 
 
-@pytest.mark.parametrize("path", sorted(collector.render()))
+@pytest.mark.parametrize("path", sorted(FILES))
 def test_every_pipeline_redacts_before_it_exports(path: str):
     """No exporter has a queue that could hold what a processor has not yet removed."""
-    config = yaml.safe_load(collector.render()[path])
+    config = yaml.safe_load(FILES[path])
     for signal, pipeline in config["service"]["pipelines"].items():
         order = pipeline["processors"]
         assert order[0] == "memory_limiter", signal
@@ -31,9 +32,9 @@ def test_every_pipeline_redacts_before_it_exports(path: str):
         assert order[-1].startswith("redaction/"), signal
 
 
-@pytest.mark.parametrize("path", sorted(collector.render()))
+@pytest.mark.parametrize("path", sorted(FILES))
 def test_phi_processors_fail_closed(path: str):
-    processors = yaml.safe_load(collector.render()[path])["processors"]
+    processors = yaml.safe_load(FILES[path])["processors"]
     assert processors["filter/scope"]["error_mode"] == "propagate"
     assert processors["transform/text"]["error_mode"] == "propagate"
     for name in ("redaction/records", "redaction/metrics"):
@@ -41,9 +42,9 @@ def test_phi_processors_fail_closed(path: str):
         assert processors[name]["redact_all_types"] is True
 
 
-@pytest.mark.parametrize("path", sorted(collector.render()))
+@pytest.mark.parametrize("path", sorted(FILES))
 def test_queues_are_on_disk_and_never_give_up(path: str):
-    exporters = yaml.safe_load(collector.render()[path])["exporters"]
+    exporters = yaml.safe_load(FILES[path])["exporters"]
     for name, exporter in exporters.items():
         if name.startswith("otlp"):
             assert exporter["sending_queue"]["storage"] == "file_storage/queue"
@@ -52,7 +53,7 @@ def test_queues_are_on_disk_and_never_give_up(path: str):
 
 
 def test_allowed_keys_are_the_registry_and_the_resource_list():
-    processors = yaml.safe_load(collector.render()["collector_config/gateway.yaml"])["processors"]
+    processors = yaml.safe_load(FILES["collector_config/gateway.yaml"])["processors"]
     allowed = set(processors["redaction/records"]["allowed_keys"])
     assert allowed == {*allowlist.ATTRIBUTES, *collector.RESOURCE_KEYS, "otel.metric.overflow"}
 

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
+from opentelemetry._logs import LogRecord
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.sdk.metrics.view import View
 from opentelemetry.sdk.resources import Resource
@@ -15,9 +16,9 @@ from opentelemetry.trace import Link, SpanContext, TraceFlags
 
 from otel_clinical.generate import collector
 from otel_clinical.instrument import declare_segments, record_inference, record_outcome
-from otel_clinical.policy import load_policy
+from otel_clinical.policy import parse_policy
 from otel_clinical.sdk._foreign import OVERFLOW
-from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
+from otel_clinical.semconv import SCOPE_NAME, allowlist, attributes, events, metrics
 from otel_clinical.simulate._waiting import wait_until
 from tests.phi._hostile import resource, views, write_everything
 from tests.phi._marker import hits, marker
@@ -33,8 +34,10 @@ pytestmark = pytest.mark.collector
 
 @pytest.fixture
 def configs(tmp_path: Path) -> Path:
-    """Render the configurations for the reference policy, whose segment values are then the only ones."""
-    for path, text in collector.render(load_policy(ROOT / "examples" / "policy.yaml")).items():
+    """Render the configurations for the reference policy with an unusual version, whose words are the only ones."""
+    text = (ROOT / "examples" / "policy.yaml").read_text()
+    policy = parse_policy(text.replace('versions: ["7", "8"]', 'versions: ["7", "2026.04.1+b"]'), baselines=False)
+    for path, text in collector.render(policy).items():
         (tmp_path / path).parent.mkdir(exist_ok=True)
         (tmp_path / path).write_text(text)
     return tmp_path / "collector_config"
@@ -111,6 +114,24 @@ def test_what_an_inference_reports_passes_whole(pipeline: Pipeline) -> None:
         assert key.encode() in body
     assert {pair.value.string_value for pair in span.attributes if "segment" in pair.key} == {"medicaid", "_OTHER"}
     assert b"2026.04.1+b" in page(pipeline)
+
+
+@pytest.mark.parametrize("word", ["00123456", "MRN00123456", "smith"])
+def test_a_single_word_comes_out_as_no_name_of_ours(pipeline: Pipeline, word: str) -> None:
+    """In every text of the registry and in the names of spans, under our own scope: the policy does not declare it."""
+    made = stock_pipe(pipeline, resource=Resource({"service.name": "coding"}))
+    texts = [key for key, rule in allowlist.ATTRIBUTES.items() if rule.type == "string"]
+    found = dict.fromkeys(texts, word)
+    made.tracer_provider.get_tracer(SCOPE_NAME).start_span(f"predict {word}", attributes=found).end()
+    made.logger_provider.get_logger(SCOPE_NAME).emit(LogRecord(event_name=events.OUTCOME, attributes=found))
+    made.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.INFERENCES.name).add(1, found)
+    made.close()
+    wait_until(lambda: arrived(pipeline), within=30, what="every signal behind the gateway")
+    bodies = [body for _, _, body in pipeline.sink.requests] + [page(pipeline)]
+    assert not any(word.encode() in body for body in bodies)
+    (span,) = spans(pipeline)
+    kept = {pair.key: pair.value.string_value for pair in span.attributes}
+    assert kept[attributes.MODEL_NAME] == kept[attributes.MODEL_VERSION] == kept[attributes.ERROR_TYPE] == "_OTHER"
 
 
 def test_links_are_removed_and_their_span_arrives(pipeline: Pipeline) -> None:

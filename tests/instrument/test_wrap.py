@@ -166,10 +166,11 @@ def test_the_users_exception_passes_unchanged(capture):
     assert names[-1] == "predict"
 
 
-def test_a_failure_shows_its_class_and_nothing_of_its_text(capture):
-    class TooMany(Exception):  # noqa: N818 -- any name will do
-        pass
+class TooMany(Exception):  # noqa: N818 -- any name will do
+    pass
 
+
+def test_a_failure_shows_its_class_and_nothing_of_its_text(capture):
     @decorate(capture)
     def predict():
         raise TooMany("MRN 00123")
@@ -182,6 +183,20 @@ def test_a_failure_shows_its_class_and_nothing_of_its_text(capture):
     assert span.status.status_code is StatusCode.ERROR
     assert span.status.description is None
     assert not span.events
+
+
+@pytest.mark.parametrize("name", ["MRN00123456", "Smith", "ValueError", "ZeroDivisionError"])
+def test_a_class_made_at_run_time_shows_as_what_it_derives_from(capture, name):
+    """Its name is data: whoever made it could have put a patient there."""
+    made = type(name, (TooMany,), {})
+
+    @decorate(capture)
+    def predict():
+        raise made
+
+    with pytest.raises(TooMany):
+        predict()
+    assert capture.span.attributes[attributes.ERROR_TYPE] == f"{__name__}.TooMany"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])

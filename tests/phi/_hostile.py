@@ -19,25 +19,6 @@ if TYPE_CHECKING:
 OURS = "ours"
 THEIRS = "theirs"
 
-WRITTEN_BY_DEVELOPERS = frozenset({
-    attributes.MODEL_NAME,
-    attributes.MODEL_VERSION,
-    attributes.MODEL_PREVIOUS_VERSION,
-    attributes.MODEL_PROVIDER,
-    attributes.BASELINE_HASH,
-    attributes.BUSINESS_CATEGORY,
-    attributes.DRIFT_SIGNAL,
-    attributes.ERROR_TYPE,
-    attributes.INPUT_FIELD_NAME,
-    attributes.INPUT_SCHEMA_VERSION,
-    attributes.ROLLBACK_INCIDENT_ID,
-    attributes.ROUTING_RULE_ID,
-    attributes.SAFETY_REPORT_ID,
-    attributes.TASK_NAME,
-})  # fmt: skip
-"""Keys of ours whose values are words that a developer writes into code, configuration or policy: one word passes the
-exporters, whoever writes it under our own scope's name. A text of several words does not."""
-
 
 def resource() -> Resource:
     """Return a resource with patient data in everything but the service's own name."""
@@ -101,12 +82,12 @@ def _ours() -> dict[str, object]:
         if rule.type in {"int", "double"}:
             values[key] = NUMBER
         else:
-            values[key] = f"Jane {marker('ours')}" if key in WRITTEN_BY_DEVELOPERS else marker("ours")
+            values[key] = marker("ours")
     return values
 
 
 def _name(scope: str) -> str:
-    return f"predict {marker('name')} Jane" if scope == SCOPE_NAME else f"GET /patients/{marker('name')}"
+    return f"predict {marker('name')}" if scope == SCOPE_NAME else f"GET /patients/{marker('name')}"
 
 
 def _remote() -> SpanContext:

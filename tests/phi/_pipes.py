@@ -22,7 +22,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SimpleSpanProcess
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from otel_clinical.instrument import Telemetry
-from otel_clinical.sdk import RedactingLogExporter, RedactingMetricExporter, RedactingSpanExporter
+from otel_clinical.sdk import Exporters, RedactingLogExporter, RedactingMetricExporter, RedactingSpanExporter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +48,9 @@ class Ledger:
     def allowed(self, _: str) -> tuple[str, ...]:
         """Declare nothing."""
         return ()
+
+    def missed(self, _: str) -> None:
+        """Say nothing."""
 
 
 class Pipe:
@@ -98,6 +101,15 @@ class Pipe:
         self.telemetry.shutdown(10)
         for provider in (self.tracer_provider, self.meter_provider, self.logger_provider):
             provider.shutdown()
+
+
+def http_exporters(receiver: HttpReceiver) -> Exporters:
+    """Return the stock exporters to a receiver, for a set-up of ours."""
+    return Exporters(
+        OTLPSpanExporter(f"{receiver.url}/v1/traces"),
+        OTLPLogExporter(f"{receiver.url}/v1/logs"),
+        OTLPMetricExporter(f"{receiver.url}/v1/metrics"),
+    )
 
 
 def http_pipe(receiver: HttpReceiver, *, gzip: bool = False, **options: Any) -> Pipe:

@@ -9,11 +9,13 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_clinical import inference, record_inference, record_outcome
+from otel_clinical.sdk import configure
 from otel_clinical.semconv import SCOPE_NAME, allowlist, attributes
 from tests._receivers import sinks
-from tests.phi._hostile import WRITTEN_BY_DEVELOPERS, resource, views, write_everything
+from tests.phi._hostile import resource, views, write_everything
 from tests.phi._marker import hits, marker
-from tests.phi._pipes import grpc_pipe, http_pipe
+from tests.phi._pipes import grpc_pipe, http_exporters, http_pipe
 
 SIGNALS = {"traces", "logs", "metrics"}
 
@@ -58,7 +60,7 @@ def test_what_identifies_the_service_and_the_inference_still_arrives(http_receiv
         for scope in found.scope_spans
         for span in scope.spans
     ]
-    assert (SCOPE_NAME, "redacted") in spans
+    assert (SCOPE_NAME, "predict _OTHER") in spans
     assert {("unknown", "GET"), ("unknown", "SELECT"), ("unknown", "redacted")} <= set(spans)
     (logs,) = [ExportLogsServiceRequest.FromString(body) for body in bodies["logs"]]
     resources = [found.resource for found in logs.resource_logs]
@@ -99,13 +101,39 @@ def test_compressed_bodies_are_searched_as_they_came(http_receiver):
     assert hits({"sent": request.body}) == {"sent": {"raw in compressed data"}}
 
 
-@pytest.mark.parametrize("key", sorted(allowlist.ATTRIBUTES))
-def test_words_pass_only_where_developers_write_them(http_receiver, key):
-    """The known limit of the exporters, as a list: one word, under our own scope's name, in one of these keys."""
-    rule = allowlist.ATTRIBUTES[key]
-    if rule.type != "string" or key == attributes.SEGMENT_VALUE:
-        return
+@pytest.mark.parametrize("word", ["00123456", "MRN00123456", "smith", "Smith-Jane", "ZQCANARY7F"])
+def test_a_single_word_leaves_as_no_name_of_ours(http_receiver, word):
+    """In any attribute of the registry and in the name of a span, under our own scope: nobody declared it."""
     made = http_pipe(http_receiver, redact=True)
-    made.tracer_provider.get_tracer(SCOPE_NAME).start_span("predict coding", attributes={key: marker("w")}).end()
+    texts = [key for key, rule in allowlist.ATTRIBUTES.items() if rule.type == "string"]
+    for verb in ("predict", "review", "rollback"):
+        span = made.tracer_provider.get_tracer(SCOPE_NAME).start_span(f"{verb} {word}")
+        span.set_attributes(dict.fromkeys(texts, word))
+        span.end()
     made.close()
-    assert bool(hits(sinks(http_receiver))) is (key in WRITTEN_BY_DEVELOPERS)
+    (body,) = [request.body for request in http_receiver.requests if request.signal == "traces"]
+    assert word.encode() not in body
+    assert b"predict _OTHER" in body
+
+
+def test_a_name_leaves_once_code_declares_it(http_receiver):
+    """The other side: the same word, decorated."""
+    with configure("coding", exporters=http_exporters(http_receiver), set_global=False) as handle:
+        tracer = handle.tracer_provider.get_tracer(SCOPE_NAME)
+        tracer.start_span("predict sepsis-icu", attributes={attributes.MODEL_NAME: "sepsis-icu"}).end()
+        handle.flush()
+        inference(model="sepsis-icu", version="2026.1", telemetry=handle.telemetry)(lambda: None)()
+    before, after = [request.body for request in http_receiver.requests if request.signal == "traces"]
+    assert b"sepsis-icu" not in before
+    assert b"predict sepsis-icu" in after
+    assert b"2026.1" in after
+
+
+def test_a_recorded_name_that_nobody_declared_leaves_as_other_and_is_said_once(http_receiver, caplog):
+    with configure("coding", exporters=http_exporters(http_receiver), set_global=False) as handle:
+        receipt = record_inference(model=marker("model"), version=marker("version"), telemetry=handle.telemetry)
+        record_outcome(receipt, result="correct", telemetry=handle.telemetry)
+    assert hits(sinks(http_receiver) | {"log": caplog.text.encode()}) == {}
+    said = [record.getMessage() for record in caplog.records if "that nobody declared" in record.getMessage()]
+    assert len(said) == len(set(said)) == 2
+    assert all("register_version" in sentence for sentence in said)

@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 
-from otel_clinical.sdk import Exporters, configure
+from otel_clinical.sdk import configure
 from otel_clinical.semconv import SCOPE_NAME, metrics
 from tests._receivers import sinks
 from tests.phi._marker import hits, marker
+from tests.phi._pipes import http_exporters
 
 FAULTS = {
     "traces": "otel_clinical.sdk._origin.safe_text",
     "logs": "otel_clinical.sdk._logs.redact_scope",
     "metrics": "otel_clinical.sdk._metrics.redact_scope",
 }
-
-
-def http_exporters(receiver):
-    """Return the stock exporters to a receiver."""
-    spans, logs, metrics_ = (f"{receiver.url}/v1/{signal}" for signal in FAULTS)
-    return Exporters(OTLPSpanExporter(spans), OTLPLogExporter(logs), OTLPMetricExporter(metrics_))
 
 
 @pytest.fixture

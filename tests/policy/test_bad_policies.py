@@ -48,8 +48,8 @@ def test_all_mistakes_are_reported_at_once_in_file_order():
         ("", "p.yaml: is empty; allowed: exactly one YAML document"),
         ("# only a comment\n", "p.yaml: is empty; allowed: exactly one YAML document"),
         ("a: 1\n---\nb: 2\n", "p.yaml: holds 2 YAML documents; allowed: exactly one YAML document"),
-        ("- a\n", "p.yaml:1: is not a mapping; allowed: schema, fleet, drift, models"),
-        ("just words\n", "p.yaml:1: is not a mapping; allowed: schema, fleet, drift, models"),
+        ("- a\n", "p.yaml:1: is not a mapping; allowed: schema, fleet, drift, vocabulary, models"),
+        ("just words\n", "p.yaml:1: is not a mapping; allowed: schema, fleet, drift, vocabulary, models"),
         (
             "a: *nowhere\n",
             "p.yaml:1: is not valid YAML: found undefined alias 'nowhere'; allowed: YAML 1.1; indent with spaces",

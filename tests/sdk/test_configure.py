@@ -16,8 +16,8 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_clinical.instrument import record_inference
-from otel_clinical.policy import PolicyErrors
+from otel_clinical.instrument import record_inference, record_risk_event, record_task
+from otel_clinical.policy import PolicyErrors, parse_policy
 from otel_clinical.sdk import ConfigurationError, Exporters, configure
 from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
 
@@ -98,14 +98,31 @@ def test_the_policy_declares_segment_values(setup, memory):
     assert found == {attributes.SEGMENT_PAYER: "medicaid", attributes.SEGMENT_SITE: "_OTHER"}
 
 
-def test_a_version_that_the_policy_does_not_declare_is_said_once_and_still_sent(setup, memory, caplog):
+def test_a_version_that_the_policy_does_not_declare_is_said_once_and_leaves_as_other(setup, memory, caplog):
     handle = setup(policy=POLICY)
     for _ in range(2):
-        record_inference(model="coding", version="9", telemetry=handle.telemetry)
+        receipt = record_inference(model="coding", version="9", telemetry=handle.telemetry)
     handle.flush()
-    assert len(memory.spans.get_finished_spans()) == 2
+    sent = [dict(span.attributes) for span in memory.spans.get_finished_spans()]
+    assert [(one[attributes.MODEL_NAME], one[attributes.MODEL_VERSION]) for one in sent] == [("coding", "_OTHER")] * 2
+    assert receipt.version == "9"  # what is reported when the policy has caught up is charged to it
     (record,) = caplog.records
     assert "a version of model coding that the policy does not declare (declared: 7, 8)" in record.getMessage()
+
+
+def test_the_vocabulary_of_the_policy_declares_tasks_and_categories(setup):
+    words = "vocabulary: {tasks: [chart_review], categories: [denial]}\nmodels:"
+    policy = parse_policy(POLICY.read_text().replace("models:", words), baselines=False)
+    handle = setup(policy=policy, metrics="prometheus:0")
+    for word in ("chart_review", "MRN00123456"):
+        record_task(word, 3.0, telemetry=handle.telemetry)
+    for word in ("denial", "MRN00123456"):
+        record_risk_event(use_case="imaging", category=word, telemetry=handle.telemetry)
+    handle.flush()
+    text = page(handle)
+    assert 'clinical_ai_task_name="chart_review"' in text
+    assert 'clinical_ai_business_category="denial"' in text
+    assert "MRN00123456" not in text
 
 
 def test_the_policys_versions_start_at_zero_on_the_page(setup, eventually):
@@ -150,6 +167,7 @@ def test_the_page_is_redacted_whatever_library_recorded(setup):
 def test_more_series_than_the_sdks_default_limit_stay_apart(setup):
     handle = setup(metrics="prometheus:0")
     handle.telemetry.declared.declare(attributes.SEGMENT_SITE, [f"s{n}" for n in range(100)])
+    handle.telemetry.models.declare("coding", map(str, range(30)))
     counter = handle.meter_provider.get_meter(SCOPE_NAME).create_counter(metrics.SEGMENT_OUTCOMES.name)
     for version in range(30):
         for site in range(100):

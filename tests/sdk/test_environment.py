@@ -182,14 +182,19 @@ def test_metrics_leave_every_15_seconds_or_as_the_environment_says(monkeypatch, 
 
 def test_more_series_than_the_sdks_default_limit_stay_apart(receiver):
     program = PROGRAM.replace("assert flush", (
-        "counter = metrics.get_meter('otel_clinical').create_counter('clinical_ai.abstentions')\n"
-        "for n in range(2500): counter.add(1, {'clinical_ai.model.version': str(n)})\n"
+        "counter = metrics.get_meter('otel_clinical').create_counter('clinical_ai.segment.outcomes')\n"
+        "declare_segments({'site': [f's{n}' for n in range(50)]})\n"
+        "from otel_clinical.instrument._names import CODE\n"
+        "CODE.declare('coding', *(f'v{n}' for n in range(50)))\n"
+        "for n in range(2500):\n"
+        "    counter.add(1, {'clinical_ai.model.version': f'v{n // 50}', 'clinical_ai.segment.value': f's{n % 50}'})\n"
         "assert flush"
     ))  # fmt: skip
     done = run(receiver, "otlp_clinical", program)
     assert done.returncode == 0, done.stderr
     _, found = metrics_in(receiver.accepted("/v1/metrics")[-1])
-    assert len(found[metrics.ABSTENTIONS.name].sum.data_points) == 2500
+    points = [point for point in found[metrics.SEGMENT_OUTCOMES.name].sum.data_points if point.as_int]
+    assert len(points) == 2500 + 1  # the outcome that the program reports
 
 
 def test_metrics_are_cumulative_with_the_registrys_bounds_whatever_the_environment_prefers(receiver):

@@ -11,6 +11,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from otel_clinical.instrument import register_version
 from otel_clinical.instrument._sink import Instruments
 from otel_clinical.sdk import configure
 from otel_clinical.semconv import SCHEMA_URL, SCOPE_NAME, attributes, events, metrics
@@ -35,6 +36,7 @@ def start(receiver):
 
 
 def record_everything(handle):
+    register_version("coding", "7", telemetry=handle.telemetry)
     tracer = handle.tracer_provider.get_tracer(SCOPE_NAME)
     with pytest.raises(ValueError, match=CANARY), tracer.start_as_current_span("classify coding", attributes=LEAKY):
         raise ValueError(CANARY)
@@ -63,7 +65,8 @@ def test_every_signal_arrives_redacted(receiver, start):
     logs = [ExportLogsServiceRequest.FromString(body) for body in receiver.accepted("/v1/logs")]
     (record,) = [r for log in logs for found in log.resource_logs for s in found.scope_logs for r in s.log_records]
     assert record.event_name == events.OUTCOME
-    assert [pair.key for pair in record.attributes] == [attributes.MODEL_NAME]
+    kept = {pair.key: pair.value.string_value for pair in record.attributes}
+    assert kept == {attributes.MODEL_NAME: "coding", attributes.MODEL_VERSION: "_OTHER"}
 
 
 def test_metrics_are_cumulative_whatever_the_environment_prefers(receiver, start, monkeypatch):

@@ -19,16 +19,20 @@ RULES = allowlist.ATTRIBUTES
 class Declared:
     def __init__(self, **values):
         self.values = {getattr(attributes, f"SEGMENT_{name.upper()}"): allowed for name, allowed in values.items()}
+        self.lacking = []
 
     def allowed(self, key):
         return self.values.get(key, ())
+
+    def missed(self, key):
+        self.lacking.append(key)
 
 
 ADMITTED = [
     (attributes.MODEL_NAME, "coding", "coding"),
     (attributes.MODEL_NAME, "coding@north", "coding@north"),
     (attributes.MODEL_VERSION, "2026.04.1+b", "2026.04.1+b"),
-    (attributes.ERROR_TYPE, "pkg.Outer.<locals>.Inner", "pkg.Outer.<locals>.Inner"),
+    (attributes.ERROR_TYPE, "pkg.Outer.Inner", "pkg.Outer.Inner"),
     (attributes.OUTCOME_RESULT, enums.OutcomeResult.CORRECT, "correct"),
     (attributes.CONFIDENCE_SCORE, 0.5, 0.5),
     (attributes.CONFIDENCE_SCORE, 1, 1.0),
@@ -100,13 +104,43 @@ def test_declared_segment_values_may_look_unusual(ledger):
 
 
 def test_declared_values_of_other_attributes_may_look_unusual(ledger):
-    class Tasks:
-        def allowed(self, key):
-            return ("chart coding",) if key == attributes.TASK_NAME else ()
-
+    declared = Declared()
+    declared.values[attributes.TASK_NAME] = ("chart coding",)
     found = {attributes.TASK_NAME: "chart coding"}
-    assert admit(found, RULES, ledger, Tasks()) == found
-    assert admit({attributes.TASK_NAME: "Jane Roe"}, RULES, ledger, Tasks()) == {}
+    assert admit(found, RULES, ledger, declared) == found
+    assert admit({attributes.TASK_NAME: "Jane Roe"}, RULES, ledger, declared) == {attributes.TASK_NAME: OTHER}
+
+
+@pytest.mark.parametrize("key", [attributes.MODEL_NAME, attributes.MODEL_VERSION, attributes.TASK_NAME])
+def test_a_name_that_nobody_declared_becomes_other_however_it_looks(ledger, key):
+    declared = Declared()
+    assert admit({key: "00123456"}, RULES, ledger, declared) == {key: OTHER}
+    assert (ledger.reasons, declared.lacking) == ({"not_declared": 1}, [key])
+    declared.values[key] = ("00123456",)
+    assert admit({key: "00123456"}, RULES, ledger, declared) == {key: "00123456"}
+    assert admit({key: OTHER}, RULES, ledger, Declared()) == {key: OTHER}
+
+
+@pytest.mark.parametrize("key", sorted(key for key, rule in RULES.items() if rule.type == "string"))
+def test_no_text_passes_that_is_neither_declared_nor_of_a_closed_set_nor_of_a_shape(ledger, key):
+    for word in ("00123456", "MRN00123456", "Smith", "smith-jane"):
+        assert admit({key: word}, RULES, ledger, Declared()).get(key, OTHER) == OTHER
+
+
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("ValueError", "ValueError"),
+        ("json.decoder.JSONDecodeError", "json.decoder.JSONDecodeError"),
+        ("NoInference", "NoInference"),
+        ("MRN00123456", OTHER),
+        ("json.decoder.Smith", OTHER),
+        ("json.JSONDecoder", OTHER),  # a class, and no exception
+        ("os.path", OTHER),
+    ],
+)
+def test_an_error_type_is_an_exception_that_this_program_has(ledger, given, sent):
+    assert admit({attributes.ERROR_TYPE: given}, RULES, ledger, Declared()) == {attributes.ERROR_TYPE: sent}
 
 
 def test_no_code_of_a_value_runs():

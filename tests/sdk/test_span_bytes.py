@@ -31,10 +31,14 @@ CANARY = "canary-7f3a"
 
 
 class Declared:
-    """Declares two departments."""
+    """Declares two departments and a model."""
 
     def allowed(self, key):
-        return ("cardiology", "emergency") if key == attributes.SEGMENT_DEPARTMENT else ()
+        known = {attributes.SEGMENT_DEPARTMENT: ("cardiology", "emergency"), attributes.MODEL_NAME: ("coding",)}
+        return known.get(key, ())
+
+    def missed(self, key):
+        """Say nothing."""
 
 
 class LyingText(str):
@@ -154,6 +158,9 @@ def test_a_value_that_is_declared_later_is_admitted_from_then_on(ledger):
         def allowed(self, _):
             return self.values
 
+        def missed(self, key):
+            """Say nothing."""
+
     growing = Growing()
     encoder = SpanEncoder(ledger, growing)
     span = make_span({attributes.SEGMENT_DEPARTMENT: "oncology"})
@@ -242,7 +249,7 @@ def test_where_the_stock_encoder_writes_something_else_it_writes_everything(ledg
 
 def test_the_self_test_notices_when_the_written_spans_are_not_redacted(monkeypatch):
     """Negative control: names are let through."""
-    monkeypatch.setattr(span_bytes, "redact_name", lambda name, **_: name)
+    monkeypatch.setattr(span_bytes, "redact_name", lambda name, *_, **__: name)
     assert self_test() == "the redaction of written spans let a marker through"
 
 
