@@ -12,6 +12,7 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
+from benchmarks.peers._careless import CARELESS
 from benchmarks.peers._library import Kept, Library, fresh_provider
 
 if TYPE_CHECKING:
@@ -53,24 +54,6 @@ def ours(*, sdk: bool = True) -> Library:
     meters = MeterProvider([InMemoryMetricReader()], shutdown_on_exit=False)
     telemetry = Telemetry(tracer_provider=provider, meter_provider=meters) if sdk else Telemetry()
     return Library("otel-clinical", inference(model="coding", version="7", telemetry=telemetry), kept)
-
-
-def naive(*, sdk: bool = True) -> Library:
-    """Return what is written in an afternoon: the negative control of the probe."""
-    provider, kept = fresh_provider()
-    tracer = (provider if sdk else trace.NoOpTracerProvider()).get_tracer("naive")
-
-    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*args: Any, **kwargs: Any) -> Any:
-            with tracer.start_as_current_span(function.__name__) as span:
-                span.set_attribute("arguments", str(args))
-                result = function(*args, **kwargs)
-                span.set_attribute("result", str(result) if result else "")
-                return result
-
-        return call
-
-    return Library("naive", decorate, kept)
 
 
 def traceloop(*, sdk: bool = True) -> Library:
@@ -165,6 +148,6 @@ ADAPTERS: Final[dict[str, Callable[..., Library]]] = {
     "mlflow": mlflow,
     "logfire": logfire,
     "langfuse": langfuse,
-    "naive": naive,
+    **CARELESS,
 }
-"""Each library by the name of its requirements file."""
+"""Each library by the name of its requirements file; the careless ones have none."""

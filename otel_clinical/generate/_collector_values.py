@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.instrument._errors import FAULTS
 from otel_clinical.sdk._foreign import OVERFLOW
+from otel_clinical.sdk._rules import COUNT, RANGES, RATIO
 from otel_clinical.semconv import (
     AGGREGATE,
     OTHER,
@@ -45,9 +46,6 @@ _SHAPES: Final = {
 _ENDINGS: Final = "Error|Exception|ExceptionGroup|Warning|Exit|Interrupt|Iteration|Refused|RoutedToManual"
 """Last words of the names of all of Python's exceptions, of ours, and of nearly everybody's."""
 ERROR: Final = attributes.ERROR_TYPE
-_COUNT: Final = (0, 2**32 - 1)
-_RATIO: Final = (0, 1)
-_RANGES: Final = {attributes.INFERENCE_TIME: (0, 10_000_000_000), attributes.REVIEW_DURATION: (0, 86_400)}
 SERVICE_NAME: Final = f"^{_WORD}{{1,128}}$"
 
 
@@ -143,7 +141,7 @@ def _value(owned: str, key: str, rule: AttributeRule, declared: frozenset[str] |
             return _unless_matches(value, owned, key, pattern)
         # Kept as a key: what is counted without it would be taken for something else, or for nothing.
         return f'set({value}, "{OTHER}") where {value} != nil and not IsMatch({value}, "{pattern}")'
-    low, high = _RANGES.get(key, _COUNT if rule.type == "int" else _RATIO)
+    low, high = RANGES.get(key, COUNT if rule.type == "int" else RATIO)
     number = f"IsInt({value})" if rule.type == "int" else f"(IsDouble({value}) or IsInt({value}))"
     out = f"{value} < {low} or {value} > {high}"
     return f'delete_key({owned}, "{key}") where {value} != nil and (not {number} or {out})'

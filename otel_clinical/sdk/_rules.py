@@ -45,14 +45,16 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
 }
 """Attributes whose values have a shape of their own, which a name or a record number has not."""
 
-_RATIO: Final = (0, 1)
-_COUNT: Final = (0, 2**32 - 1)
-_RANGES: Final[Mapping[str, tuple[float, float]]] = {
-    attributes.INFERENCE_TIME: (0, 1e10),
+RATIO: Final = (0, 1)
+COUNT: Final = (0, 999_999)
+RANGES: Final[Mapping[str, tuple[int, int]]] = {
+    attributes.INFERENCE_TIME: (1_000_000_000, 4_102_444_800),  # from 2001 to 2100
     attributes.REVIEW_DURATION: (0, 86_400),
     attributes.HTTP_RESPONSE_STATUS_CODE: (100, 599),
+    "gen_ai.usage.input_tokens": (0, 9_999_999),
+    "gen_ai.usage.output_tokens": (0, 9_999_999),
 }
-"""Numbers that are neither a ratio nor a count of at most 32 bits, as record numbers are not either."""
+"""Numbers that are neither a ratio nor a count of six digits: record numbers mostly have more."""
 
 _SEGMENTS = frozenset(SEGMENT_ATTRIBUTES.values())
 _NAMES = NAME_KEYS | {attributes.ERROR_TYPE}
@@ -153,7 +155,7 @@ def _number(key: str, value: object, rule: AttributeRule) -> tuple[Value | None,
         return None, Reason.BAD_TYPE
     if isinstance(value, float) and not math.isfinite(value):
         return None, Reason.NON_FINITE
-    low, high = _RANGES.get(key, _COUNT if rule.type == "int" else _RATIO)
+    low, high = RANGES.get(key, COUNT if rule.type == "int" else RATIO)
     if not low <= value <= high:
         return None, Reason.NOT_ALLOWED
     return (int(value) if rule.type == "int" else float(value)), None

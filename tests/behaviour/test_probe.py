@@ -11,6 +11,7 @@ import pytest
 
 from benchmarks.peers.__main__ import PEERS, REQUIREMENTS, version
 from benchmarks.peers._adapters import ADAPTERS
+from benchmarks.peers._careless import CARELESS
 from benchmarks.peers._checks import CHECKS
 from benchmarks.peers._probe import behaviour, cost
 from benchmarks.peers._table import BEGIN, END, replaced, table
@@ -42,6 +43,12 @@ def test_ours_passes_every_row():
 def test_a_careless_decorator_fails_the_rows_it_should():
     found = behaviour(ADAPTERS["naive"]())
     assert {row for row, seen in found.items() if not seen.good} == MISSED
+
+
+def test_every_row_is_failed_by_some_careless_decorator():
+    """A row that nothing fails would prove nothing."""
+    failed = {row for make in CARELESS.values() for row, seen in behaviour(make()).items() if not seen.good}
+    assert failed == set(CHECKS)
 
 
 def test_the_cost_is_a_ratio_to_a_raw_span():

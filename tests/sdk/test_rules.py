@@ -61,6 +61,10 @@ WITHHELD = [
     (attributes.DEPLOYMENT_ACTIVATION, -1, "not_allowed"),
     (attributes.CONFIDENCE_SCORE, 12345678.0, "not_allowed"),
     (attributes.INFERENCE_TIME, 1e12, "not_allowed"),
+    (attributes.INFERENCE_TIME, 12345678.0, "not_allowed"),
+    (attributes.INFERENCE_TIME, 123456789, "not_allowed"),
+    (attributes.DEPLOYMENT_ACTIVATION, 12345678, "not_allowed"),
+    (attributes.ROUTER_EPOCH, 1234567, "not_allowed"),
     (attributes.REVIEW_DURATION, 12345678.0, "not_allowed"),
     (attributes.EVENT_ID, "00123456", "pattern"),
     (attributes.INFERENCE_ID, "jane-roe", "pattern"),
@@ -177,6 +181,8 @@ def test_foreign_attributes_are_closed_sets_and_small_numbers():
     assert admit({"error.type": "JaneRoe"}, FOREIGN) == {"error.type": OTHER}
     assert admit({"error.type": "ConnectionError"}, FOREIGN) == {"error.type": "ConnectionError"}
     assert admit({"http.response.status_code": 1234567}, FOREIGN) == {}
+    assert admit({"gen_ai.usage.input_tokens": 12345678}, FOREIGN) == {}
+    assert admit({"gen_ai.usage.input_tokens": 200_000}, FOREIGN) == {"gen_ai.usage.input_tokens": 200_000}
 
 
 values = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.text())
