@@ -27,48 +27,54 @@ from otel_clinical.drift.kernel._records import (
 from otel_clinical.drift.kernel._salvage import salvage
 from otel_clinical.drift.kernel._subject import SUBJECT_KEYS, Reader
 from otel_clinical.drift.kernel._values import RefusedError, pick
+from otel_clinical.drift.kernel._wire import EVENTS, FEWEST, SPANS, Wire
+from otel_clinical.drift.kernel._wire_skeleton import UnusualError
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from google.protobuf.message import Message
+    from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     from otel_clinical.drift.kernel._index import PolicyIndex
+    from otel_clinical.drift.kernel._wire_skeleton import Layout
 
 _Record = TypeVar("_Record", Span, LogRecord)
 _DIGESTS: Final = 100  # rejected records of one request that get a digest: a hostile one shall not cost more
 
 
-def explode_traces(body: bytes, received: float, scope: PolicyIndex) -> Exploded:
+def explode_traces(body: bytes, received: float, scope: PolicyIndex, *, fewest: int = FEWEST) -> Exploded:
     """Return the inferences in a serialised `ExportTraceServiceRequest`.
 
     Args:
         body: Protobuf bytes, already decompressed.
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
+        fewest: Records alike below which they are read one by one; the result is the same.
     """
-    return _Work(_TRACES, scope, received).walk(body)
+    return _Work(_TRACES, scope, received, fewest).walk(body)
 
 
-def explode_logs(body: bytes, received: float, scope: PolicyIndex) -> Exploded:
+def explode_logs(body: bytes, received: float, scope: PolicyIndex, *, fewest: int = FEWEST) -> Exploded:
     """Return the outcomes, reviews and deployment changes in a serialised `ExportLogsServiceRequest`.
 
     Args:
         body: Protobuf bytes, already decompressed.
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
+        fewest: Records alike below which they are read one by one; the result is the same.
     """
-    return _Work(_LOGS, scope, received).walk(body)
+    return _Work(_LOGS, scope, received, fewest).walk(body)
 
 
-def _span_row(reader: Reader, span: Span, shared: dict[str, AnyValue]) -> Row | None:
+def _span_row(reader: Reader, span: Span, shared: Mapping[str, AnyValue]) -> Row | None:
     values = {**shared, **pick(span.attributes, SPAN_KEYS)}
     return inference_row(reader, span, values) if is_inference(values) else None
 
 
-def _log_row(reader: Reader, record: LogRecord, shared: dict[str, AnyValue]) -> Row | None:
+def _log_row(reader: Reader, record: LogRecord, shared: Mapping[str, AnyValue]) -> Row | None:
     kind = kind_of(record)
     return None if kind is None else event_row(reader, kind, record, {**shared, **pick(record.attributes, LOG_KEYS)})
 
@@ -83,34 +89,41 @@ class _Shape(Generic[_Record]):
         fields: Names of its resources, of their scopes, and of the scopes' records.
         row: Reads one record with the attributes of its resource; None if it is not about clinical AI. Raises
             `RefusedError`.
+        layout: What to read of many records at once.
     """
 
     request: type[Message]
     record: type[_Record]
     fields: tuple[str, str, str]
-    row: Callable[[Reader, _Record, dict[str, AnyValue]], Row | None]
+    row: Callable[[Reader, _Record, Mapping[str, AnyValue]], Row | None]
+    layout: Layout
 
-    def records(self, request: Message) -> Iterator[tuple[_Record, dict[str, AnyValue]]]:
-        """Yield the records of a request, each with what its resource says about all of them."""
+    def scopes(self, request: Message) -> Iterator[tuple[tuple[int, int], Sequence[_Record], Mapping[str, AnyValue]]]:
+        """Yield (resource and scope, records, what the resource says about all of them)."""
         resources, scopes, records = self.fields
-        for group in getattr(request, resources):
+        for place, group in enumerate(getattr(request, resources)):
             shared = pick(group.resource.attributes, SUBJECT_KEYS)
-            for scope in getattr(group, scopes):
-                for record in getattr(scope, records):
-                    yield record, shared
+            for ordinal, scope in enumerate(getattr(group, scopes)):
+                yield (place, ordinal), getattr(scope, records), shared
 
 
-_TRACES: Final = _Shape(ExportTraceServiceRequest, Span, ("resource_spans", "scope_spans", "spans"), _span_row)
-_LOGS: Final = _Shape(ExportLogsServiceRequest, LogRecord, ("resource_logs", "scope_logs", "log_records"), _log_row)
+_TRACES: Final = _Shape(ExportTraceServiceRequest, Span, ("resource_spans", "scope_spans", "spans"), _span_row, SPANS)
+_LOGS: Final = _Shape(
+    ExportLogsServiceRequest, LogRecord, ("resource_logs", "scope_logs", "log_records"), _log_row, EVENTS
+)
 
 
 class _Work(Generic[_Record]):
     """Rows and rejections of one request while it is taken apart."""
 
-    def __init__(self, shape: _Shape[_Record], scope: PolicyIndex, received: float) -> None:
+    def __init__(self, shape: _Shape[_Record], scope: PolicyIndex, received: float, fewest: int) -> None:
         self._shape: _Shape[_Record] = shape
         self._reader = Reader(scope, round(received * 1e6))
+        self._fewest = fewest
         self._rows: list[Row] = []
+        self._places: list[int] = []  # of each row in the request
+        self._columns: list[tuple[NDArray[np.intp], NDArray[np.void]]] = []  # the same of rows made together
+        self._count = 0
         self._rejections: list[Rejection] = []
         self._refused = self._ignored = 0
 
@@ -121,11 +134,26 @@ class _Work(Generic[_Record]):
             request.ParseFromString(body)
         except DecodeError:
             return self._salvage(body)
-        for record, shared in self._shape.records(request):
-            self._take(record, shared)
+        wire = self._wire(body)
+        for place, records, shared in self._shape.scopes(request):
+            found = None if wire is None else wire.gather(*place, self._reader, shared)
+            rest: Iterable[int] = range(len(records))
+            if found is not None:
+                self._columns += [(self._count + at, rows) for at, rows in zip(found.places, found.rows, strict=True)]
+                self._ignored += found.ignored
+                rest = found.rest
+            for number in rest:
+                self._take(records[number], shared, self._count + number)
+            self._count += len(records)
         return self._done()
 
-    def _take(self, record: _Record, shared: dict[str, AnyValue]) -> None:
+    def _wire(self, body: bytes) -> Wire | None:
+        try:
+            return Wire(body, self._shape.layout, self._fewest)
+        except UnusualError:
+            return None
+
+    def _take(self, record: _Record, shared: Mapping[str, AnyValue], place: int) -> None:
         try:
             row = self._shape.row(self._reader, record, shared)
         except RefusedError as refused:
@@ -134,7 +162,7 @@ class _Work(Generic[_Record]):
         if row is None:
             self._ignored += 1
         else:
-            self._keep(row)
+            self._keep(row, place)
 
     def _salvage(self, body: bytes) -> Exploded:
         """Take the records that can be decoded one by one out of a `body` that cannot be decoded as a whole."""
@@ -144,23 +172,29 @@ class _Work(Generic[_Record]):
             found = []
         if not found:
             return _undecodable(body)
-        for resource, data in found:
+        for place, (resource, data) in enumerate(found):
             record = self._shape.record()
             try:
                 record.ParseFromString(data)
             except DecodeError:
                 self._rejections.append(_unreadable(data))
             else:
-                self._take(record, pick(resource.attributes, SUBJECT_KEYS))
+                self._take(record, pick(resource.attributes, SUBJECT_KEYS), place)
         return self._done()
 
     def _done(self) -> Exploded:
-        """Return the result."""
-        batch = Batch(np.array(self._rows, RECORD), tuple(self._reader.words), self._reader.received)
+        """Return the result, rows in the order of the request."""
+        rows = np.array(self._rows, RECORD)
+        if self._columns:
+            rows = np.concatenate([rows, *(made for _, made in self._columns)])
+            places = np.concatenate([np.array(self._places, np.intp), *(at for at, _ in self._columns)])
+            rows = rows[np.argsort(places)]
+        batch = Batch(rows, tuple(self._reader.words), self._reader.received)
         return Exploded(batch, tuple(self._rejections), self._ignored)
 
-    def _keep(self, row: Row) -> None:
+    def _keep(self, row: Row, place: int) -> None:
         self._rows.append(row)
+        self._places.append(place)
         if self._reader.aside:
             self._rejections += [Rejection(reason, detail, kept=True) for reason, detail in self._reader.aside]
             self._reader.aside.clear()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
+
+from otel_clinical.drift.kernel._wire_tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,6 +47,11 @@ class PolicyIndex:
 
     models: Mapping[str, ModelIndex]
     retention: float
+
+    @cached_property
+    def tables(self) -> Tables:
+        """The words as tables of bytes."""
+        return Tables.of(self.models)
 
     @classmethod
     def of(cls, policy: Policy) -> PolicyIndex:

@@ -13,6 +13,8 @@ from otel_clinical.semconv import attributes, events
 from otel_clinical.semconv.enums import InferenceStatus, ProcessorRejection
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
@@ -40,17 +42,17 @@ LOG_KEYS: Final = SUBJECT_KEYS | {
     attributes.REVIEW_DURATION,
     attributes.REVIEW_EDIT_RATIO,
 }
-_KINDS: Final = {
+KINDS: Final = {
     events.OUTCOME: Kind.OUTCOME,
     events.REVIEW: Kind.REVIEW,
     events.DEPLOYMENT_CHANGE: Kind.CHANGE,
 }
 _STATUSES: Final = frozenset(status.value for status in InferenceStatus)
-_SPAN_ID: Final = 8  # bytes
-_LATEST: Final = 253_402_300_800.0  # year 10000, seconds
+SPAN_ID_BYTES: Final = 8  # bytes
+LATEST_SECONDS: Final = 253_402_300_800.0  # year 10000, seconds
 
 
-def is_inference(values: Values) -> bool:
+def is_inference(values: Container[str]) -> bool:
     """Say whether a span with these attributes is, or was meant to be, an inference."""
     return attributes.REVIEW_ACTION not in values and (
         attributes.INFERENCE_ID in values
@@ -67,7 +69,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
     """
     time = span.start_time_unix_nano // 1000
     check_time(reader, time, "start time")
-    if len(span.span_id) != _SPAN_ID or not any(span.span_id):
+    if len(span.span_id) != SPAN_ID_BYTES or not any(span.span_id):
         raise bad("span id is not 8 bytes")
     status = text(values, attributes.INFERENCE_STATUS)
     if status not in _STATUSES:
@@ -94,7 +96,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
 
 def kind_of(record: LogRecord) -> Kind | None:
     """Return what an event is; None for events the kernel does not use."""
-    return _KINDS.get(record.event_name)
+    return KINDS.get(record.event_name)
 
 
 def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> Row:
@@ -144,6 +146,6 @@ def _inference_time(values: Values) -> int:
     seconds = number(values, attributes.INFERENCE_TIME)
     if seconds is None:
         raise bad(f"{attributes.INFERENCE_TIME} is missing")
-    if not 0 < seconds < _LATEST:
+    if not 0 < seconds < LATEST_SECONDS:
         raise bad(f"{attributes.INFERENCE_TIME} is not seconds since 1970")
     return round(seconds * 1e6)

@@ -60,8 +60,8 @@ class Reader:
                 ProcessorRejection.UNKNOWN_MODEL, f"{attributes.MODEL_NAME} is not declared in the policy"
             )
         return (
-            self._word(model),
-            self._word(self._version(values, declared)),
+            self.word(model),
+            self.word(self._version(values, declared)),
             tuple(self._segment(values, key, name, declared) for key, name in _SEGMENTS),
             ordinal(values, attributes.DEPLOYMENT_ACTIVATION),
         )
@@ -104,15 +104,16 @@ class Reader:
         value = values[key]
         if value.WhichOneof("value") != "string_value":
             self.aside.append((ProcessorRejection.BAD_ATTRIBUTE, f"{key} is not text"))
-            return self._word(OTHER)
+            return self.word(OTHER)
         word = value.string_value
         if word in allowed:
-            return self._word(word)
+            return self.word(word)
         if word != OTHER:
             self.aside.append((ProcessorRejection.UNKNOWN_SEGMENT, f"{key} is not declared in the policy"))
-        return self._word(OTHER)
+        return self.word(OTHER)
 
-    def _word(self, word: str) -> int:
+    def word(self, word: str) -> int:
+        """Return the position of a word, the next one if it is new."""
         return self.words.setdefault(word, len(self.words))
 
 

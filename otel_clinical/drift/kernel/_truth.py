@@ -27,13 +27,13 @@ REVIEWED: Final = 2
 ELSEWHERE: Final = 4
 """Mark of an outcome of a model whose labels are its reviews: it tells about the confidence only."""
 
-_SCORES: Final = {
+SCORES: Final = {
     OutcomeResult.CORRECT.value: MICRO,
     OutcomeResult.INCORRECT.value: 0,
     OutcomeResult.PARTIAL.value: MICRO // 2,
     OutcomeResult.INDETERMINATE.value: ABSENT,
 }
-_RIGHT: Final = frozenset({OutcomeClass.TRUE_POSITIVE.value, OutcomeClass.TRUE_NEGATIVE.value})
+RIGHT: Final = frozenset({OutcomeClass.TRUE_POSITIVE.value, OutcomeClass.TRUE_NEGATIVE.value})
 _CLASSES: Final = frozenset(cell.value for cell in OutcomeClass)
 _DECIDED: Final = {ReviewAction.ACCEPTED: MICRO, ReviewAction.EDITED: 0, ReviewAction.REJECTED: 0}
 _REVIEW_SCORES: Final = np.array([ABSENT, *(_DECIDED.get(action, ABSENT) for action, _ in VERDICTS)], "<i4")
@@ -44,11 +44,11 @@ _SALT: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 def outcome_score(values: Values) -> int:
     """Return the outcome's score in millionths, `ABSENT` if it is indeterminate."""
     result = text(values, attributes.OUTCOME_RESULT)
-    if result not in _SCORES:
+    if result not in SCORES:
         raise bad(f"{attributes.OUTCOME_RESULT} is not one of the declared words")
     given = share(values, attributes.OUTCOME_SCORE)
     if result == OutcomeResult.INDETERMINATE or given == ABSENT:
-        return _SCORES[result]
+        return SCORES[result]
     return given
 
 
@@ -68,7 +68,7 @@ def outcome_mark(reader: Reader, values: Values, score: int) -> tuple[int, int]:
     except RefusedError as refused:
         reader.aside.append((refused.reason, f"{refused.detail}; the metric of the model counts classes"))
         return UNCOUNTED, score
-    return (0, MICRO if cell in _RIGHT else 0) if cell in counted else (UNCOUNTED, score)
+    return (0, MICRO if cell in RIGHT else 0) if cell in counted else (UNCOUNTED, score)
 
 
 def with_reviews(rows: NDArray[np.void], models: Iterable[int]) -> NDArray[np.void]:

@@ -1,0 +1,193 @@
+"""The skeleton of a record: its fields and attribute keys in their order, learnt from one and followed in many.
+
+An exporter writes the records of a program alike: the same fields and keys in the same order, only values and their
+lengths differ. A skeleton is taken from one record. All others are followed along it together, each with a place of
+its own, and every byte that is no value is compared: what is not exactly alike falls out and is decoded in general.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Places = NDArray[np.intp]
+    Flags = NDArray[np.bool_]
+
+_MORE: Final = 0x80  # set in every byte of a varint but the last
+_KEY, _VALUE = 0x0A, 0x12  # of a KeyValue
+TEXT, WHOLE, REAL = 0x0A, 0x18, 0x21
+"""Tags of an AnyValue: text, whole number, double."""
+VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
+"""Wire types."""
+_WIDTHS: Final = {FIXED64: 8, FIXED32: 4}
+_TAG_BYTES: Final = 2  # of the highest field that OTLP has
+
+
+class UnusualError(Exception):
+    """A record that is not written as exporters write; the general decoder knows what it means."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which bytes of a record matter.
+
+    Attributes:
+        attributes: Tag of its attributes.
+        wanted: Keys of the attributes that are read.
+        fields: Names of the fields that are read, by tag; each may occur once.
+        literal: Tag of a text that is the same in all records of one skeleton; 0 for none.
+    """
+
+    attributes: int
+    wanted: frozenset[bytes]
+    fields: Mapping[int, str]
+    literal: int = 0
+
+
+@dataclass(frozen=True)
+class Step:
+    """One field of a record.
+
+    Attributes:
+        name: Field or attribute key under which its value is noted; empty for values that are passed over.
+        head: The bytes of its tag.
+        wire: Wire type.
+        sizes: Bytes of its length, and of the length of the attribute's value.
+        literal: What must follow the length: key and beginning of the value, or the whole content.
+        kind: Tag of the attribute's value if it is noted.
+        width: Bytes of a number that is noted.
+        whole: Whether `literal` is the whole content.
+    """
+
+    name: str
+    head: bytes
+    wire: int
+    sizes: tuple[int, int] = (1, 1)
+    literal: bytes = b""
+    kind: int = 0
+    width: int = 0
+    whole: bool = False
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """The fields of a record in order.
+
+    Attributes:
+        steps: One per field.
+        kinds: Tag of the value by the key of each attribute that is read.
+        literal: Content of the layout's literal field.
+    """
+
+    steps: tuple[Step, ...]
+    kinds: Mapping[str, int]
+    literal: bytes = b""
+
+
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """Values of the records that have the skeleton.
+
+    Attributes:
+        matches: Which of the records asked for.
+        places: Where each value begins, by name, for all that were asked for.
+        lengths: Bytes of each value.
+    """
+
+    matches: Flags
+    places: Mapping[str, Places]
+    lengths: Mapping[str, Places]
+
+
+def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
+    """Return the skeleton of a record that protobuf has accepted.
+
+    Raises:
+        UnusualError: It cannot serve as one: a field twice, a group, a value of a type that is not expected.
+    """
+    steps, at, literal = [], 0, b""
+    while at < len(record):
+        tag, start = _varint(record, at)
+        head, wire = record[at:start], tag & 7
+        if len(head) > _TAG_BYTES:
+            raise UnusualError
+        if wire in _WIDTHS:
+            steps.append(Step(layout.fields.get(tag, ""), head, wire))
+            at = start + _WIDTHS[wire]
+        elif wire == VARINT:
+            _, at = _varint(record, start)
+            steps.append(Step("", head, wire, (at - start, 1)))
+        elif wire == SIZED:
+            size, begin = _varint(record, start)
+            at = begin + size
+            step = _sized(record[begin:at], tag, head, begin - start, layout)
+            literal = step.literal if step.whole else literal
+            steps.append(step)
+        else:
+            raise UnusualError
+    names = [step.name for step in steps if step.name]
+    if len(set(names)) < len(names) or sum(step.whole for step in steps) > 1:
+        raise UnusualError
+    return Skeleton(tuple(steps), {step.name: step.kind for step in steps if step.kind}, literal)
+
+
+def _sized(content: bytes, tag: int, head: bytes, size: int, layout: Layout) -> Step:
+    """Return the step of a field with a length."""
+    if size > _TAG_BYTES:
+        raise UnusualError
+    if tag == layout.attributes:
+        return _attribute(content, head, size, layout)
+    if tag == layout.literal:
+        return Step("", head, SIZED, (size, 1), content, whole=True)
+    return Step(layout.fields.get(tag, ""), head, SIZED, (size, 1))
+
+
+def _attribute(content: bytes, head: bytes, size: int, layout: Layout) -> Step:
+    """Return the step of an attribute: a key, then a value that fills the rest, and nothing else."""
+    if len(content) < len(head) or content[0] != _KEY:
+        raise UnusualError
+    length, begin = _varint(content, 1)
+    end = begin + length
+    if end >= len(content) or content[end] != _VALUE:
+        raise UnusualError
+    inner, value = _varint(content, end + 1)
+    if value + inner != len(content) or value - end - 1 > _TAG_BYTES:
+        raise UnusualError
+    key = content[begin:end]
+    sizes = size, value - end - 1
+    if key not in layout.wanted:
+        return Step("", head, SIZED, sizes, content[: end + 1])
+    return _wanted(key.decode(), content, Step(key.decode(), head, SIZED, sizes, content[: end + 1]), value)
+
+
+def _wanted(key: str, content: bytes, step: Step, value: int) -> Step:
+    """Return the step of an attribute whose value is read."""
+    kind = content[value] if value < len(content) else 0
+    rest = len(content) - value - 1
+    if step.sizes[1] != 1 or kind not in {TEXT, WHOLE, REAL}:
+        raise UnusualError
+    if kind == TEXT:
+        return Step(key, step.head, SIZED, step.sizes, step.literal, kind)
+    # The length of the value is the same in all, and so part of the literal.
+    if (kind == REAL and rest != _WIDTHS[FIXED64]) or (kind == WHOLE and not 1 <= rest <= _TAG_BYTES):
+        raise UnusualError
+    return Step(key, step.head, SIZED, step.sizes, content[: value + 1], kind, rest)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """Return (value, place after it)."""
+    value = shift = 0
+    while True:
+        if at >= len(data):
+            raise UnusualError
+        one = data[at]
+        value |= (one & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if one < _MORE:
+            return value, at

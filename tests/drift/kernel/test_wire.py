@@ -1,0 +1,243 @@
+"""The columnar route and the general one give the same rows, rejections and counts, whatever is in the bytes."""
+
+from __future__ import annotations
+
+import math
+import random
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
+
+from benchmarks._processor_load import Recorder
+from otel_clinical.drift.kernel import Exploded, PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.kernel import _wire as columnar
+from otel_clinical.drift.kernel._wire_columns import Columns
+from otel_clinical.features import Feature, FeatureSet, Kind
+from otel_clinical.semconv import attributes
+from otel_clinical.semconv.enums import OutcomeClass
+from tests.drift import _wire as wire
+from tests.drift.kernel._world import START, make_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+    from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+
+def with_models(**changes: Any) -> PolicyIndex:
+    """Return the test hospital's index with something changed in its model."""
+    index = PolicyIndex.of(make_policy())
+    return replace(index, models={name: replace(model, **changes) for name, model in index.models.items()})
+
+
+FEATURES = FeatureSet(
+    (Feature("age", Kind.NUMERIC, edges=(18.0, 65.0)), Feature("sex", Kind.CATEGORICAL, words=("f",)))
+)
+INDEX = with_models(features=FEATURES)
+OF_CLASSES = with_models(counted=frozenset({OutcomeClass.TRUE_POSITIVE.value, OutcomeClass.FALSE_NEGATIVE.value}))
+NOW = START + 60.0
+NEVER = 10**9
+ODD_TEXTS = ("", "_OTHER", "ø", "coding", "x" * 40, "x" * 130, "é" * 200, "x" * 300, "oncology\0")
+PLACES = tuple(FEATURES.written([age, sex]) for age, sex in ((0, 1), (2, 51), (51, 50), (3, 0)))
+ODD_VALUES = (
+    *ODD_TEXTS,
+    *(*PLACES, PLACES[0][:-1] + "7", PLACES[0][1:], PLACES[0] + "a"),
+    *(-1, 0, 1, 127, 128, 300, 20_000, 2**31, 0.0, -0.0, 1.0, 1.5, -0.1, 1e-7, 0.1234565, 1e300),
+    *(math.nan, math.inf, True, b"\xff", AnyValue(), AnyValue(array_value=ArrayValue(values=[AnyValue(int_value=1)]))),
+)
+KEYS = [*sorted(columnar.LOG_KEYS | columnar.SPAN_KEYS), "http.route", "k" * 130]
+DECLARED = {"department": "oncology", "payer": "private"}
+
+
+def both(explode: Any, body: bytes, received: float = NOW, index: PolicyIndex = INDEX) -> tuple[Any, Any]:
+    """Return what the columnar and the general route make of a body."""
+    ours, general = (explode(body, received, index, fewest=fewest) for fewest in (1, NEVER))
+    return comparable(ours), comparable(general)
+
+
+def comparable(found: Exploded) -> tuple[Any, ...]:
+    """Return everything in it, words in place of their numbers."""
+    batch = found.batch
+    words = [
+        (batch.words[row["model"]], batch.words[row["version"]], [batch.words[word] for word in row["segments"]])
+        for row in batch.rows
+    ]
+    names = [name for name in batch.rows.dtype.names or () if name not in {"model", "version", "segments"}]
+    rest = [batch.rows[name].tolist() for name in names]
+    return words, rest, found.rejections, found.ignored, found.undecodable
+
+
+@st.composite
+def odd_attributes(draw: st.DrawFn) -> dict[str, Any]:
+    """Return overrides that may break a record in every way an attribute can."""
+    found: dict[str, Any] = {"drop": draw(st.sets(st.sampled_from(KEYS), max_size=2))}
+    found["extra"] = draw(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(ODD_VALUES), max_size=3))
+    if draw(st.booleans()):
+        found["extra"][attributes.OUTCOME_CLASS] = draw(st.sampled_from([*OutcomeClass, "", "true"]))
+        found["extra"][attributes.INPUT_FEATURES] = draw(st.sampled_from((*PLACES, *ODD_VALUES)))
+    found["segments"] = DECLARED | {"payer": draw(st.sampled_from(("private", "nobody")))}
+    found["activation"] = draw(st.sampled_from((1, 200)))
+    return found
+
+
+def disturb(draw: st.DrawFn, record: Span | LogRecord) -> None:
+    """Write a record as some other exporter might."""
+    how = draw(st.sampled_from(("", "", "", "twice", "turned", "no id", "unknown field", "no time")))
+    if how == "twice":
+        record.attributes.append(draw(st.sampled_from(list(record.attributes))))
+    elif how == "turned":
+        turned = list(reversed(record.attributes))
+        del record.attributes[:]
+        record.attributes.extend(turned)
+    elif how == "no id":
+        record.span_id = draw(st.sampled_from((b"", bytes(8), b"1234567", b"123456789")))
+    elif how == "unknown field":
+        record.MergeFromString(b"\xfa\x3f\x02hi\xc0\x3e\x81\x00")
+    elif how == "no time":
+        record.ClearField("start_time_unix_nano" if hasattr(record, "start_time_unix_nano") else "time_unix_nano")
+
+
+@st.composite
+def spans(draw: st.DrawFn) -> bytes:
+    request = ExportTraceServiceRequest()
+    for group in range(draw(st.integers(1, 2))):
+        resource = request.resource_spans.add()
+        if draw(st.booleans()):
+            key = draw(st.sampled_from((attributes.MODEL_NAME, attributes.CONFIDENCE_SCORE, "host.name")))
+            resource.resource.attributes.extend(wire.pairs({key: draw(st.sampled_from(ODD_VALUES))}))
+        scope = resource.scope_spans.add()
+        for number in range(draw(st.integers(0, 6))):
+            one = wire.span(
+                group * 10 + number, draw(moments), **draw(st.one_of(st.just({"segments": DECLARED}), odd_attributes()))
+            )
+            disturb(draw, one)
+            scope.spans.append(one)
+    return request.SerializeToString()
+
+
+@st.composite
+def events(draw: st.DrawFn) -> bytes:
+    request = ExportLogsServiceRequest()
+    scope = request.resource_logs.add().scope_logs.add()
+    makers: list[Callable[..., LogRecord]] = [wire.outcome, wire.review]
+    for number in range(draw(st.integers(0, 8))):
+        maker = draw(st.sampled_from(makers))
+        record = maker(number, draw(moments), inferred=draw(moments), **draw(overriding))
+        if draw(st.integers(0, 9)) == 0:
+            record.event_name = draw(st.sampled_from(("", "somebody.else", "clinical_ai.deployment.change")))
+        disturb(draw, record)
+        scope.log_records.append(record)
+    return request.SerializeToString()
+
+
+overriding = st.one_of(st.just({"segments": DECLARED}), odd_attributes())
+moments = st.sampled_from((START, START + 0.1234567, NOW + 301.0, START - 400 * 86_400.0, 0.0))
+
+
+@settings(max_examples=150, deadline=None)
+@given(spans())
+def test_any_spans_are_read_alike(body: bytes):
+    ours, general = both(explode_traces, body)
+    assert ours == general
+
+
+@settings(max_examples=150, deadline=None)
+@given(events())
+def test_any_events_are_read_alike(body: bytes):
+    for index in (INDEX, OF_CLASSES):
+        ours, general = both(explode_logs, body, index=index)
+        assert ours == general
+
+
+def mutated(body: bytes, draw: random.Random) -> bytes:
+    """Return `body` after a few edits of single bytes and of ranges."""
+    data = bytearray(body)
+    for _ in range(draw.choice((1, 1, 2, 5))):
+        at = draw.randrange(len(data))
+        edit = draw.randrange(5)
+        if edit == 0:
+            data[at] ^= 1 << draw.randrange(8)
+        elif edit == 1:
+            data[at] = draw.choice((0, 1, 0x7F, 0x80, 0xFF, 0x0A, 0x12))
+        elif edit == 2:
+            del data[at : at + draw.choice((1, 2, 40))]
+        elif edit == 3:
+            data[at:at] = data[max(at - draw.choice((1, 2, 40)), 0) : at]
+        else:
+            data[at:at] = bytes([draw.choice((0, 0x80, 0x0A, 0x12))])
+    return bytes(data)
+
+
+@contextmanager
+def watched() -> Iterator[list[int]]:
+    """Give the numbers of records that the columnar route took."""
+    found: list[int] = []
+    gather = columnar.Wire.gather
+
+    def noted(*arguments: Any) -> Any:
+        gathered = gather(*arguments)
+        found.append(0 if gathered is None else sum(map(len, gathered.rows)))
+        return gathered
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(columnar.Wire, "gather", noted)
+        yield found
+
+
+SAID = {attributes.INPUT_FEATURES: PLACES[0]}
+SOUND = {
+    explode_traces: wire.traces(
+        [wire.span(n, START + n, confidence=n / 8, segments=DECLARED, extra=SAID) for n in range(6)]
+    ),
+    explode_logs: wire.logs(
+        [
+            *(wire.outcome(n, START, score=n / 6, segments=DECLARED) for n in range(3)),
+            *(wire.review(n, START, segments=DECLARED, extra={attributes.REVIEW_DURATION: n}) for n in range(3)),
+        ]
+    ),
+}
+
+
+@pytest.mark.parametrize("explode", [explode_traces, explode_logs])
+def test_a_request_with_any_bytes_changed_is_read_alike(explode: Any):
+    draw = random.Random(13)
+    made = SOUND[explode]
+    accepted = 0
+    with watched() as columns:
+        for _ in range(1500):
+            ours, general = both(explode, mutated(made, draw))
+            assert ours == general
+            accepted += len(general[0])
+    assert accepted > 1500
+    assert sum(columns) > accepted / 2  # it is the columnar route that was tested
+
+
+def test_what_the_sdk_sends_never_needs_the_general_route(monkeypatch: pytest.MonkeyPatch):
+    recorder = Recorder("coding", make_policy().models["coding"])
+    try:
+        sent = [(explode_traces, recorder.spans(30)), (explode_logs, recorder.outcomes(30))]
+        sent.append((explode_logs, recorder.reviews(30)))
+    finally:
+        recorder.close()
+    for explode, template in sent:
+        ours, general = both(explode, template.body, 1_790_000_000.0 + 1.0)
+        assert ours == general
+        with monkeypatch.context() as patch:
+            patch.setattr("otel_clinical.drift.kernel._explode._Work._take", lambda *_: pytest.fail("read one by one"))
+            assert len(explode(template.body, 1_790_000_000.0 + 1.0, INDEX, fewest=1).batch) == 30
+
+
+def test_the_comparison_would_see_a_difference(monkeypatch: pytest.MonkeyPatch):
+    body = wire.traces([wire.span(n, START, confidence=0.5, segments=DECLARED) for n in range(3)])
+    share = Columns.share
+    monkeypatch.setattr(Columns, "share", lambda columns, key: share(columns, key) + 1)
+    ours, general = both(explode_traces, body)
+    assert ours != general
