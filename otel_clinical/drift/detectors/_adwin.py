@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+import operator
 from importlib.metadata import version
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 from river import base, drift
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors._betting import as_number
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
 
 _KIND, _VERSION = "adwin", 1
 _RIVER: Final = version("river")
@@ -82,6 +88,38 @@ class GuardedADWIN(base.DriftDetector):
         self._adwin.update(value)
         self._drift_detected = self._adwin.drift_detected
         self.detections += self._drift_detected
+
+    def update_all(self, z: NDArray[np.float64]) -> Iterator[int]:
+        """Take values that are already in standard deviations; yield the place of each at which a change is detected.
+
+        The same as one by one, bit for bit, but without a call of ours for each. At every yield the detector is as
+        after that value; it must be read to the end.
+
+        >>> detector = GuardedADWIN(0.0, 1.0)
+        >>> list(detector.update_all(np.repeat([0.0, 2.0], 100)))
+        [127]
+        """
+        finite = np.isfinite(z)
+        self.rejected += len(z) - int(finite.sum())
+        places = np.flatnonzero(finite)
+        values = np.clip(z[finite], -self.clip, self.clip).tolist()
+        done = 0
+        while done < len(values):
+            if self._adwin.drift_detected:
+                self._adwin._reset()  # noqa: SLF001  # as its own update does
+            helper = self._adwin._helper  # noqa: SLF001
+            rest = iter(values[done:])
+            detected = True in map(helper.update, rest)  # stops at the first
+            end = len(values) - operator.length_hint(rest)
+            recent = self.recent
+            for value in values[done:end]:
+                recent += _RECENT * (value - recent)
+            self.recent = recent
+            self._adwin._drift_detected = self._drift_detected = detected  # noqa: SLF001
+            done = end
+            if detected:
+                self.detections += 1
+                yield int(places[end - 1])
 
     def dumps(self) -> bytes:
         """Return the state as bytes: our fields, and the window in River's own plain encoding."""

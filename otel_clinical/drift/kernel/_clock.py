@@ -66,10 +66,11 @@ class Clock:
         for model in np.unique(outcomes["model"]).tolist():
             newest = min(int(outcomes["time"][outcomes["model"] == model].max()), received)
             self.labels[words[model]] = max(self.labels.get(words[model], newest), newest)
-        for model, version, activation in np.unique(rows[["model", "version", "activation"]]).tolist():
-            chosen = (rows["model"] == model) & (rows["version"] == version) & (rows["activation"] == activation)
-            newest = min(int(_serving(rows[chosen]).max()), received)
-            self._serve((words[model], words[version]), activation, newest)
+        code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]
+        serving = _serving(rows)
+        for one in np.unique(code).tolist():
+            newest = min(int(serving[code == one].max()), received)
+            self._serve((words[one >> 48], words[one >> 32 & 0xFFFF]), one & 0xFFFFFFFF, newest)
 
     def _serve(self, key: tuple[str, str], activation: int, time: int) -> None:
         served = self.served.setdefault(key, {})

@@ -42,8 +42,6 @@ if TYPE_CHECKING:
 
 _CLOCK = "clock"
 _PENDING = "pending"
-_KIND_BYTE = PENDING.fields["kind"][1] if PENDING.fields else 0
-_MARK_BYTE = PENDING.fields["mark"][1] if PENDING.fields else 0
 _SIGNALS = {
     Kind.INFERENCE: ProcessorSignal.INFERENCE,
     Kind.OUTCOME: ProcessorSignal.OUTCOME,
@@ -90,13 +88,14 @@ class Kernel:
         kept, late, known = self._in_time(rows[~review])
         reviews = self._reviews.sort(rows[review], self._bound())
         kept = np.concatenate((kept, reviews.new))
-        new = [row for row in self._slots.add(kept) if row[_MARK_BYTE] != REVIEWED or row[_KIND_BYTE] != Kind.OUTCOME]
+        new = self._slots.add(kept)
+        new = new[(new["mark"] != REVIEWED) | (new["kind"] != Kind.OUTCOME)]
         reported = len(kept) - made_of_reviews(kept)
         duplicates = known + reviews.repeated + reported - len(new) + self._clock.unreported
         self._clock.unreported = 0
         self._clock.note(rows, self._words, batch.received)
         self._clean = False
-        events = Counter(_SIGNALS[Kind(row[_KIND_BYTE])] for row in new)
+        events = Counter({_SIGNALS[Kind(kind)]: count for kind, count in _counted(new["kind"])})
         return Applied(events, late + reviews.late, duplicates)
 
     def advance(self, to: float | None = None) -> list[Transition]:
@@ -255,11 +254,10 @@ class Kernel:
         if not late.any():
             return rows, 0, 0
         outcome = late & (rows["kind"] == Kind.OUTCOME)
-        places = np.flatnonzero(outcome)
-        fed = [place for place in places.tolist() if int(rows["inference"][place]) in self._ledger.fed]
-        outcome[fed] = False
+        fed = outcome & self._ledger.fed.holds(rows["inference"])
+        outcome &= ~fed
         rows["effective"][outcome] = bound * self._slots.width
-        return rows[outcome | ~late], int(late.sum()) - len(fed), len(fed)
+        return rows[outcome | ~late], int(late.sum()) - int(fed.sum()), int(fed.sum())
 
     def _bound(self) -> int:
         """Return the first slot that is not closed."""
@@ -271,6 +269,12 @@ class Kernel:
             activation = self._ledger.newest(key, ordinal)
             if activation is not None:
                 yield activation, self._clock.watermark or 0
+
+
+def _counted(values: NDArray[np.unsignedinteger]) -> Iterator[tuple[int, int]]:
+    """Yield (small number, how often it occurs) of those that do."""
+    counts = np.bincount(values)
+    return ((number, int(counts[number])) for number in np.flatnonzero(counts).tolist())
 
 
 def _seconds(time: int | None) -> float | None:

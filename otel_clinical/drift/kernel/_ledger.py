@@ -59,7 +59,7 @@ class Ledger:
         for activation, served in self._by_activation(outcomes):
             self._coverage_of(activation).label(served["inferred"][served["mark"] & ELSEWHERE == 0])
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
-        self.fed.add(outcomes["inference"].tolist(), end)
+        self.fed.add(outcomes["inference"], end)
         self._forget(end)
         return found, repeats
 
@@ -130,7 +130,7 @@ class Ledger:
         """Return the scored outcomes of inferences without one, and the number of the others."""
         scored = rows[(rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT)]
         latest = latest_per_inference(scored)
-        new = latest[[inference not in self.fed for inference in latest["inference"].tolist()]]
+        new = latest[~self.fed.holds(latest["inference"])]
         return new, len(scored) - made_of_reviews(scored) - len(new) + made_of_reviews(new)
 
     def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:

@@ -166,9 +166,8 @@ class OutcomeStream:
         mean = 1.0 - self.design.expected[outcomes.strata]
         spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
         worse = False
-        for z in ((outcomes.errors - mean) / spread).tolist():
-            self.witness.update_standardised(z)
-            if self.witness.drift_detected and self.witness.rising and self.witness.recent > 0.0:
+        for _ in self.witness.update_all((outcomes.errors - mean) / spread):
+            if self.witness.rising and self.witness.recent > 0.0:
                 worse = True
                 self.detections += 1
         if worse:

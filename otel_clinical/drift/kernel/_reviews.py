@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.kernel._fed import Fed
-from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
+from otel_clinical.drift.kernel._slots import Slots, unpack_rows
 from otel_clinical.drift.kernel._subject import SKEW
 from otel_clinical.drift.kernel._suggestions import Suggestions
 from otel_clinical.semconv.enums import ReviewHorizon
@@ -81,8 +81,7 @@ class Reviews:
         rows = rows.copy()
         rows["effective"] = self._due(rows)
         waits = (rows["time"] <= rows["effective"]) & (rows["effective"] // self._waiting.width >= bound)
-        fresh = self._waiting.add(rows[waits])
-        new = np.frombuffer(b"".join(fresh), PENDING).copy()
+        new = self._waiting.add(rows[waits])
         late = new["time"] // self._waiting.width < bound
         new["effective"] = np.where(late, bound * self._waiting.width, new["time"])
         waiting = int(waits.sum())
@@ -90,10 +89,9 @@ class Reviews:
 
     def begin(self, rows: NDArray[np.void], end: int) -> None:
         """Take the reviews of one closed slot that ended at `end` (microseconds): the first words on suggestions."""
-        new = np.array([inference not in self._reviewed for inference in rows["inference"].tolist()], np.bool_)
-        first = first_per_inference(said(rows[new]))
+        first = first_per_inference(said(rows[~self._reviewed.holds(rows["inference"])]))
         self._count(ReviewHorizon.IMMEDIATE, first)
-        self._reviewed.add(first["inference"].tolist(), end)
+        self._reviewed.add(first["inference"], end)
         # No review of a suggestion that was forgotten can be used: its clock may have been ahead by the skew.
         self._reviewed.forget(end - self._longest - SKEW)
 

@@ -58,9 +58,8 @@ class Signal:
         `time` is the event time of the last one, microseconds.
         """
         detector, before = self.detector, self.detections
-        for z in ((values[values != ABSENT] / MICRO - detector.mean) / detector.sd).tolist():
-            detector.update_standardised(z)
-            if detector.drift_detected and self._matters(detector.recent):
+        for _ in detector.update_all((values[values != ABSENT] / MICRO - detector.mean) / detector.sd):
+            if self._matters(detector.recent):
                 self.detections += 1
                 self.detected = time
         return self.detections > before

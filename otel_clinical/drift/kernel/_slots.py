@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
 from otel_clinical.drift.kernel._batch import RECORD, Kind, as_rows
+from otel_clinical.drift.kernel._ids import IdSet
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,9 +34,7 @@ class Slots:
 
     def __init__(self, width: int) -> None:
         self.width = width
-        self._rows: dict[int, set[bytes]] = {}
-        self._fresh: dict[int, list[bytes]] = defaultdict(list)
-        self._chunks: dict[int, list[str]] = defaultdict(list)
+        self._slots: dict[int, _Slot] = {}
         self._gone: list[str] = []
         self._outcomes: Counter[int] = Counter()
 
@@ -44,24 +43,17 @@ class Slots:
         """Outcomes that wait, by the numbers of model and version."""
         return {divmod(pair, _VERSIONS): count for pair, count in self._outcomes.items() if count}
 
-    def add(self, rows: NDArray[np.void]) -> list[bytes]:
+    def add(self, rows: NDArray[np.void]) -> NDArray[np.void]:
         """Keep `rows` of `PENDING` and return those that were not there yet."""
-        size = PENDING.itemsize
-        data = rows.tobytes()
-        new = []
-        for place, slot in enumerate((rows["effective"] // self.width).tolist()):
-            row = data[place * size : (place + 1) * size]
-            known = self._rows.setdefault(slot, set())
-            if row not in known:
-                known.add(row)
-                self._fresh[slot].append(row)
-                new.append(row)
-        self._outcomes.update(_outcomes(new))
-        return new
+        numbers = rows["effective"] // self.width
+        parts = [self._slot(number).add(rows[numbers == number]) for number in np.unique(numbers).tolist()]
+        added = np.concatenate([rows[:0], *parts])
+        self._outcomes.update(_outcomes(added))
+        return added
 
     def before(self, bound: int) -> list[int]:
         """Return the slots below `bound` that hold records, in order."""
-        return sorted(slot for slot in self._rows if slot < bound)
+        return sorted(slot for slot in self._slots if slot < bound)
 
     def take(self, slot: int) -> tuple[NDArray[np.void], int]:
         """Remove a slot; return its records by (effective time, event) and how many repeated an event.
@@ -69,28 +61,25 @@ class Slots:
         Of two different records with one event id the earlier wins, then the smaller bytes: the same one
         whatever the order of arrival.
         """
-        raw = self._rows.pop(slot)
-        self._fresh.pop(slot, None)
-        self._gone += self._chunks.pop(slot, [])
-        self._outcomes.subtract(_outcomes(raw))
-        rows = np.frombuffer(b"".join(raw), PENDING)
-        distinct = len(np.unique(rows["event"]))
-        if distinct < len(rows):
-            rows = np.frombuffer(b"".join(sorted(raw)), PENDING)
+        taken = self._slots.pop(slot)
+        self._gone += taken.keys
+        rows = taken.rows()
+        self._outcomes.subtract(_outcomes(rows))
+        if not taken.repeats:
+            return rows[np.lexsort((rows["event"], rows["effective"]))], 0
+        every = len(rows)
+        rows = _by_bytes(rows)
         rows = rows[np.lexsort((rows["event"], rows["effective"]))]
-        if distinct < len(rows):
-            _, first = np.unique(rows["event"], return_index=True)
-            rows = rows[np.sort(first)]
-        return rows, len(raw) - distinct
+        _, first = np.unique(rows["event"], return_index=True)
+        return rows[np.sort(first)], every - len(first)
 
     def dump_dirty(self) -> dict[str, bytes]:
         """Return what changed: each slot grows by chunks, so that a dump costs what arrived since the last."""
         found = dict.fromkeys(self._gone, b"")
-        for slot, rows in self._fresh.items():
-            key = f"{slot}/{len(self._chunks[slot])}"
-            self._chunks[slot].append(key)
-            found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": np.frombuffer(b"".join(sorted(rows)), np.uint8)})
-        self._fresh.clear()
+        for number, slot in self._slots.items():
+            if slot.fresh:
+                key = f"{number}/{len(slot.keys)}"
+                found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": slot.save(key).view(np.uint8)})
         self._gone.clear()
         return found
 
@@ -100,16 +89,82 @@ class Slots:
             self._gone.append(key)
             self.add(rows)
             return
-        slot = int(key.partition("/")[0])
-        self._chunks[slot].append(key)
-        loaded = list(split(rows))
-        self._rows.setdefault(slot, set()).update(loaded)
-        self._outcomes.update(_outcomes(loaded))
+        slot = self._slot(int(key.partition("/")[0]))
+        slot.add(rows)
+        slot.save(key)
+        self._outcomes.update(_outcomes(rows))
+
+    def _slot(self, number: int) -> _Slot:
+        return self._slots.setdefault(number, _Slot())
 
 
-def _outcomes(raw: Iterable[bytes]) -> Counter[int]:
+class _Slot:
+    """Records of one slot.
+
+    Attributes:
+        keys: Under which they are saved.
+        fresh: Those that are not saved yet.
+        repeats: Whether an event is in it more than once.
+    """
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.fresh: list[NDArray[np.void]] = []
+        self.repeats = False
+        self._saved: list[NDArray[np.void]] = []
+        self._events = IdSet()
+
+    def rows(self) -> NDArray[np.void]:
+        """Return all records, in any order."""
+        return np.concatenate((*self._saved, *self.fresh))
+
+    def add(self, rows: NDArray[np.void]) -> NDArray[np.void]:
+        """Keep records and return those that are new.
+
+        A record is known if all its bytes are. Nearly always a look at the events is enough to see that it is not.
+        """
+        events = rows["event"]
+        order = np.argsort(events, kind="stable")
+        again = np.zeros(len(rows), np.bool_)
+        again[order[1:]] = events[order[1:]] == events[order[:-1]]
+        again |= self._events.holds(events)
+        if again.any():
+            again[again] = self._known(rows, again)
+            rows = rows[~again]
+            self.repeats |= len(np.unique(rows["event"])) < len(rows) or bool(self._events.holds(rows["event"]).any())
+        if len(rows):
+            self.fresh.append(rows)
+            self._events.add(rows["event"])
+        return rows
+
+    def save(self, key: str) -> NDArray[np.void]:
+        """Call everything saved under `key`; return what was not before, in an order that depends on nothing else."""
+        self.keys.append(key)
+        rows = np.concatenate(self.fresh) if self.fresh else np.zeros(0, PENDING)
+        rows = _by_bytes(rows) if self.repeats else rows[np.argsort(rows["event"])]
+        self._saved.append(rows)
+        self.fresh = []
+        return rows
+
+    def _known(self, rows: NDArray[np.void], again: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Say which records `again`, of events that are there or earlier in `rows`, are there byte by byte."""
+        events = np.unique(rows["event"][again])
+        there = (chunk[np.isin(chunk["event"], events)] for chunk in (*self._saved, *self.fresh, rows[~again]))
+        seen = {row for chunk in there for row in split(chunk)}
+        known = []
+        for row in split(rows[again]):
+            known.append(row in seen)
+            seen.add(row)
+        return np.array(known, np.bool_)
+
+
+def _by_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Return the rows in the order of their bytes."""
+    return np.frombuffer(b"".join(sorted(split(rows))), PENDING)
+
+
+def _outcomes(rows: NDArray[np.void]) -> Counter[int]:
     """Count the outcomes among rows by model and version, in one number."""
-    rows = np.frombuffer(b"".join(raw), PENDING)
     rows = rows[rows["kind"] == Kind.OUTCOME]
     pairs, counts = np.unique(rows["model"].astype(np.int64) * _VERSIONS + rows["version"], return_counts=True)
     return Counter(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))

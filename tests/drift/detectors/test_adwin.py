@@ -7,7 +7,10 @@ import math
 import random
 from importlib.metadata import version
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from river import base, drift
 
 from otel_clinical.drift._codec import CodecError, pack, unpack
@@ -125,3 +128,23 @@ def test_damage_is_refused():
     data[-1] ^= 1
     with pytest.raises(CodecError, match="checksum"):
         GuardedADWIN.loads(bytes(data))
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    parts=st.lists(st.tuples(st.integers(0, 300), st.floats(-6, 6), st.booleans()), max_size=6),
+    seed=st.integers(0, 999),
+)
+def test_many_values_at_once_are_as_if_each_came_alone(parts, seed):
+    together, alone = GuardedADWIN(delta=0.05), GuardedADWIN(delta=0.05)
+    for number, (size, mean, broken) in enumerate(parts):
+        values = np.array(stream(seed + number, size, mean, 0.5))
+        values[:1] = math.nan if broken else mean
+        found = [(place, together.rising, together.recent) for place in together.update_all(values)]
+        expected = []
+        for place, value in enumerate(values.tolist()):
+            alone.update_standardised(value)
+            if alone.drift_detected and math.isfinite(value):
+                expected.append((place, alone.rising, alone.recent))
+        assert found == expected
+        assert together.dumps() == alone.dumps()

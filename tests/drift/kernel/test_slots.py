@@ -1,0 +1,107 @@
+"""Waiting records are a set per slot, however they arrive, are saved and come back."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otel_clinical.drift.kernel._batch import Kind
+from otel_clinical.drift.kernel._ids import IdSet
+from otel_clinical.drift.kernel._slots import PENDING, Slots, split, unpack_rows
+
+WIDTH = 10
+rows = st.tuples(
+    st.integers(0, 29), st.integers(1, 6), st.sampled_from((Kind.INFERENCE, Kind.OUTCOME)), st.integers(0, 1)
+)
+batches = st.lists(st.lists(rows, max_size=8), max_size=8)
+Row = tuple[int, int, Kind, int]
+
+
+def as_rows(found: list[Row]) -> np.ndarray:
+    made = np.zeros(len(found), PENDING)
+    for place, (effective, event, kind, score) in enumerate(found):
+        made[place]["effective"], made[place]["event"] = effective, event
+        made[place]["kind"], made[place]["score"] = kind, score
+    return made
+
+
+def alone(found: list[list[Row]]) -> dict[int, set[bytes]]:
+    """Keep records one by one: the rule in its simplest words."""
+    slots: dict[int, set[bytes]] = {}
+    for row in (row for batch in found for row in batch):
+        slots.setdefault(row[0] // WIDTH, set()).update(split(as_rows([row])))
+    return slots
+
+
+def winners(raw: set[bytes]) -> list[bytes]:
+    """Return one record per event, the earlier, then that of smaller bytes; by (effective time, event)."""
+    first: dict[int, bytes] = {}
+    for row in sorted(raw, key=lambda data: (int(np.frombuffer(data, PENDING)["effective"][0]), data)):
+        first.setdefault(int(np.frombuffer(row, PENDING)["event"][0]), row)
+    found = as_bytes(first.values())
+    return list(split(found[np.lexsort((found["event"], found["effective"]))]))
+
+
+def as_bytes(raw) -> np.ndarray:
+    return np.frombuffer(b"".join(raw), PENDING)
+
+
+@settings(deadline=None)
+@given(batches, st.data())
+def test_records_are_kept_once_as_if_each_came_alone(arriving, data):
+    slots, expected, saved, added = Slots(WIDTH), alone(arriving), {}, 0
+    for batch in arriving:
+        added += len(slots.add(as_rows(batch)))
+        if data.draw(st.booleans()):
+            saved |= slots.dump_dirty()
+        if saved and data.draw(st.booleans()):
+            saved |= slots.dump_dirty()
+            slots = Slots(WIDTH)
+            for key, blob in saved.items():
+                slots.load(key, unpack_rows(blob), moved=False)
+    assert added == sum(map(len, expected.values()))
+    assert sum(slots.outcomes.values()) == sum(
+        int((as_bytes(raw)["kind"] == Kind.OUTCOME).sum()) for raw in expected.values()
+    )
+    assert slots.before(99) == sorted(expected)
+    for slot, raw in expected.items():
+        taken, repeated = slots.take(slot)
+        assert list(split(taken)) == winners(raw)
+        assert repeated == len(raw) - len(taken)
+    assert not any(slots.outcomes.values())
+
+
+@settings(deadline=None)
+@given(batches, st.randoms())
+def test_what_is_saved_does_not_depend_on_the_order_of_arrival(arriving, draw):
+    every = [row for batch in arriving for row in batch]
+    shuffled = draw.sample(every, len(every))
+    saved = []
+    for order in (every, shuffled):
+        slots = Slots(WIDTH)
+        for row in order:
+            slots.add(as_rows([row]))
+        saved.append(slots.dump_dirty())
+    assert saved[0] == saved[1]
+
+
+ids = st.lists(st.integers(0, 40), max_size=12).map(lambda found: np.unique(np.array(found, np.uint64)))
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.booleans(), ids), max_size=12), ids)
+def test_a_set_of_ids_is_a_set(steps, asked):
+    found, expected = IdSet(), set()
+    for adds, some in steps:
+        if adds:
+            found.add(some[~found.holds(some)])
+            expected |= set(some.tolist())
+        else:
+            gone = IdSet()
+            gone.add(some)
+            found.remove(gone)
+            expected -= set(some.tolist())
+    assert found.sorted().tolist() == sorted(expected)
+    assert len(found) == len(expected)
+    assert found.holds(asked).tolist() == [one in expected for one in asked.tolist()]
