@@ -3,13 +3,13 @@
 from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from otel_clinical.access import TokenFile
+from otel_clinical.drift.runtime._text import PageText
 from otel_clinical.drift.runtime.writer import Phase
 
 
@@ -34,11 +34,12 @@ def metrics_site(registry: CollectorRegistry, tokens: TokenFile | None, phase: C
         tokens: Who may look; None lets everybody who can connect.
         phase: What the writer is doing, for the health pages.
     """
+    text = PageText(registry)
 
     def scrape(request: Request) -> Response:  # not async: it runs in a worker thread, and may wait for the writer
         if tokens is not None and not tokens.accepts(request.headers.get("authorization")):
             return PlainTextResponse("show a token\n", 401, {"WWW-Authenticate": "Bearer"})
-        encode, content_type = choose_encoder(request.headers.get("accept", ""))
-        return Response(encode(registry), headers={"Content-Type": content_type})
+        body, content_type = text.answer(request.headers.get("accept", ""))
+        return Response(body, headers={"Content-Type": content_type})
 
     return Starlette(routes=[Route("/metrics", scrape), *health(phase)])
