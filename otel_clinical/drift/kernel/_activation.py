@@ -52,6 +52,8 @@ class Activation:
         self._calibrations: dict[SegmentKey, Calibration] = {}
         self._estimate: Estimate | None = None
         self._dirty: set[StateKey] = set()
+        self._shown: dict[SegmentKey, tuple[tuple[int, int, float | None], EvidenceRow]] = {}
+        self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
 
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
         """Feed one slot's scored outcomes, in order; `end` is the end of the slot, microseconds."""
@@ -98,7 +100,7 @@ class Activation:
             mix = self._mix(segment)
             self._dirty.add(("mix", segment))
             found += [
-                DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end))
+                DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end, float(mix.scores()[place])))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
         if self._expected().infer(rows):
@@ -117,14 +119,14 @@ class Activation:
     def evidence(self, watermark: int) -> Iterator[EvidenceRow]:
         """Yield the evidence of every declared segment value, seen or not."""
         for key in self.plan.segments:
-            stream = self._outcomes.get(key) or OutcomeStream(self.plan.design(key), self.plan.times.bucket)
-            yield self._evidence_row(key, stream, watermark)
+            stream = self._outcomes.get(key)
+            yield self._unseen_row(key) if stream is None else self._evidence_row(key, stream, watermark)
 
     def calibration(self) -> Iterator[CalibrationRow]:
         """Yield the calibration of every stream whose outcomes carried a confidence."""
         for key, calibration in sorted(self._calibrations.items()):
             if calibration.labels:
-                yield calibration.row(self.plan.name, self.version, key)
+                yield self._calibration_row(key, calibration)
 
     def estimate(self, watermark: int) -> EstimateRow:
         """Return the performance that recent confidences let expect."""
@@ -139,8 +141,8 @@ class Activation:
         for (_, key), signal in self._signals.items():
             yield self._signal_row(key, signal, watermark)
         for segment, mix in self._mixes.items():
-            for place in range(len(mix.detections)):
-                yield self._mix_row(segment, mix, place, watermark)
+            for place, score in enumerate(mix.scores().tolist()):
+                yield self._mix_row(segment, mix, place, watermark, score)
 
     def dump_dirty(self) -> dict[StateKey, bytes]:
         """Return the states that changed."""
@@ -223,11 +225,27 @@ class Activation:
         stream.tier = level
         return [TierChange(end / 1e6, level, previous, row)] if level is not previous else []
 
+    def _unseen_row(self, key: SegmentKey) -> EvidenceRow:
+        """Return the row of a stream without outcomes."""
+        if key not in self._shown:
+            self._evidence_row(key, OutcomeStream(self.plan.design(key), self.plan.times.bucket), 0)
+        return self._shown[key][1]
+
+    def _calibration_row(self, key: SegmentKey, calibration: Calibration) -> CalibrationRow:
+        mark = calibration.labels, calibration.squares, int(calibration.bins[2].sum())
+        if key not in self._calibrated or self._calibrated[key][0] != mark:
+            self._calibrated[key] = mark, calibration.row(self.plan.name, self.version, key)
+        return self._calibrated[key][1]
+
     def _evidence_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> EvidenceRow:
-        samples, drop, since = stream.change.estimate(stream.design)
         shown, performance = stream.performance(now - self.plan.times.window)
+        # Everything else changes with the outcomes alone: between two slots a scrape need not calculate it again.
+        mark = stream.labels, shown, performance
+        if key in self._shown and self._shown[key][0] == mark:
+            return self._shown[key][1]
+        samples, drop, since = stream.change.estimate(stream.design)
         evidence = stream.evidence()
-        return EvidenceRow(
+        row = EvidenceRow(
             model=self.plan.name,
             version=self.version,
             activation=self.ordinal,
@@ -246,6 +264,8 @@ class Activation:
             updated=stream.updated / 1e6 if stream.labels else None,
             interval=stream.interval(),
         )
+        self._shown[key] = mark, row
+        return row
 
     def _witness_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> DriftRow:
         hits = stream.detections, stream.witnessed
@@ -255,10 +275,10 @@ class Activation:
         hits = signal.detections, signal.detected
         return self._row(key, signal.name, hits, now, detector=DriftDetector.ADWIN, score=signal.detector.recent)
 
-    def _mix_row(self, segment: str, mix: Mix, place: int, now: int) -> DriftRow:
+    def _mix_row(self, segment: str, mix: Mix, place: int, now: int, score: float) -> DriftRow:
         hits = mix.detections[place], mix.detected[place]
-        score = max(float(mix.scores()[place]), _LOWEST_SCORE)
         key = segment, mix.values[place]
+        score = max(score, _LOWEST_SCORE)
         return self._row(key, SEGMENT_MIX, hits, now, detector=DriftDetector.E_DETECTOR, score=score)
 
     def _row(

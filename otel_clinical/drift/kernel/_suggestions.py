@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _KIND, _VERSION = "suggestions", 1
 _MARKS: Final = len(VERDICTS) + 1  # 0 stands for a review that says nothing
+_NOTHING: Final = np.zeros(_MARKS, np.int64)
 
 
 class Suggestions:
@@ -33,6 +34,7 @@ class Suggestions:
     def __init__(self, plan: ModelPlan) -> None:
         self._plan = plan
         self._counts: dict[tuple[str, str, str], NDArray[np.int64]] = {}
+        self._shown: dict[tuple[str, str, str], tuple[NDArray[np.int64], SuggestionRow]] = {}
 
     def count(self, horizon: ReviewHorizon, rows: NDArray[np.void]) -> None:
         """Count reviews that are the terminal outcome of their suggestion at `horizon`."""
@@ -45,7 +47,7 @@ class Suggestions:
         """Yield both horizons of every declared segment value, seen or not."""
         for key in self._plan.segments:
             for horizon in ReviewHorizon:
-                yield self._row(version, key, horizon)
+                yield self._kept_row(version, key, horizon)
 
     def dumps(self) -> bytes:
         """Return the state as bytes."""
@@ -64,10 +66,18 @@ class Suggestions:
             counts[: len(found)] = found
             self._counts[key[0], key[1], key[2]] = counts
 
+    def _kept_row(self, version: str, key: SegmentKey, horizon: ReviewHorizon) -> SuggestionRow:
+        """Return the row made for these very counts: a scrape need not add up again what did not change."""
+        place = (horizon.value, *key)
+        counts = self._counts.get(place, _NOTHING)
+        if place not in self._shown or self._shown[place][0] is not counts:
+            self._shown[place] = counts, self._row(version, key, horizon)
+        return self._shown[place][1]
+
     def _row(self, version: str, key: SegmentKey, horizon: ReviewHorizon) -> SuggestionRow:
         actions = Counter(dict.fromkeys(ReviewAction, 0))
         attention = Counter(dict.fromkeys(ReviewAttention, 0))
-        counts = self._counts.get((horizon.value, *key), np.zeros(_MARKS, np.int64))
+        counts = self._counts.get((horizon.value, *key), _NOTHING)
         for (action, looked), count in zip(VERDICTS, counts[1:].tolist(), strict=True):
             actions[action] += count
             if looked is not None:
