@@ -61,6 +61,18 @@ def unpack_any(data: bytes, kind: str, versions: Sequence[int]) -> tuple[int, di
     return found_version, meta, _arrays(data, end, shapes)
 
 
+def holds(data: bytes, kind: str, version: int, *parts: str) -> bool:
+    """Say whether `data` is undamaged, of this kind and version, and has all `parts` in it, without reading it.
+
+    >>> holds(pack("a", 1, {"of": "x1"}, {}), "a", 1, "x1")
+    True
+    """
+    if len(data) < _HEAD or data[:4] != _MAGIC or zlib.crc32(data[8:]) != int.from_bytes(data[4:8], "little"):
+        return False
+    begins = data.startswith(json.dumps([kind, version])[:-1].replace(" ", "").encode(), _HEAD)
+    return begins and all(part.encode() in data for part in parts)
+
+
 def _arrays(data: bytes, start: int, shapes: list[tuple[str, str, list[int]]]) -> dict[str, NDArray[Any]]:
     arrays = {}
     for name, kind, shape in shapes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
-from otel_clinical.drift.detectors._betting import LOG_CEILING, BettingDetector, bet, log_growth, sr_path
+from otel_clinical.drift.detectors._betting import LOG_CEILING, BettingDetector, bet, bets_of, log_growth, sr_path
 from otel_clinical.drift.detectors._registry import (
     DETECTORS,
     GROUP,
@@ -22,6 +22,7 @@ __all__ = [
     "GuardedADWIN",
     "GuardedDetector",
     "bet",
+    "bets_of",
     "detector_class",
     "detector_names",
     "log_growth",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import operator
+from functools import lru_cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
@@ -128,6 +130,16 @@ class GuardedADWIN(base.DriftDetector):
         meta: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         meta["river"] = _RIVER
         return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(helper.__getstate__(), np.uint8)})
+
+    @staticmethod
+    @lru_cache
+    def signs(mean: float, sd: float, delta: float) -> tuple[str, ...]:
+        """Return what `dumps` of every detector with these settings holds, and of none with others."""
+        found = {"mean": mean, "sd": max(sd, _SMALLEST_SD), "delta": delta}
+        kind = json.dumps([_KIND, _VERSION], separators=(",", ":"))[:-1]
+        return kind, *(
+            f'"{name}":{json.dumps(value)}' + ("}" if name == "sd" else ",") for name, value in found.items()
+        )
 
     @classmethod
     def loads(cls, data: bytes) -> GuardedADWIN:

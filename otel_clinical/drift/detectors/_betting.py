@@ -37,6 +37,12 @@ def bet(null: float, alternative: float) -> float:
     return max((alternative - null) / (null * (1.0 - null)), 0.0)
 
 
+def bets_of(null: Floats, alternatives: Floats) -> Floats:
+    """Return `bet` of each null (n,) and each of its alternatives (n, k), bit for bit."""
+    low = np.clip(null, _EDGE, 1.0 - _EDGE)[:, None]
+    return np.maximum((np.minimum(alternatives, 1.0 - _EDGE) - low) / (low * (1.0 - low)), 0.0)
+
+
 def log_growth(observations: Floats, null: Floats, bets: Floats) -> Floats:
     """Return the logarithm of the factor by which each bet multiplies its capital.
 

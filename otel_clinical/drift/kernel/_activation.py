@@ -52,11 +52,13 @@ class Activation:
         self._calibrations: dict[SegmentKey, Calibration] = {}
         self._estimate: Estimate | None = None
         self._dirty: set[StateKey] = set()
+        self._stored: dict[StateKey, bytes] = {}
         self._shown: dict[SegmentKey, tuple[tuple[int, int, float | None], EvidenceRow]] = {}
         self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
 
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
         """Feed one slot's scored outcomes, in order; `end` is the end of the slot, microseconds."""
+        self._wake()
         found: list[Transition] = []
         self._feed_confidence(rows[rows["mark"] & REVIEWED == 0], end)
         self._note(rows, end)
@@ -89,6 +91,7 @@ class Activation:
 
     def feed_inferences(self, rows: NDArray[np.void], end: int) -> list[Transition]:
         """Feed one slot's inferences, in order; `end` is the end of the slot, microseconds."""
+        self._wake()
         found: list[Transition] = []
         for key, chosen in self.plan.split(rows):
             for name, column in COLUMNS.items():
@@ -118,24 +121,28 @@ class Activation:
 
     def evidence(self, watermark: int) -> Iterator[EvidenceRow]:
         """Yield the evidence of every declared segment value, seen or not."""
+        self._wake()
         for key in self.plan.segments:
             stream = self._outcomes.get(key)
             yield self._unseen_row(key) if stream is None else self._evidence_row(key, stream, watermark)
 
     def calibration(self) -> Iterator[CalibrationRow]:
         """Yield the calibration of every stream whose outcomes carried a confidence."""
+        self._wake()
         for key, calibration in sorted(self._calibrations.items()):
             if calibration.labels:
                 yield self._calibration_row(key, calibration)
 
     def estimate(self, watermark: int) -> EstimateRow:
         """Return the performance that recent confidences let expect."""
+        self._wake()
         row = self._expected().row(self.plan.name, self.version, now=watermark, window=self.plan.times.window)
         shown = None if row.performance is None else self.plan.policy.metric.scale.shown(row.performance)
         return replace(row, performance=shown)
 
     def drift(self, watermark: int) -> Iterator[DriftRow]:
         """Yield the state of every detector that has seen something."""
+        self._wake()
         for key, stream in self._outcomes.items():
             yield self._witness_row(key, stream, watermark)
         for (_, key), signal in self._signals.items():
@@ -153,6 +160,7 @@ class Activation:
     def keys(self) -> list[StateKey]:
         """Return the key of every state."""
         return [
+            *self._stored,
             *(("outcomes", *key) for key in self._outcomes),
             *(("signal", name, *key) for name, key in self._signals),
             *(("mix", segment) for segment in self._mixes),
@@ -166,14 +174,37 @@ class Activation:
         Raises:
             CodecError: `data` is damaged.
         """
-        return self._knows(key) and self._state(key).loads(data)
+        if not self._knows(key):
+            return False
+        if self._goes_on(key, data):
+            self._stored[key] = data
+            return True
+        return self._state(key).loads(data)
+
+    def _wake(self) -> None:
+        """Take over what was loaded and not looked at yet.
+
+        A restart finds every activation that is still known, and serves as soon as it has checked them. Most are
+        never fed again.
+        """
+        stored, self._stored = self._stored, {}
+        for key, data in stored.items():
+            self._state(key).loads(data)
+
+    def _goes_on(self, key: StateKey, data: bytes) -> bool:
+        """Say whether a saved state is sound and tested against the same as now; if it is not sure, no."""
+        if key[0] == "outcomes":
+            return OutcomeStream.goes_on(data, self.plan.design((key[1], key[2])))
+        if key[0] == "calibration":
+            return Calibration.goes_on(data, self.plan.bias)
+        return key[0] == "signal" and Signal.goes_on(data, key[1], self.plan.baseline)
 
     def _knows(self, key: StateKey) -> bool:
         if key[0] == "estimate":
             return True
         if key[0] == "mix":
             return key[1] in self.plan.names
-        return key[-2:] in self.plan.segments
+        return key[-2:] in self.plan.known
 
     def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate:
         if key[0] == "estimate":

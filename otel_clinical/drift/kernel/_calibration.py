@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._bias import BiasTest
 from otel_clinical.drift.kernel._rows import CalibrationRow, ReliabilityBin
@@ -100,6 +100,11 @@ class Calibration:
             "squares": self.squares,
         }
         return pack(_KIND, _VERSION, meta, {"bins": self.bins, "log_s": self.test.log_s})
+
+    @staticmethod
+    def goes_on(data: bytes, design: BiasDesign) -> bool:
+        """Say whether `loads` would take over `data` under this design; False if that is not certain."""
+        return holds(data, _KIND, _VERSION, design.digest)
 
     def loads(self, data: bytes) -> bool:
         """Take over a state; False, and unchanged, if it was tested against something else.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.detectors import bet
+from otel_clinical.drift.detectors import bets_of
 from otel_clinical.policy import ALL
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import EscalationLevel
@@ -175,12 +175,7 @@ def _error(expected: Floats, drop: float, scale: Scale) -> Floats:
 
 
 def _bets(null: Floats, expected: Floats, drops: tuple[float, ...], scale: Scale) -> Floats:
-    return np.array(
-        [
-            [bet(float(m0), float(m1)) for m0, m1 in zip(null, _error(expected, drop, scale), strict=True)]
-            for drop in drops
-        ]
-    ).T
+    return bets_of(null, np.stack([_error(expected, drop, scale) for drop in drops], axis=1))
 
 
 def _weight(baseline: Baseline, segment: str, value: str, stratum: str) -> float:

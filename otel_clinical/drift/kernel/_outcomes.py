@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, log_growth, sr_path
 from otel_clinical.drift.kernel._batch import MICRO
 from otel_clinical.drift.kernel._change import ChangePoint
@@ -190,6 +190,11 @@ class OutcomeStream:
         arrays = {"log_s": self.log_s, "peaks": self.peaks, **self.change.arrays()}
         arrays["witness"] = np.frombuffer(self.witness.dumps(), np.uint8)
         return pack(_KIND, _VERSION, meta, arrays)
+
+    @staticmethod
+    def goes_on(data: bytes, design: StreamDesign) -> bool:
+        """Say whether `loads` would take over `data` in a stream of this design; False if that is not certain."""
+        return holds(data, _KIND, _VERSION, design.digest)
 
     def loads(self, data: bytes) -> bool:
         """Take over a state; False, and unchanged, if it was tested against something else.

@@ -78,6 +78,11 @@ class ModelPlan:
         declared = [(name, value) for name, (_, values) in self._columns.items() for value in values.values()]
         return (AGGREGATE, *sorted(declared))
 
+    @cached_property
+    def known(self) -> frozenset[SegmentKey]:
+        """The same, to ask about one."""
+        return frozenset(self.segments)
+
     def values(self, segment: str) -> tuple[str, ...]:
         """Return the declared values of a segment, sorted."""
         return tuple(self._columns[segment][1].values())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import GuardedADWIN
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO
 
@@ -47,10 +47,7 @@ class Signal:
     @classmethod
     def fresh(cls, name: str, baseline: Baseline) -> Signal:
         """Return the signal before the first value."""
-        spread: Spread | None = baseline.confidence if name == CONFIDENCE else baseline.quality
-        if spread is None:
-            return cls(name, GuardedADWIN(0.5, 0.25, _DELTA))
-        return cls(name, GuardedADWIN(spread.mean, spread.sd, _DELTA))
+        return cls(name, GuardedADWIN(*_standard(name, baseline), _DELTA))
 
     def feed(self, values: NDArray[np.int32], time: int) -> bool:
         """Take one slot's values (millionths, in order); say whether something noticeable changed.
@@ -72,6 +69,12 @@ class Signal:
         meta = {"detections": self.detections, "detected": self.detected}
         return pack(_KIND, _VERSION, meta, {"detector": np.frombuffer(self.detector.dumps(), np.uint8)})
 
+    @staticmethod
+    def goes_on(data: bytes, name: str, baseline: Baseline) -> bool:
+        """Say whether `loads` would take over `data` under this baseline; False if that is not certain."""
+        mean, sd = _standard(name, baseline)
+        return holds(data, _KIND, _VERSION, *GuardedADWIN.signs(mean, sd, _DELTA))
+
     def loads(self, data: bytes) -> bool:
         """Take over a state; False, and unchanged, if it was standardised by another baseline.
 
@@ -85,3 +88,9 @@ class Signal:
             return False
         self.detector, self.detections, self.detected = detector, meta["detections"], meta["detected"]
         return True
+
+
+def _standard(name: str, baseline: Baseline) -> tuple[float, float]:
+    """Return (mean, standard deviation) of a signal in the reference."""
+    spread: Spread | None = baseline.confidence if name == CONFIDENCE else baseline.quality
+    return (0.5, 0.25) if spread is None else (spread.mean, spread.sd)

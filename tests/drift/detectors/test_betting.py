@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from river import base
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.detectors import BettingDetector, GuardedADWIN, bet, log_growth, sr_path
+from otel_clinical.drift.detectors import BettingDetector, GuardedADWIN, bet, bets_of, log_growth, sr_path
 
 UNIT = st.floats(0.0, 1.0)
 
@@ -120,3 +120,11 @@ def test_saved_in_mid_stream_it_goes_on_bit_by_bit():
 def test_another_detectors_state_is_refused():
     with pytest.raises(CodecError, match="expected betting version 1, found adwin version 1"):
         BettingDetector.loads(GuardedADWIN().dumps())
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)), min_size=1))
+def test_stakes_of_many_are_the_stakes_of_each(found):
+    null = np.array([one for one, _, _ in found])
+    alternatives = np.array([[first, second] for _, first, second in found])
+    expected = [[bet(one, first), bet(one, second)] for one, first, second in found]
+    assert bets_of(null, alternatives).tolist() == expected
