@@ -1,9 +1,10 @@
-"""Run one benchmark: `python -m benchmarks NAME [--json FILE]`; exits 1 when a must is missed."""
+"""Run one benchmark: `python -m benchmarks NAME [--json FILE] [--events N]`; exits 1 when a must is missed."""
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("name", choices=names(), help="which benchmark")
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to FILE")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the tables and plots into DIR, no musts")
+    parser.add_argument("--events", type=int, metavar="N", help="how many events to send (processor)")
     chosen = parser.parse_args(arguments)
     module = importlib.import_module(f"benchmarks.{chosen.name}")
     if chosen.report is not None:
@@ -33,7 +35,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{chosen.name} has no report; run it without --report")
         module.report(chosen.report)
         return 0
-    rows = module.run()
+    if chosen.events is not None and "events" not in inspect.signature(module.run).parameters:
+        parser.error(f"{chosen.name} has a size of its own; run it without --events")
+    rows = module.run() if chosen.events is None else module.run(chosen.events)
     print(table(rows))
     if chosen.json is not None:
         write(chosen.json, rows)

@@ -6,10 +6,16 @@ import json
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 
 from benchmarks.__main__ import main, names
+from benchmarks._processor_load import TRACES
+from benchmarks._processor_send import templates
+from benchmarks._processor_site import FORTY, make_site, read_site
+from benchmarks._processor_stock import decode
 from benchmarks._rows import Row, row, table
+from otel_clinical.drift.kernel import PolicyIndex, explode_logs, explode_traces
 
 
 @pytest.fixture
@@ -64,3 +70,31 @@ def test_every_benchmark_module_is_listed():
 def test_columns_line_up():
     lines = table([row("short", 1, 2), row("a much longer measure", 1000, 2, "<= 1")]).splitlines()
     assert len({len(line) for line in lines}) == 1
+
+
+def test_a_size_is_for_those_that_take_one(fake, capsys):
+    fake(row("cost", 1, 2))
+    with pytest.raises(SystemExit) as stop:
+        main(["instrument", "--events", "3"])
+    assert stop.value.code == 2
+    assert "run it without --events" in capsys.readouterr().err
+
+
+def test_the_processor_is_sent_records_of_their_own_each_time(tmp_path):
+    policy, _ = read_site(make_site(tmp_path, FORTY))
+    index, seen = PolicyIndex.of(policy), set()
+    for place, template in enumerate(templates(policy, 30)[8:12]):
+        explode = explode_traces if template.path == TRACES else explode_logs
+        for number in range(2):
+            draw = np.random.default_rng([number, place])
+            batch = explode(template.fresh(draw, 1e9, 0.5), 1e9 + 60, index).batch
+            assert batch.rows["time"].tolist() == [10**15 + place * 500_000 for place in range(30)]
+            seen |= set(batch.rows["event"].tolist())
+    assert len(seen) == 4 * 2 * 30
+
+
+def test_every_attribute_count_is_as_the_processor_benchmark_says(tmp_path):
+    policy, _ = read_site(make_site(tmp_path, FORTY))
+    spans = decode(templates(policy, 5)[0].body)
+    own = {"trace_id", "span_id", "start", "end", "name"}
+    assert {len(span.keys() - own) for span in spans} == {20}

@@ -1,0 +1,59 @@
+"""The baseline: what everybody writes to read spans from OTLP. Prints microseconds per span."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from benchmarks._processor_send import PER_REQUEST, templates
+from benchmarks._processor_site import FORTY, make_site, read_site
+
+if TYPE_CHECKING:
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+
+_ROUNDS: Final = 60
+
+
+def decode(body: bytes) -> list[dict[str, Any]]:
+    """Return ids, times and attributes of every span."""
+    request = ExportTraceServiceRequest.FromString(body)
+    return [
+        {
+            "trace_id": span.trace_id,
+            "span_id": span.span_id,
+            "start": span.start_time_unix_nano,
+            "end": span.end_time_unix_nano,
+            "name": span.name,
+            **{pair.key: _value(pair.value) for pair in span.attributes},
+        }
+        for group in request.resource_spans
+        for scope in group.scope_spans
+        for span in scope.spans
+    ]
+
+
+def _value(value: AnyValue) -> object:
+    kind = value.WhichOneof("value")
+    return getattr(value, kind) if kind else None
+
+
+def main() -> None:
+    """Decode the same requests as the processor, without statistics."""
+    with tempfile.TemporaryDirectory() as folder:
+        policy, _ = read_site(make_site(Path(folder), FORTY))
+    body = templates(policy)[0].body
+    found = []
+    for _ in range(_ROUNDS):
+        started = time.process_time()
+        decode(body)
+        found.append(time.process_time() - started)
+    print(1e6 * statistics.median(found) / PER_REQUEST)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""What the drift processor costs, from the socket to the detectors, against the stock decoding of the same bytes.
+
+A real processor on one core is sent OTLP/HTTP requests from another, over the loopback: 512 spans of 20 attributes
+each, and one request in twenty of outcomes and of reviews. It journals each durably before it acknowledges, with all
+default detectors on 40 segment values. Event time advances by a second per 5,000 events, so that a backlog is replayed.
+The two processors that are compared at 40 and 1,000 values both have six segments: an event feeds one stream of each.
+
+Costs are processor time of all its threads, so that a second program on the machine does not count. The baseline is
+what a receiver does at least without us: `ExportTraceServiceRequest`, and a dict of attributes per span. It is
+measured before and after, on the same core.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks._processor_process import ProcessorProcess, cores
+from benchmarks._processor_restart import fill
+from benchmarks._processor_send import Feed, send, templates
+from benchmarks._processor_site import FORTY, SIX, THOUSAND, make_site, read_site
+from benchmarks._rows import Row, row
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from benchmarks._processor_send import Sent
+
+EVENTS: Final = 1_000_000
+WARM: Final = 200_000
+_COMPARED: Final = 300_000
+_PACED: Final = 300_000
+_SHARE: Final = 0.8
+_KEYS: Final = 50_000
+_SCRAPES: Final = 5
+
+
+def run(events: int = EVENTS) -> list[Row]:
+    """Measure; `events` is how many the processor of 40 segment values is sent as fast as it takes them."""
+    core, other = cores()
+    os.sched_setaffinity(0, {other})
+    with tempfile.TemporaryDirectory() as folder:
+        stock = [_stock(core)]
+        forty = _loaded(Path(folder, "forty"), FORTY, core, events)
+        six = _loaded(Path(folder, "six"), SIX, core, _COMPARED)
+        thousand = _loaded(Path(folder, "thousand"), THOUSAND, core, _COMPARED)
+        restart = _restarted(Path(folder, "restart"), core)
+        stock.append(_stock(core))
+    return _rows(statistics.mean(stock), forty, thousand, six["cost"], restart)
+
+
+Figures = dict[str, float]
+
+
+def _rows(stock: float, forty: Figures, thousand: Figures, six: float, restart: float) -> list[Row]:
+    cost = forty["cost"]
+    return [
+        row("events per second of its core / 100,000", 1e6 / cost, 1e5, ">= 1"),
+        row("the same / stock decoding alone, spans a second", 1e6 / cost, 1e6 / stock, ">= 3"),
+        row("events acknowledged per second by the clock / 100,000", forty["rate"], 1e5),
+        row("us per event with 1,000 values of six segments / with 40", thousand["cost"], six, "<= 1.5"),
+        row("us per event, last third / first third", forty["late"], forty["early"], "<= 1.1"),
+        row("acknowledgement at 80 % load, 99th percentile ms / 250", forty["p99"], 250.0, "<= 1"),
+        row("scrape, ms per 10,000 series / 25", thousand["scrape"], 25.0, "<= 1"),
+        row("largest resident size MiB / 400", forty["peak"], 400.0, "<= 1"),
+        row("largest resident size with 1,000 segment values MiB / 400", thousand["peak"], 400.0),
+        row(f"start to serving with {_KEYS:,} keys, s / 2", restart, 2.0, "<= 1"),
+    ]
+
+
+def _loaded(folder: Path, segments: Mapping[str, int], core: int, events: int) -> Figures:
+    """Send everything to one processor; return what it took."""
+    folder.mkdir()
+    policy = make_site(folder, segments)
+    feed = Feed(templates(read_site(policy)[0]))
+    with ProcessorProcess(policy, folder / "state", core) as processor:
+        send(processor.address, feed, WARM)
+        thirds = [_costed(processor, feed, events // 3) for _ in range(3)]
+        costs = [cost for cost, _ in thirds]
+        rate = sum(sent.events for _, sent in thirds) / sum(sent.seconds for _, sent in thirds)
+        scrapes = [processor.scrape() for _ in range(_SCRAPES)]
+        delays = sorted(send(processor.address, feed, _PACED, _SHARE * rate).delays)
+        return {
+            "cost": statistics.mean(costs),
+            "early": costs[0],
+            "late": costs[-1],
+            "rate": rate,
+            "scrape": statistics.median(1e3 * seconds * 1e4 / series for seconds, series in scrapes),
+            "p99": 1e3 * delays[int(0.99 * len(delays))],
+            "peak": processor.peak(),
+        }
+
+
+def _costed(processor: ProcessorProcess, feed: Feed, events: int) -> tuple[float, Sent]:
+    """Return (microseconds of processor time per event, what was sent)."""
+    before = processor.cpu()
+    sent = send(processor.address, feed, events)
+    return 1e6 * (processor.cpu() - before) / sent.events, sent
+
+
+def _restarted(folder: Path, core: int) -> float:
+    """Return the seconds a processor takes to serve that finds many keys."""
+    folder.mkdir()
+    policy = make_site(folder, THOUSAND)
+    fill(policy, folder / "state", _KEYS)
+    found = []
+    for _ in range(3):
+        with ProcessorProcess(policy, folder / "state", core) as processor:
+            found.append(processor.seconds_to_ready)
+    return statistics.median(found)
+
+
+def _stock(core: int) -> float:
+    """Return microseconds per span of the stock decoding, in a process of its own."""
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "benchmarks._processor_stock"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE)  # noqa: S603 -- ours
+    return float(done.stdout)
