@@ -1,4 +1,4 @@
-"""Run one soak: `scripts/soak processor [--kills N]`; exits 1 when something is not as it must be."""
+"""Run one soak: `scripts/soak processor` or `scripts/soak fuzz`; exits 1 if anything is not as it must be."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kinds = parser.add_subparsers(dest="kind", required=True)
     kills = kinds.add_parser("processor", help="kill -9 under load; the evidence must not show it")
     kills.add_argument("--kills", type=int, default=1000)
+    fuzz = kinds.add_parser("fuzz", help="mutated requests over both protocols; every answer must be typed")
+    fuzz.add_argument("--requests", type=int, default=1_000_000)
     chosen = parser.parse_args(arguments)
-    return _processor(chosen.kills, chosen.seed)
+    return _fuzz(chosen.requests, chosen.seed) if chosen.kind == "fuzz" else _processor(chosen.kills, chosen.seed)
 
 
 def _processor(kills: int, seed: int) -> int:
@@ -41,6 +43,23 @@ def _processor(kills: int, seed: int) -> int:
         print(f"DIFFERENT: {line}")
     print("differences: none, byte by byte" if not result.differences else f"differences: {len(result.differences)}")
     return 1 if result.differences else 0
+
+
+def _fuzz(requests: int, seed: int) -> int:
+    from soak.fuzz import fuzz  # noqa: PLC0415
+
+    started = time.monotonic()
+    result = fuzz(requests, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(f"seed {seed}, {time.monotonic() - started:.0f} s, {result.answers.total():,} requests")
+    for answer, count in sorted(result.answers.items()):
+        print(f"{count:10,} {answer}")
+    print(f"events {result.events}")
+    print(f"rejections {result.rejections}")
+    print(f"resident memory {result.memory[0]:.0f} MiB after a tenth, {result.memory[1]:.0f} MiB at most after it")
+    for line in result.problems:
+        print(f"PROBLEM: {line}")
+    print("problems: none" if not result.problems else f"problems: {len(result.problems)}")
+    return 1 if result.problems else 0
 
 
 if __name__ == "__main__":

@@ -97,8 +97,10 @@ class _Forked(Processor):
 
     def __init__(self, folder: Path, policy: Path, nursery: Nursery, chance: random.Random) -> None:
         folder.mkdir()
-        host = f"127.{chance.randint(64, 254)}.{chance.randint(1, 254)}.{chance.randint(1, 254)}"
-        super().__init__(folder, policy, "--checkpoint-every", "0.1", host=host)
+        network = f"127.{chance.randint(64, 254)}.{chance.randint(1, 254)}"
+        # Two hosts, or a port would serve gRPC in one life and HTTP in the next, and senders would find the wrong one.
+        options = ("--grpc", f"{network}.2:0", "--checkpoint-every", "0.1")
+        super().__init__(folder, policy, *options, host=f"{network}.1")
         self._nursery = nursery
 
     def _spawn(self, words: list[str], environment: dict[str, str]) -> Born:  # type: ignore[override]

@@ -25,7 +25,11 @@ def lines(found: Explanation) -> Iterator[str]:
     coverage = (
         "not known yet" if found.coverage is None else f"{found.coverage:.1%} of mature inferences have an outcome"
     )
-    yield f"  labels       {coverage}"
+    counted = f"{found.labels:,} counted" if found.labels else "fewer than 11 counted"
+    waiting = f"; {found.waiting:,} of the version wait until they are mature" if found.waiting else ""
+    activation = "" if found.activation is None else f" since activation {found.activation} began"
+    yield f"  labels       {counted}{activation}{waiting}"
+    yield f"  coverage     {coverage}"
     for tier in found.tiers:
         yield from _tier(tier)
     for witness in found.witnesses:

@@ -39,6 +39,7 @@ COMMANDS: Mapping[str, SubCommand] = {
     "doctor": SubCommand("sdk", "Examine a live set-up, with advice for each finding."),
     "generate": SubCommand("sdk", "Write rules, dashboards and other files from the policy and the registry."),
     "processor": SubCommand("processor", "Run the drift processor."),
+    "quarantine": SubCommand("processor", "List what the drift processor could not use, and retry what it set aside."),
     "rollback": SubCommand("rollback", "Run the rollback controller and read its incidents."),
     "target": SubCommand("rollback", "Test the places that follow the release pointer."),
 }

@@ -1,7 +1,9 @@
-"""`otel-clinical processor backup|restore`: copies of the state directory."""
+"""`otel-clinical processor backup|restore|corrections`: copies of the state directory, and late events in it."""
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import click
@@ -50,3 +52,31 @@ def restore(state: Path, file: Path) -> None:
     click.echo("requests acknowledged after the backup are not in it and will not be sent again")
     if aside is not None:
         click.echo(f"what was there before is in {aside}")
+
+
+@click.command("corrections")
+@_STATE
+@click.option("--out", type=_FILE, help="File to write, one event a line; standard output by default.")
+@click.option("--forget", is_flag=True, help="Then remove from the record what was written; needs --out.")
+def corrections(state: Path, out: Path | None, *, forget: bool) -> None:
+    """Write the events that came too late for their slot as JSON lines, oldest first.
+
+    They hold declared words, numbers and hashes of random ids, one event each: they are for those who operate the
+    processor, and for nobody else.
+    """
+    from otel_clinical.drift.runtime import StateDirectoryError
+    from otel_clinical.drift.runtime.kept import forget_late_records, late_records
+
+    if forget and out is None:
+        raise CliError("--forget needs --out: what is removed must be somewhere")
+    try:
+        found = late_records(state)
+        lines = [json.dumps(content, sort_keys=True) + "\n" for _, content in found]
+        if out is None:
+            sys.stdout.writelines(lines)
+            return
+        out.write_text("".join(lines), encoding="utf-8")
+        removed = forget_late_records(state, found[-1][0]) if forget and found else 0
+    except (StateDirectoryError, OSError) as error:
+        raise CliError(str(error)) from error
+    click.echo(f"{out}: {len(lines):,} late events; {removed:,} removed from the record")

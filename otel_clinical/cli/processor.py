@@ -6,9 +6,8 @@ import json
 import os
 import signal
 import traceback
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,15 +15,18 @@ from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._explanation import lines, moment
 from otel_clinical.cli._frame import DEBUG
 from otel_clinical.cli._policy import read_policy
-from otel_clinical.cli._processor_state import backup, restore
+from otel_clinical.cli._processor_check import check
+from otel_clinical.cli._processor_logs import Progress, set_up_log
+from otel_clinical.cli._processor_options import explained, listening, settings_of
+from otel_clinical.cli._processor_state import backup, corrections, restore
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from otel_clinical.drift.runtime import ProcessorService
+    from otel_clinical.drift.runtime._supervisor import Supervisor
     from otel_clinical.drift.runtime.status import Status, StreamStatus
 
 _FAILED = 1
+_TURN_SECONDS = 1.0
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
@@ -36,79 +38,48 @@ def command() -> None:
 
 command.add_command(backup)
 command.add_command(restore)
+command.add_command(corrections)
+
+
+command.add_command(check)
 
 
 @command.command("run")
-@click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy file.")
-@click.option("--state", type=_DIRECTORY, required=True, help="State directory, on a local disk; one per processor.")
-@click.option("--http", default="127.0.0.1:4318", show_default=True, help="OTLP/HTTP address; port 0: any free one.")
-@click.option("--grpc", default="127.0.0.1:4317", show_default=True, help="OTLP/gRPC address.")
-@click.option("--metrics", default="127.0.0.1:9465", show_default=True, help="Address of /metrics for Prometheus.")
-@click.option("--token-file", type=_FILE, help="Bearer tokens to ask for: one, or two while rotating.")
-@click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) for all three addresses; needs --tls-key.")
-@click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
-@click.option("--insecure", is_flag=True, help="Listen where other machines can reach it without asking for a token.")
+@listening
 @click.option(
-    "--checkpoint-every",
-    type=click.FloatRange(min=0.01),
-    default=2.0,
-    show_default=True,
-    help="Seconds after which what changed is saved and the journal is trimmed.",
+    "--log", "log", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Form of the log."
 )
-def run(
-    *,
-    policy_path: Path,
-    state: Path,
-    http: str,
-    grpc: str,
-    metrics: str,
-    token_file: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    insecure: bool,
-    checkpoint_every: float,
-) -> int:
+def run(*, policy_path: Path, log: str, **options: Any) -> int:
     """Receive telemetry, keep state, expose evidence, until SIGTERM.
 
-    Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}.
+    Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}. On a
+    terminal it also shows how fast events come in.
     """
-    from otel_clinical.access import Address, Certificate
-    from otel_clinical.drift.runtime import ProcessorService, ProcessorSettings
-    from otel_clinical.drift.runtime.writer import WriterSettings
+    from otel_clinical.drift.runtime import ProcessorService
 
-    if (tls_cert is None) is not (tls_key is None):
-        raise CliError("--tls-cert and --tls-key go together: give both, or neither")
+    set_up_log(log)
     policy = read_policy(policy_path)
-    with _explained():
-        settings = ProcessorSettings(
-            state=state,
-            http=Address.parse(http),
-            grpc=Address.parse(grpc),
-            metrics=Address.parse(metrics),
-            token_file=token_file,
-            certificate=Certificate(tls_cert, tls_key) if tls_cert and tls_key else None,
-            insecure=insecure,
-            writer=WriterSettings(checkpoint_seconds=checkpoint_every),
-        )
+    with explained():
+        settings = settings_of(**options)
         service = ProcessorService(policy, settings)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: service.request_stop())
-    return _serve(service, state)
+    return _serve(service, settings.state)
 
 
 def _serve(service: ProcessorService, state: Path) -> int:
     """Run until asked to stop; return the exit code."""
     from otel_clinical.drift.runtime._supervisor import Supervisor
 
-    supervisor = Supervisor(os.environ)
+    supervisor, progress = Supervisor(os.environ), Progress(service)
     service.start()
+    while not service.wait_started(_TURN_SECONDS if progress.shown else None):
+        progress.tick()
     if service.wait_ready():
         where = service.addresses
         supervisor.ready()
         _say("ready", http=str(where.http), grpc=str(where.grpc), metrics=str(where.metrics), state=str(state))
-    while not service.wait(supervisor.interval):
-        service.look()
-        supervisor.alive()
+    _watch(service, supervisor, progress)
     supervisor.stopping()
     saved = service.stop()
     error = service.error
@@ -119,6 +90,18 @@ def _serve(service: ProcessorService, state: Path) -> int:
         return _FAILED
     _say("stopped", saved=saved)
     return 0
+
+
+def _watch(service: ProcessorService, supervisor: Supervisor, progress: Progress) -> None:
+    """Give signs of life, and show the progress, until a stop is asked for or the writer fails."""
+    pause = supervisor.interval
+    if progress.shown:
+        pause = min(pause or _TURN_SECONDS, _TURN_SECONDS)
+    while not service.wait(pause):
+        service.look()
+        supervisor.alive()
+        progress.tick()
+    progress.end()
 
 
 def _say(event: str, **details: object) -> None:
@@ -171,15 +154,15 @@ def explain(
     version: str | None,
 ) -> None:
     """Say why SEGMENT (as in payer=medicaid, or all) is where it is, and what each tier still asks for."""
-    from otel_clinical.drift.runtime.explanation import explain as explained
+    from otel_clinical.drift.runtime.explanation import explain as explain_segment
     from otel_clinical.drift.runtime.status import replay, scrape
 
     policy = read_policy(policy_path)
-    with _explained():
+    with explained():
         if (url is None) == (state is None):
             raise CliError("say either --url http://HOST:PORT/metrics or --state DIR")
         found = replay(state, policy) if state is not None else scrape(url or "", _token(token_file))
-        for one in explained(found, policy, segment, model=model, version=version):
+        for one in explain_segment(found, policy, segment, model=model, version=version):
             click.echo("\n".join(lines(one)))
 
 
@@ -192,7 +175,7 @@ def _token(file: Path | None) -> str | None:
 def _status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> Status:
     from otel_clinical.drift.runtime.status import from_state, from_url
 
-    with _explained():
+    with explained():
         if url is not None and state is None:
             return from_url(url, _token(token_file))
         if url is None and state is not None and policy_path is not None:
@@ -230,17 +213,3 @@ def _print_streams(console: object, streams: tuple[StreamStatus, ...]) -> None:
 
 def _pairs(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in counts.items()) or "none"
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a person can do something about into one sentence."""
-    from otel_clinical.access import AccessError
-    from otel_clinical.drift.runtime import ListenError, StateDirectoryError
-    from otel_clinical.drift.runtime.status import StatusError
-    from otel_clinical.policy import BaselineError
-
-    try:
-        yield
-    except (AccessError, ListenError, StateDirectoryError, StatusError, BaselineError) as error:
-        raise CliError(str(error)) from error

@@ -169,6 +169,17 @@ def processor_cases(policy: Policy, interval: float) -> Iterator[Scenario]:
     yield _stale(policy, interval)
     yield _rejecting()
     yield _late_events()
+    yield _corrections()
+    limited = {attributes.PROCESSOR_REJECTION: ProcessorRejection.RATE_LIMITED.value}
+    yield Scenario(
+        "ClinicalAISourceRateLimited",
+        fires={
+            "requests are turned away": (growing(metrics.PROCESSOR_REJECTIONS, limited, 10),),
+            "the first of all is": (born(metrics.PROCESSOR_REJECTIONS, limited),),
+        },
+        quiet={"the last one is long past": (level(metrics.PROCESSOR_REJECTIONS, limited, 3),)},
+        about=(limited,),
+    )
     forged = {attributes.PROCESSOR_REJECTION: ProcessorRejection.FORGED.value}
     yield Scenario(
         "ClinicalAIForgedReceipt",
@@ -228,6 +239,15 @@ def _late_events() -> Scenario:
             "a burst is long past": (many, level(metrics.PROCESSOR_REJECTIONS, behind, 5000)),
         },
         about=(behind,),
+    )
+
+
+def _corrections() -> Scenario:
+    used = metrics.PROCESSOR_CORRECTION_USED_RATIO
+    return Scenario(
+        "ClinicalAICorrectionRecordFull",
+        fires={"nine tenths are in use": (level(used, {}, 0.9),), "it is full": (level(used, {}, 1),)},
+        quiet={"half of it is in use": (level(used, {}, 0.5),), "it is empty": (level(used, {}, 0),)},
     )
 
 

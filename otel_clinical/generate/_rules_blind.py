@@ -45,8 +45,13 @@ REJECTED_SHARE: Final = 0.01
 LATE_SHARE: Final = 0.05
 """Share of late events above which a clock or a queue is behind rather than a single message."""
 
-_HARMLESS = none_of(ProcessorRejection.DUPLICATE, ProcessorRejection.LATE, ProcessorRejection.FORGED)
-"""Duplicates are ordinary and counted; late events and forged receipts have alerts of their own."""
+RECORD_SHARE: Final = 0.8
+"""Share of the record of late events in use at which it is time to export it."""
+
+_HARMLESS = none_of(
+    ProcessorRejection.DUPLICATE, ProcessorRejection.LATE, ProcessorRejection.FORGED, ProcessorRejection.RATE_LIMITED
+)
+"""Duplicates are ordinary and counted; late events, forged receipts and rate limits have alerts of their own."""
 
 _ON_MODEL = f"on ({labels(MODEL)})"
 
@@ -243,6 +248,8 @@ def _of_processor(author: Author, pace: Pace) -> Iterator[Alert]:
     yield _stale(author, pace)
     yield _rejecting(author, pace)
     yield _late(author, pace)
+    yield _corrections_full(author, pace)
+    yield _rate_limited(author, pace)
     yield _forged(author, pace)
 
 
@@ -307,6 +314,42 @@ def _late(author: Author, pace: Pace) -> Alert:
             "inferences are used for nothing; late outcomes and reviews still count, as of now.",
             "One source's clock is behind (compare the clocks of the hosts), another's is ahead and made everybody "
             "else late, or a Collector delivers a queue it had kept. The machine does nothing.",
+        ),
+        severity="warning",
+        category="telemetry",
+        pending=pace.settle,
+    )
+
+
+def _corrections_full(author: Author, pace: Pace) -> Alert:
+    return author.alert(
+        "ClinicalAICorrectionRecordFull",
+        f"max({metrics.PROCESSOR_CORRECTION_USED_RATIO.prometheus}) >= {number(RECORD_SHARE)}",
+        Message(
+            "The record of late events is nearly full",
+            "What: {{ $value | humanizePercentage }} of the drift processor's record of late events is in use. When it "
+            "is full the oldest are dropped; closed figures can then no longer be computed again with all of them.",
+            "Export and empty it with `otel-clinical processor corrections`, then find out who is late. The machine "
+            "goes on; no decision rests on late events.",
+        ),
+        severity="warning",
+        category="telemetry",
+        pending=pace.settle,
+    )
+
+
+def _rate_limited(author: Author, pace: Pace) -> Alert:
+    reason = (attributes.PROCESSOR_REJECTION,)
+    limited = {reason[0]: any_of(ProcessorRejection.RATE_LIMITED)}
+    return author.alert(
+        "ClinicalAISourceRateLimited",
+        happened(metrics.PROCESSOR_REJECTIONS, reason, pace.recent, limited),
+        Message(
+            "A source sends more often than the drift processor lets it",
+            f"What: {{{{ $value | humanize }}}} requests of the last {duration_text(pace.recent)} were told to come "
+            "back later. Nothing is lost while the sender's queue holds.",
+            "Find the source that sends too much, make its batches larger, or raise `--rate-limit`. The machine does "
+            "nothing.",
         ),
         severity="warning",
         category="telemetry",

@@ -8,6 +8,7 @@ rows = kernel.evidence()
 
 from otel_clinical.drift._codec import CodecError
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel._corrections import Correction
 from otel_clinical.drift.kernel._explode import explode_logs, explode_traces
 from otel_clinical.drift.kernel._exploded import Exploded, Rejection
 from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
@@ -39,6 +40,7 @@ __all__ = [
     "Batch",
     "CalibrationRow",
     "CodecError",
+    "Correction",
     "CoverageRow",
     "DriftDetected",
     "DriftRow",

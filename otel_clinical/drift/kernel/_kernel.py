@@ -12,6 +12,7 @@ from otel_clinical.drift._codec import CodecError
 from otel_clinical.drift.kernel._batch import Kind, translate
 from otel_clinical.drift.kernel._causes import Known, attributions
 from otel_clinical.drift.kernel._clock import Clock
+from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
@@ -85,7 +86,7 @@ class Kernel:
         """Take in a batch. Nothing is decided before `advance`."""
         rows = self._timed(batch)
         review = rows["kind"] == Kind.REVIEW
-        kept, late, known = self._in_time(rows[~review])
+        kept, late, known, corrected = self._in_time(rows[~review])
         reviews = self._reviews.sort(rows[review], self._bound())
         kept = np.concatenate((kept, reviews.new))
         new = self._slots.add(kept)
@@ -96,7 +97,7 @@ class Kernel:
         self._clock.note(rows, self._words, batch.received)
         self._clean = False
         events = Counter({_SIGNALS[Kind(kind)]: count for kind, count in _counted(new["kind"])})
-        return Applied(events, late + reviews.late, duplicates)
+        return Applied(events, late + reviews.late, duplicates, corrected + reviews.corrections)
 
     def advance(self, to: float | None = None) -> list[Transition]:
         """Close every slot that ends at or before the watermark and return what changed, in event time.
@@ -242,8 +243,8 @@ class Kernel:
         rows["effective"] = np.where(outcome, np.maximum(moved["time"], mature), moved["time"])
         return rows
 
-    def _in_time(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int, int]:
-        """Return the records to keep, how many came late, and how many of those were known before.
+    def _in_time(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int, int, tuple[Correction, ...]]:
+        """Return the records to keep, how many came late, how many of those were known before, and the late ones.
 
         Whether a record is late is a matter of the watermark before its batch, not of when slots were closed. A
         late outcome takes effect now: it is still the truth about its inference. Anything else that is late has
@@ -252,12 +253,17 @@ class Kernel:
         bound = self._bound()
         late = rows["effective"] // self._slots.width < bound
         if not late.any():
-            return rows, 0, 0
+            return rows, 0, 0, ()
         outcome = late & (rows["kind"] == Kind.OUTCOME)
         fed = outcome & self._ledger.fed.holds(rows["inference"])
         outcome &= ~fed
-        rows["effective"][outcome] = bound * self._slots.width
-        return rows[outcome | ~late], int(late.sum()) - int(fed.sum()), int(fed.sum())
+        told = (
+            late & ~fed & ((rows["kind"] != Kind.OUTCOME) | (rows["mark"] != REVIEWED))
+        )  # the review itself is told of
+        open_at = bound * self._slots.width
+        corrected = corrections(rows[told], rows["effective"][told], outcome[told], self._words, open_at)
+        rows["effective"][outcome] = open_at
+        return rows[outcome | ~late], int(late.sum()) - int(fed.sum()), int(fed.sum()), corrected
 
     def _bound(self) -> int:
         """Return the first slot that is not closed."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._slots import Slots, unpack_rows
 from otel_clinical.drift.kernel._subject import SKEW
@@ -38,11 +39,13 @@ class Sorted:
         new: Those to be used.
         late: How many came after their slot was closed, used or not.
         repeated: How many were there before.
+        corrections: The late ones.
     """
 
     new: NDArray[np.void]
     late: int
     repeated: int
+    corrections: tuple[Correction, ...] = ()
 
 
 class Reviews:
@@ -85,7 +88,11 @@ class Reviews:
         late = new["time"] // self._waiting.width < bound
         new["effective"] = np.where(late, bound * self._waiting.width, new["time"])
         waiting = int(waits.sum())
-        return Sorted(new, int(late.sum()) + len(rows) - waiting, waiting - len(new))
+        told = np.concatenate((new[late], rows[~waits]))
+        used = np.arange(len(told)) < int(late.sum())
+        open_at = bound * self._waiting.width
+        corrected = corrections(told, told["time"], used, self._words, open_at) if len(told) else ()
+        return Sorted(new, int(late.sum()) + len(rows) - waiting, waiting - len(new), corrected)
 
     def begin(self, rows: NDArray[np.void], end: int) -> None:
         """Take the reviews of one closed slot that ended at `end` (microseconds): the first words on suggestions."""

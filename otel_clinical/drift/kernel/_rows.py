@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_clinical.drift.kernel._corrections import Correction
     from otel_clinical.semconv.enums import (
         AttributionCause,
         DriftDetector,
@@ -229,11 +230,13 @@ class Applied:
         late: Records whose slot was already closed. Late outcomes are fed at the watermark, and so are late reviews
             of suggestions that are not resolved; others are not used.
         duplicates: Records seen before, including those found while closing slots since the previous batch.
+        corrections: The late records, for whoever keeps them.
     """
 
     events: Mapping[ProcessorSignal, int]
     late: int
     duplicates: int
+    corrections: tuple[Correction, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """The bytes of OTLP answers."""
 
+import math
 from collections.abc import Mapping
 
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from otel_clinical.drift.runtime._entry import Signal
-from otel_clinical.drift.runtime._refusals import RefusedError
+from otel_clinical.drift.runtime._refusals import RateLimitedError, RefusedError
 
 
 def accepted(signal: Signal, rejections: Mapping[str, int]) -> bytes:
@@ -34,5 +37,17 @@ def accepted(signal: Signal, rejections: Mapping[str, int]) -> bytes:
 
 
 def refused(error: RefusedError) -> bytes:
-    """Return the ``google.rpc.Status`` that OTLP/HTTP puts into the body of an error answer."""
-    return bytes(Status(code=error.code, message=str(error)).SerializeToString())
+    """Return the ``google.rpc.Status`` of an error answer: the body on OTLP/HTTP, a trailer on OTLP/gRPC.
+
+    Without `RetryInfo` in it, OTLP takes an exhausted resource for a permanent error.
+    """
+    status = Status(code=error.code, message=str(error))
+    if isinstance(error, RateLimitedError):
+        status.details.add().Pack(RetryInfo(retry_delay=_duration(error.wait)))
+    return bytes(status.SerializeToString())
+
+
+def _duration(seconds: float) -> Duration:
+    found = Duration()
+    found.FromNanoseconds(math.ceil(seconds * 1e9))
+    return found

@@ -13,7 +13,7 @@ from otel_clinical.drift.runtime._detections import detection_labels, direction
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
 from otel_clinical.drift.runtime._faults import FaultPoint, Faults
 from otel_clinical.drift.runtime._tally import Tally
-from otel_clinical.drift.runtime.store import Checkpoint, Store
+from otel_clinical.drift.runtime.store import Checkpoint, Corrections, Store
 from otel_clinical.semconv import metrics
 from otel_clinical.semconv.enums import ProcessorRejection, ProcessorSignal
 
@@ -58,8 +58,11 @@ class Pipeline:
         self.kernel = build()
         self.tally = Tally({}, _ZEROS)
         self._committed = self._applied = self._through = 0
+        self.replayed = 0, 0
+        """How many requests of the journal are applied, and how many there were at the start."""
         self._states: dict[str, bytes] = {}
         self._outbox: dict[str, str] = {}
+        self._corrections: dict[str, str] = {}
         self._quarantined: list[Quarantined] = []
         self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
@@ -68,6 +71,11 @@ class Pipeline:
     def pending(self) -> int:
         """Journal entries that no checkpoint covers yet."""
         return self._committed - self._through
+
+    @property
+    def corrections(self) -> Corrections:
+        """How much of the correction record is in use, as of the last checkpoint."""
+        return self._store.corrections
 
     @property
     def dirty(self) -> bool:
@@ -136,10 +144,11 @@ class Pipeline:
                 counters=self.tally.changes(),
                 outbox=self._outbox,
                 quarantined=tuple(self._quarantined),
+                corrections=self._corrections,
             )
         )
         self._through = self._applied
-        self._states, self._outbox, self._quarantined = {}, {}, []
+        self._states, self._outbox, self._corrections, self._quarantined = {}, {}, {}, []
         self.tally.saved()
         self._refused.clear()
 
@@ -155,16 +164,18 @@ class Pipeline:
         self.tally = Tally(self._store.counters(), _ZEROS)
         for reason, count in self._refused.items():
             self.tally.add(_REJECTIONS, reason, count=count)
-        self._states, self._outbox = {}, {}
+        self._states, self._outbox, self._corrections = {}, {}, {}
         entries = list(self._store.journal())
         self._committed = self._store.last_sequence()
         self._applied = self._through = entries[0][0] - 1 if entries else self._committed
-        for number, entry in entries:
+        for place, (number, entry) in enumerate(entries):
+            self.replayed = place, len(entries)
             try:
                 self._replay(number, entry)
             except Exception as error:  # noqa: BLE001  # the same as in `apply`
                 self._set_aside(number, error)
                 return False
+        self.replayed = len(entries), len(entries)
         self._applied = self._committed  # what is not applied is set aside
         return True
 
@@ -205,6 +216,10 @@ class Pipeline:
             self.tally.add(_EVENTS, signal, count=count)
         self.tally.add(_REJECTIONS, ProcessorRejection.LATE, count=applied.late)
         self.tally.add(_REJECTIONS, ProcessorRejection.DUPLICATE, count=applied.duplicates)
+        for one in applied.corrections:
+            key = f"{one.kind}/{one.event}"
+            if key not in self._corrections:
+                self._corrections[key] = json.dumps(asdict(one), sort_keys=True)
 
     def _announce(self, transitions: Iterable[Transition]) -> None:
         """Count detections and put every transition into the outbox, under an id made of its content."""

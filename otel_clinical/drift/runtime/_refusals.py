@@ -55,6 +55,21 @@ class UnauthenticatedError(RefusedError):
     status, code = 401, 16
 
 
+class RateLimitedError(RefusedError):
+    """This source sends more often than it may. Send it again later.
+
+    Args:
+        message: Says so.
+        wait: Seconds after which it will be accepted.
+    """
+
+    status, code, reason = 429, 8, ProcessorRejection.RATE_LIMITED
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
 class UnavailableError(RefusedError):
     """Not now: starting, stopping, too busy, or the disk takes no writes. Send it again."""
 

@@ -44,6 +44,9 @@ _STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     );
     """,
     _seal,
+    """
+    CREATE TABLE correction (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);
+    """,
 )
 VERSION = len(_STEPS)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import ssl
 import threading
 from collections.abc import Sequence
 
@@ -9,8 +10,10 @@ import uvicorn
 from starlette.applications import Starlette
 
 from otel_clinical.access import Certificate
+from otel_clinical.drift.runtime._patience import PatientProtocol
 
 _GRACE_SECONDS = 5
+_CONNECTIONS = 1024  # beyond them a request gets 503
 
 
 class WebServers:
@@ -49,8 +52,12 @@ class WebServers:
 def _config(app: Starlette, certificate: Certificate | None) -> uvicorn.Config:
     return uvicorn.Config(
         app,
+        http=PatientProtocol,
         ssl_certfile=None if certificate is None else certificate.chain,
         ssl_keyfile=None if certificate is None else certificate.key,
+        ssl_ca_certs=None if certificate is None or certificate.clients is None else str(certificate.clients),
+        ssl_cert_reqs=ssl.CERT_NONE if certificate is None or certificate.clients is None else ssl.CERT_REQUIRED,
+        limit_concurrency=_CONNECTIONS,
         lifespan="off",
         ws="none",
         log_config=None,

@@ -58,6 +58,9 @@ class Explanation:
         baseline: Reference performance.
         performance: Recent performance; None when too few outcomes are recent.
         recent: Outcomes in the recent performance; None when too few to show.
+        labels: Mature outcomes counted since the activation began; 0 below eleven.
+        activation: Ordinal of the activation they belong to; None when not known.
+        waiting: Outcomes of the version whose inference is not mature; None below eleven.
         samples: Outcomes since the estimated change; 0 without one, or below eleven.
         change_point: Unix seconds of the first inference after the estimated change; None without one.
         drop: Drop since the estimated change; 0 without one.
@@ -74,6 +77,9 @@ class Explanation:
     baseline: float
     performance: float | None
     recent: int | None
+    labels: int
+    activation: int | None
+    waiting: int | None
     samples: int
     change_point: float | None
     drop: float
@@ -136,7 +142,10 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         segment=name if name == AGGREGATE else f"{name}={value}",
         baseline=of(metrics.BASELINE_RATIO) or 0.0,
         performance=of(metrics.PERFORMANCE_RATIO),
-        recent=None if recent is None else int(recent),
+        recent=_whole(recent),
+        labels=int(of(metrics.EVIDENCE_LABELS) or 0),
+        activation=_whole(of(metrics.EVIDENCE_ACTIVATION, stream[:2], STREAM[:2])),
+        waiting=_whole(of(metrics.LABEL_WAITING, stream[:2], STREAM[:2])) or None,
         samples=samples,
         change_point=of(metrics.CHANGE_POINT_TIME),
         drop=drop,
@@ -150,6 +159,10 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         ),
         witnesses=tuple(_witnesses(page, stream)),
     )
+
+
+def _whole(value: float | None) -> int | None:
+    return None if value is None else int(value)
 
 
 def _causes(page: Page, stream: tuple[str, ...]) -> Iterator[str]:

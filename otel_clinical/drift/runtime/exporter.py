@@ -13,10 +13,13 @@ from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_label
 from otel_clinical.drift.runtime._families import Sample, counter, gauge
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
+from otel_clinical.drift.runtime.store import Corrections
 from otel_clinical.policy import Policy
 from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import AttributionCause, EscalationLevel
 from otel_clinical.semconv.small_cells import SMALL_CELL
+
+_NONE = Corrections(0, 0)
 
 __all__ = ["Exposition", "families", "registry"]
 
@@ -31,6 +34,7 @@ class Exposition:
         pending: Journal entries that no checkpoint covers yet.
         started: Unix seconds at which this process started.
         baselines: Baseline hash by model.
+        corrections: How much of the record of late events is in use.
     """
 
     kernel: KernelView
@@ -38,6 +42,7 @@ class Exposition:
     pending: int
     started: float
     baselines: Mapping[str, str]
+    corrections: Corrections = _NONE
 
 
 def registry(expose: Callable[[], Exposition], policy: Policy) -> CollectorRegistry:
@@ -179,6 +184,8 @@ def _processor(shown: Exposition) -> Iterator[Metric]:
     yield gauge(metrics.PROCESSOR_EVENT_TIME, _single(kernel.newest))
     yield gauge(metrics.PROCESSOR_WATERMARK_TIME, _single(kernel.watermark))
     yield gauge(metrics.PROCESSOR_JOURNAL_PENDING, _single(float(shown.pending)))
+    yield gauge(metrics.PROCESSOR_CORRECTION_USED_RATIO, _single(shown.corrections.used))
+    yield counter(metrics.PROCESSOR_CORRECTION_DROPS, {(): shown.corrections.dropped})
     yield gauge(metrics.PROCESSOR_START_TIME, _single(shown.started))
 
 

@@ -1,6 +1,7 @@
 """OTLP over HTTP: ``/v1/traces`` and ``/v1/logs``, protobuf, plain or gzip."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 
 from starlette.applications import Starlette
@@ -12,8 +13,10 @@ from otel_clinical.access import TokenFile
 from otel_clinical.drift.runtime import _answers
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._gzip import CorruptBodyError, TooLargeError, gunzip
+from otel_clinical.drift.runtime._patience import READ_SECONDS
 from otel_clinical.drift.runtime._refusals import (
     OversizedError,
+    RateLimitedError,
     RefusedError,
     UnauthenticatedError,
     UnavailableError,
@@ -25,7 +28,6 @@ from otel_clinical.drift.runtime.pages import health
 
 PROTOBUF = "application/x-protobuf"
 _RETRY_AFTER_SECONDS = "1"
-_READ_SECONDS = 30.0
 _COMMIT_SECONDS = 10.0
 _DECODERS = 2  # requests decoded at once: more would only wait for each other
 _METRICS_HINT = "the drift processor takes /v1/traces and /v1/logs; send metrics to your metrics backend\n"
@@ -46,6 +48,7 @@ def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
         async def endpoint(request: Request) -> Response:
             try:
                 _authenticate(request, tokens)
+                intake.admit(request.client.host if request.client else "")
                 body = await _export(request, signal, intake, decoding)
             except RefusedError as error:
                 intake.refused(signal, error)
@@ -71,9 +74,10 @@ def _authenticate(request: Request, tokens: TokenFile | None) -> None:
 
 async def _export(request: Request, signal: Signal, intake: Intake, decoding: asyncio.Semaphore) -> bytes:
     """Read, decode, journal; return the body of the answer."""
-    encoding = _check_headers(request)
+    encoding, announced = _check_headers(request)
     with intake.budget() as budget:
-        raw = await _read(request, budget)
+        budget.take(announced)
+        raw = await _read(request, budget, announced)
         async with decoding:
             pending = await asyncio.to_thread(_decode, intake, signal, raw, encoding, budget)
         try:
@@ -84,8 +88,8 @@ async def _export(request: Request, signal: Signal, intake: Intake, decoding: as
     return _answers.accepted(signal, pending.rejections)
 
 
-def _check_headers(request: Request) -> str:
-    """Return the content encoding.
+def _check_headers(request: Request) -> tuple[str, int]:
+    """Return the content encoding and the announced length, 0 if there is none.
 
     Raises:
         WrongContentTypeError: Neither protobuf nor one of the encodings we read.
@@ -98,25 +102,26 @@ def _check_headers(request: Request) -> str:
     if encoding not in {"identity", "gzip"}:
         raise WrongContentTypeError("send the body plain or with Content-Encoding: gzip")
     length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > MAXIMUM_BODY:
+    announced = int(length) if length.isdigit() else 0
+    if announced > MAXIMUM_BODY:
         raise OversizedError(f"the body has {length} bytes; a request may have {MAXIMUM_BODY}")
-    return encoding
+    return encoding, announced
 
 
-async def _read(request: Request, budget: Budget) -> bytes:
-    """Return the body, never holding more than the limits allow."""
+async def _read(request: Request, budget: Budget, announced: int) -> bytes:
+    """Return the body, never holding more than the limits allow; `announced` bytes of it are in the budget."""
     chunks: list[bytes] = []
     total = 0
     try:
-        async with asyncio.timeout(_READ_SECONDS):
+        async with asyncio.timeout(READ_SECONDS):
             async for chunk in request.stream():
                 total += len(chunk)
                 if total > MAXIMUM_BODY:
                     raise OversizedError(f"the body has more than the {MAXIMUM_BODY} bytes that a request may have")
-                budget.take(len(chunk))
+                budget.take(max(0, min(len(chunk), total - announced)))
                 chunks.append(chunk)
     except TimeoutError as error:
-        raise UnavailableError(f"the body did not arrive within {_READ_SECONDS:g} seconds") from error
+        raise UnavailableError(f"the body did not arrive within {READ_SECONDS:g} seconds") from error
     except ClientDisconnect as error:
         raise UnavailableError("the sender went away before the end of the body") from error
     return b"".join(chunks)
@@ -141,6 +146,9 @@ def _refusal(request: Request, error: RefusedError) -> Response:
     headers = {}
     if isinstance(error, UnavailableError):
         headers["Retry-After"] = _RETRY_AFTER_SECONDS
+        headers["Connection"] = "close"  # the body may still be on its way
+    if isinstance(error, RateLimitedError):
+        headers["Retry-After"] = str(math.ceil(error.wait))
     if isinstance(error, UnauthenticatedError):
         headers["WWW-Authenticate"] = "Bearer"
     if request.headers.get("content-type", "").startswith(PROTOBUF):

@@ -13,7 +13,8 @@ from typing import Self
 from otel_clinical.drift.kernel import Exploded, PolicyIndex, Rejection, explode_logs, explode_traces
 from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
 from otel_clinical.drift.runtime._pipeline import Work
-from otel_clinical.drift.runtime._refusals import RefusedError, UnavailableError, UndecodableError
+from otel_clinical.drift.runtime._rates import RateLimit
+from otel_clinical.drift.runtime._refusals import RateLimitedError, RefusedError, UnavailableError, UndecodableError
 from otel_clinical.drift.runtime.writer import Phase, Writer
 
 _LOG = logging.getLogger(__name__)
@@ -83,9 +84,17 @@ class Intake:
         writer: Makes them durable.
         index: The policy, as the kernel looks names up in it.
         clock: Unix seconds; the time at which a request is taken to have arrived.
+        rate: How often one source may send.
     """
 
-    def __init__(self, writer: Writer, index: PolicyIndex, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        index: PolicyIndex,
+        clock: Callable[[], float] = time.time,
+        rate: RateLimit | None = None,
+    ) -> None:
+        self._rate = rate or RateLimit(None)
         self._writer = writer
         self._index = index
         self._clock = clock
@@ -101,6 +110,16 @@ class Intake:
         found = self._writer.phase
         newest = self._writer.newest if found is Phase.READY else None
         return Phase.UNTIMELY if newest is not None and self._clock() < newest - _SET_BACK_SECONDS else found
+
+    def admit(self, source: str) -> None:
+        """Count one request of a source, before its body is read.
+
+        Raises:
+            RateLimitedError: It sends more often than it may.
+        """
+        wait = self._rate.wait(source)
+        if wait > 0.0:
+            raise RateLimitedError("this source sends more often than the processor lets it", wait)
 
     def budget(self) -> Budget:
         """Return a share of the memory for bodies, to be used as a context manager."""

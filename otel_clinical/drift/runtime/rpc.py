@@ -1,7 +1,9 @@
 """OTLP over gRPC: ``TraceService`` and ``LogsService``, raw bytes in and out."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
 
 import grpc  # type: ignore[import-untyped]
 
@@ -9,7 +11,14 @@ from otel_clinical.access import Address, Certificate, TokenFile
 from otel_clinical.drift.runtime import _answers
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._listen import ListenError, bind
-from otel_clinical.drift.runtime._refusals import RefusedError, UnauthenticatedError, UnavailableError
+from otel_clinical.drift.runtime._patience import READ_SECONDS, Deadlines
+from otel_clinical.drift.runtime._refusals import (
+    RateLimitedError,
+    RefusedError,
+    UnauthenticatedError,
+    UnavailableError,
+    UndecodableError,
+)
 from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Intake
 
 _SERVICES = {
@@ -18,7 +27,9 @@ _SERVICES = {
 }
 _CODES = {code.value[0]: code for code in grpc.StatusCode}
 _COMMIT_SECONDS = 10.0
-_WORKERS = 8
+_WORKERS = 32
+_READING = 8  # messages received at once: each may be of the largest size
+_TURN_SECONDS = 5.0
 # The core refuses what is larger, before and after decompression, with RESOURCE_EXHAUSTED. `so_reuseport` off:
 # a second processor on the same port must fail to start, not share its traffic.
 _OPTIONS = (
@@ -44,13 +55,16 @@ class RpcReceiver:
     def __init__(
         self, address: Address, intake: Intake, tokens: TokenFile | None, certificate: Certificate | None
     ) -> None:
+        self._deadlines = Deadlines()
+        self._reading = threading.BoundedSemaphore(_READING)
+        self._intake = intake
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="otel-clinical-grpc")
         interceptors = () if tokens is None else (_Authentication(tokens),)
         self._server = grpc.server(self._pool, interceptors=interceptors, options=_OPTIONS)
         self._server.add_generic_rpc_handlers(
             tuple(
                 grpc.method_handlers_generic_handler(
-                    service, {"Export": grpc.unary_unary_rpc_method_handler(_export(signal, intake))}
+                    service, {"Export": grpc.stream_unary_rpc_method_handler(self._export(signal))}
                 )
                 for signal, service in _SERVICES.items()
             )
@@ -66,31 +80,68 @@ class RpcReceiver:
 
     def start(self) -> None:
         """Begin to serve."""
+        self._deadlines.start()
         self._server.start()
 
     def _listen(self, address: str, certificate: Certificate | None) -> int:
         if certificate is None:
             return int(self._server.add_insecure_port(address))
         pair = certificate.key.read_bytes(), certificate.chain.read_bytes()
-        return int(self._server.add_secure_port(address, grpc.ssl_server_credentials([pair])))
+        clients = None if certificate.clients is None else certificate.clients.read_bytes()
+        credentials = grpc.ssl_server_credentials([pair], clients, require_client_auth=clients is not None)
+        return int(self._server.add_secure_port(address, credentials))
 
     def stop(self, grace: float) -> None:
         """Take no new calls, let those under way finish within `grace` seconds."""
         self._server.stop(grace).wait()
         self._pool.shutdown(wait=False, cancel_futures=True)
+        self._deadlines.stop()
 
+    def _export(self, signal: Signal) -> Callable[[Iterator[bytes], grpc.ServicerContext], bytes]:
+        """Return the handler of a service.
 
-def _export(signal: Signal, intake: Intake) -> Callable[[bytes, grpc.ServicerContext], bytes]:
-    def export(body: bytes, context: grpc.ServicerContext) -> bytes:
+        It takes a stream, of which a unary call is one message on the wire: so it runs before the message is there,
+        and decides when, and for how long, it is received.
+        """
+
+        def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
+            try:
+                self._intake.admit(_source(context.peer()))
+                body = self._receive(messages, context)
+                return b"" if body is None else _accept(signal, self._intake, body)
+            except RefusedError as error:
+                self._intake.refused(signal, error)
+                context.set_code(_CODES[error.code])
+                context.set_details(str(error))
+                if isinstance(error, RateLimitedError):
+                    context.set_trailing_metadata([("grpc-status-details-bin", _answers.refused(error))])
+                return b""
+
+        return export
+
+    def _receive(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+        """Return the message; None if the call ended before it was there, or was ended because it took too long."""
+        if not self._reading.acquire(timeout=_TURN_SECONDS):
+            raise UnavailableError("the processor is busy")
         try:
-            return _accept(signal, intake, body)
-        except RefusedError as error:
-            intake.refused(signal, error)
-            context.set_code(_CODES[error.code])
-            context.set_details(str(error))
-            return b""
+            with self._deadlines.within(READ_SECONDS, context.cancel):
+                return next(messages)
+        except StopIteration:
+            raise UndecodableError("the call has no message") from None
+        except grpc.RpcError:
+            return None
+        finally:
+            self._reading.release()
 
-    return export
+
+def _source(peer: str) -> str:
+    """Return the host of a peer as gRPC writes it.
+
+    >>> _source("ipv4:10.0.0.7:5123"), _source("ipv6:%5B::1%5D:5123")
+    ('10.0.0.7', '::1')
+    """
+    host = unquote(peer).partition(":")[2].rpartition(":")[0]
+    return host.removeprefix("[").removesuffix("]")
 
 
 def _accept(signal: Signal, intake: Intake, body: bytes) -> bytes:

@@ -13,20 +13,20 @@ from otel_clinical.drift.runtime import http
 from otel_clinical.drift.runtime._faults import Faults
 from otel_clinical.drift.runtime._listen import bind, port_of
 from otel_clinical.drift.runtime._pipeline import Pipeline
+from otel_clinical.drift.runtime._rates import RateLimit
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime._web import WebServers
 from otel_clinical.drift.runtime.exporter import Exposition, registry
 from otel_clinical.drift.runtime.intake import Intake
 from otel_clinical.drift.runtime.pages import metrics_site
 from otel_clinical.drift.runtime.rpc import RpcReceiver
-from otel_clinical.drift.runtime.store import Store
+from otel_clinical.drift.runtime.store import Corrections, Store
 from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
 from otel_clinical.policy import Policy, check_change, load_baseline
 from otel_clinical.semconv import metrics
 
 _GRACE_SECONDS = 5.0
 _DRAIN_SECONDS = 30.0
-_BASELINE = "baseline/"
 
 
 _HTTP, _GRPC, _METRICS = (Address("127.0.0.1", port) for port in (4318, 4317, 9465))
@@ -43,6 +43,7 @@ class ProcessorSettings:
         metrics: ``/metrics`` for Prometheus.
         token_file: Bearer tokens that senders and Prometheus must show; None asks for none.
         certificate: TLS for all three; None serves plain text.
+        rate_limit: Requests per second that one source may send; None sets no limit.
         insecure: Allow an address that other machines can reach without asking for a token.
         writer: Bounds of the writer.
     """
@@ -53,6 +54,7 @@ class ProcessorSettings:
     metrics: Address = _METRICS
     token_file: Path | None = None
     certificate: Certificate | None = None
+    rate_limit: float | None = None
     insecure: bool = False
     writer: WriterSettings = field(default_factory=WriterSettings)
 
@@ -97,7 +99,7 @@ class ProcessorService:
             undo.callback(store.close)
             self._accept_baselines(store)
             self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
-            self._intake = intake = Intake(self._writer, PolicyIndex.of(policy))
+            self._intake = intake = Intake(self._writer, PolicyIndex.of(policy), rate=RateLimit(settings.rate_limit))
             self._rpc = RpcReceiver(settings.grpc, intake, tokens, settings.certificate)
             scraped = registry(self._expose, policy)
             sites = [http.receiver(intake, tokens), metrics_site(scraped, tokens, lambda: self.phase)]
@@ -124,6 +126,20 @@ class ProcessorService:
         self._web.start()
         self._rpc.start()
         self._writer.start()
+
+    @property
+    def replayed(self) -> tuple[int, int]:
+        """How many requests of the journal are applied, and how many there were at the start."""
+        return self._writer.replayed
+
+    @property
+    def pending(self) -> int:
+        """Requests that no checkpoint covers yet."""
+        return self._writer.pending
+
+    def wait_started(self, timeout: float | None = None) -> bool:
+        """Wait until the journal is replayed or that failed; return whether it is in `timeout` seconds."""
+        return self._writer.started.wait(timeout)
 
     def wait_ready(self, timeout: float | None = None) -> bool:
         """Wait until requests are accepted; return whether they are."""
@@ -170,11 +186,11 @@ class ProcessorService:
         """Check every baseline against the one this state was made with, then remember them."""
         hashes = {name: baseline.hash for name, baseline in self._baselines.items()}
         for name, new in hashes.items():
-            old = store.meta(_BASELINE + name)
+            old = store.meta(remembered_baseline(name))
             if old is not None and old != new:
                 check_change(self._policy.models[name].baseline.file, name, old, new)
         for name, new in hashes.items():
-            store.remember(_BASELINE + name, new)
+            store.remember(remembered_baseline(name), new)
 
     def _new_kernel(self) -> Kernel:
         return Kernel(self._policy, self._baselines)
@@ -191,12 +207,19 @@ class ProcessorService:
             pending=self._writer.pending,
             started=self._started,
             baselines={name: baseline.hash for name, baseline in self._baselines.items()},
+            corrections=Corrections(0, 0) if starting else self._writer.corrections(),
         )
+
+
+def remembered_baseline(model: str) -> str:
+    """Return the name under which a state directory remembers the hash of a model's baseline."""
+    return f"baseline/{model}"
 
 
 def _tokens(settings: ProcessorSettings) -> TokenFile | None:
     """Return the tokens to ask for, and check that addresses and tokens go together."""
     tokens = None if settings.token_file is None else TokenFile(settings.token_file)
+    known = tokens is not None or (settings.certificate is not None and settings.certificate.clients is not None)
     for address in (settings.http, settings.grpc, settings.metrics):
-        require_token_off_loopback(address, has_token=tokens is not None, insecure=settings.insecure)
+        require_token_off_loopback(address, has_token=known, insecure=settings.insecure)
     return tokens

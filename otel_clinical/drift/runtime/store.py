@@ -4,7 +4,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,6 +22,8 @@ LOCK = "state.lock"
 MARK = "state.mark"
 QUARANTINE_ROWS = 10_000
 OUTBOX_ROWS = 10_000
+CORRECTION_ROWS = 50_000
+_DROPPED = "corrections_dropped"
 _WAL_BYTES = 64 * 1024 * 1024
 _REMEDY = (
     "restore a backup with `otel-clinical processor restore`, or move the state directory aside and start again: "
@@ -43,6 +45,7 @@ class Checkpoint:
         counters: Changed counters, as totals.
         outbox: What happened since the last one: content-derived id -> payload (JSON).
         quarantined: Refused requests that never reached the journal.
+        corrections: Late records: kind and id -> content (JSON).
     """
 
     through: int
@@ -50,6 +53,25 @@ class Checkpoint:
     counters: Counters = field(default_factory=dict)
     outbox: Mapping[str, str] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
+    corrections: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Corrections:
+    """The record of what came too late.
+
+    Attributes:
+        kept: Records in it.
+        dropped: Records that were pushed out of it, ever.
+    """
+
+    kept: int
+    dropped: int
+
+    @property
+    def used(self) -> float:
+        """Share of it that is in use."""
+        return self.kept / CORRECTION_ROWS
 
 
 class Store:
@@ -80,21 +102,11 @@ class Store:
             self._mark = Mark(directory / MARK)
             undo.callback(self._mark.close)
             if not self._path.exists():
-                self._check_mark(0)
+                _require_promised(self._path, self._mark, 0)
             self._connection, self._seal = open_database(self._path)
             undo.callback(self._connection.close)
-            self._check_mark(self.last_sequence())
+            _require_promised(self._path, self._mark, self.last_sequence())
             undo.pop_all()
-
-    def _check_mark(self, last: int) -> None:
-        """Require that every request that was acknowledged is known to the database."""
-        promised = self._mark.read()
-        if promised > last:
-            raise StateDirectoryError(
-                f"{self._path}: holds requests up to number {last}, but {promised} was acknowledged: the file or its "
-                "-wal was removed, cut short, damaged or replaced by an older one; bring it back, restore a backup "
-                f"with `otel-clinical processor restore`, or delete {self._mark.path} to go on without those requests"
-            )
 
     # -- start ------------------------------------------------------------------------------------------------
 
@@ -128,6 +140,11 @@ class Store:
         """Return one remembered setting."""
         row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
         return str(row[0]) if row else None
+
+    @property
+    def corrections(self) -> Corrections:
+        """How much of the correction record is in use."""
+        return read_corrections(self._connection)
 
     def remember(self, name: str, value: str) -> None:
         """Keep one setting across restarts."""
@@ -174,6 +191,7 @@ class Store:
             run("DELETE FROM outbox WHERE rowid <= (SELECT max(rowid) FROM outbox) - ?", [(OUTBOX_ROWS,)])
             run("DELETE FROM journal WHERE seq <= ? AND poison IS NULL", [(checkpoint.through,)])
             self._quarantine(checkpoint.quarantined)
+            self._correct(checkpoint.corrections)
             run(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)", [("checkpoint_time", repr(time.time())), (META, seal.text)]
             )
@@ -217,6 +235,18 @@ class Store:
             "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
         )
 
+    def _correct(self, records: Mapping[str, str]) -> None:
+        """Insert late records, drop the oldest past the bound, and count those."""
+        if not records:
+            return
+        run = self._connection.execute
+        self._connection.executemany("INSERT OR IGNORE INTO correction (key, content) VALUES (?, ?)", records.items())
+        (kept,) = run("SELECT count(*) FROM correction").fetchone()
+        if surplus := max(0, kept - CORRECTION_ROWS):
+            run("DELETE FROM correction WHERE id IN (SELECT id FROM correction ORDER BY id LIMIT ?)", (surplus,))
+            dropped = self.corrections.dropped + surplus
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_DROPPED, str(dropped)))
+
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Run the body in one write transaction; a disk error undoes it and becomes `StoreUnavailableError`."""
@@ -232,6 +262,27 @@ class Store:
             raise
 
 
+def check_mark(database: Path, mark: Path, last: int) -> None:
+    """Require that every request that was acknowledged is known to a database, whose newest is `last`.
+
+    Raises:
+        StateDirectoryError: It is not; the message says what to do.
+    """
+    if mark.exists():
+        with closing(Mark(mark)) as opened:
+            _require_promised(database, opened, last)
+
+
+def _require_promised(database: Path, mark: Mark, last: int) -> None:
+    promised = mark.read()
+    if promised > last:
+        raise StateDirectoryError(
+            f"{database}: holds requests up to number {last}, but {promised} was acknowledged: the file or its "
+            "-wal was removed, cut short, damaged or replaced by an older one; bring it back, restore a backup "
+            f"with `otel-clinical processor restore`, or delete {mark.path} to go on without those requests"
+        )
+
+
 def read_counters(connection: sqlite3.Connection) -> dict[tuple[str, tuple[str, ...]], int]:
     """Return the counters in a state file: (name, label values) -> total."""
     rows = connection.execute("SELECT name, labels, value FROM counter")
@@ -242,6 +293,13 @@ def last_sequence(connection: sqlite3.Connection) -> int:
     """Return the newest journal sequence number ever given out in a state file, 0 before the first."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'journal'").fetchone()
     return int(row[0]) if row else 0
+
+
+def read_corrections(connection: sqlite3.Connection) -> Corrections:
+    """Return how much of the correction record in a state file is in use."""
+    (kept,) = connection.execute("SELECT count(*) FROM correction").fetchone()
+    dropped = connection.execute("SELECT value FROM meta WHERE name = ?", (_DROPPED,)).fetchone()
+    return Corrections(int(kept), int(dropped[0]) if dropped else 0)
 
 
 def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:

@@ -16,7 +16,7 @@ from otel_clinical.drift.runtime._pipeline import Pipeline, Work
 from otel_clinical.drift.runtime._queue import BoundedQueue, ClosedError, FullError
 from otel_clinical.drift.runtime._refusals import UnavailableError
 from otel_clinical.drift.runtime._tally import Key
-from otel_clinical.drift.runtime.store import StoreUnavailableError
+from otel_clinical.drift.runtime.store import Corrections, StoreUnavailableError
 from otel_clinical.semconv.enums import ProcessorRejection
 
 _LOG = logging.getLogger(__name__)
@@ -125,6 +125,16 @@ class Writer:
         with self._lock:
             self._take_refused()
             return self._pipeline.tally.totals()
+
+    def corrections(self) -> Corrections:
+        """Return how much of the correction record is in use."""
+        with self._lock:
+            return self._pipeline.corrections
+
+    @property
+    def replayed(self) -> tuple[int, int]:
+        """How many requests of the journal are applied, and how many there were at the start. For any thread."""
+        return self._pipeline.replayed
 
     @property
     def newest(self) -> float | None:

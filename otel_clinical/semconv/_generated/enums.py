@@ -483,6 +483,7 @@ class ProcessorRejection(StrEnum):
     LATE = "late"
     OVERSIZED = "oversized"
     WRONG_CONTENT_TYPE = "wrong_content_type"
+    RATE_LIMITED = "rate_limited"
 
 
 class RollbackState(StrEnum):

@@ -57,6 +57,8 @@ __all__ = [
     "OVERRIDES",
     "PERFORMANCE_RATIO",
     "PERFORMANCE_SAMPLES",
+    "PROCESSOR_CORRECTION_DROPS",
+    "PROCESSOR_CORRECTION_USED_RATIO",
     "PROCESSOR_EVENTS",
     "PROCESSOR_EVENT_TIME",
     "PROCESSOR_JOURNAL_PENDING",
@@ -974,6 +976,28 @@ PROCESSOR_JOURNAL_PENDING: Final = MetricDef(
     source="processor",
 )
 
+PROCESSOR_CORRECTION_USED_RATIO: Final = MetricDef(
+    name="clinical_ai.processor.correction.used.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Share of the bounded record of late events that is in use; at 1 the oldest are dropped.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_processor_correction_used_ratio",
+    source="processor",
+)
+
+PROCESSOR_CORRECTION_DROPS: Final = MetricDef(
+    name="clinical_ai.processor.correction.drops",
+    instrument="counter",
+    unit="{event}",
+    description="Late events that a full correction record no longer holds.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_processor_correction_drops_total",
+    source="processor",
+)
+
 PROCESSOR_START_TIME: Final = MetricDef(
     name="clinical_ai.processor.start.time",
     instrument="gauge",
@@ -1099,6 +1123,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     PROCESSOR_EVENT_TIME,
     PROCESSOR_WATERMARK_TIME,
     PROCESSOR_JOURNAL_PENDING,
+    PROCESSOR_CORRECTION_USED_RATIO,
+    PROCESSOR_CORRECTION_DROPS,
     PROCESSOR_START_TIME,
     TELEMETRY_REDACTIONS,
     TELEMETRY_ERRORS,
