@@ -8,10 +8,11 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
 from model import suggest_code
 
-from otel_clinical import record_outcome
+from otel_clinical import InputRefused, record_outcome
 from otel_clinical.sdk import configure
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 
 
 app = FastAPI(lifespan=lifespan)
+
+
+@app.exception_handler(InputRefused)
+def refused(_: Request, refusal: InputRefused) -> JSONResponse:
+    """Say which fields are at fault; never what was in them."""
+    return JSONResponse({"fields": sorted({issue.field for issue in refusal.result.issues})}, status_code=422)
 
 
 @app.post("/suggestions")

@@ -9,7 +9,10 @@ import yaml
 
 from tests.recipes.conftest import RECIPES, ROOT
 
-PAGES = ("recipes.md", "setup.md", "doctor.md", "settings.md")
+PAGES = (
+    *("recipes.md", "setup.md", "doctor.md", "settings.md"),
+    *("collector.md", "patient-data.md", "instrumentation-evidence.md"),
+)
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 FILES = {path.name: path.read_text(encoding="utf-8") for path in RECIPES.glob("*.py")}

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 import signal
 import socket
+import urllib.error
 import urllib.request
 
+import pytest
+
+from otel_clinical.semconv import attributes
 from tests.recipes.conftest import CANARY, FLU, RECIPES
 
 
@@ -55,6 +59,25 @@ def test_fastapi(start, receiver, port, eventually, sound):
     process.communicate(timeout=30)
     sound(1)
     assert "clinical_ai.outcome" in events(receiver)
+
+
+def test_fastapi_answers_a_refused_input_with_the_fields_at_fault(start, receiver, port, eventually, tmp_path):
+    model = (RECIPES / "model.py").read_text(encoding="utf-8")
+    profile = 'quality=QualityProfile(required=("age",), critical=("age",), critical_action="refuse")'
+    model = model.replace('confidence="probability")', f'confidence="probability", {profile})')
+    (tmp_path / "model.py").write_text(model.replace("import current", "import QualityProfile, current"))
+    (tmp_path / "service.py").write_text((RECIPES / "fastapi_service.py").read_text(encoding="utf-8"))
+    process = start("-m", "uvicorn", "service:app", "--port", str(port), "--app-dir", str(tmp_path))
+    eventually(lambda: listening(port) or process.poll() is not None)
+    with pytest.raises(urllib.error.HTTPError) as refusal:
+        post(port, "/suggestions", FLU)
+    with refusal.value as answer:
+        assert (answer.code, json.loads(answer.read())) == (422, {"fields": ["age"]})
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    (span,) = [span for _, span, _ in receiver.spans() if span.name == "predict coding"]
+    kept = {pair.key: pair.value.string_value for pair in span.attributes}
+    assert kept[attributes.ABSTENTION_REASON] == "low_input_quality"
 
 
 def test_gunicorn(start, receiver, port, eventually, sound):
