@@ -78,6 +78,7 @@ class Inference:
     ended = False
     features: str = ""
     level = RoutingLevel.STANDARD
+    segments: Mapping[str, str] = MappingProxyType({})
     _id = ""
 
     def __init__(self, telemetry: Telemetry, spec: InferenceSpec, version: str, activation: int = 1) -> None:
@@ -85,7 +86,6 @@ class Inference:
         self.spec = spec
         self.version = version
         self.activation = activation
-        self.segments: dict[str, str] = {}
         self.started_ns = _ambient.time_ns()
         self._perf = _ambient.perf_counter_ns()
 
@@ -212,7 +212,7 @@ class Inference:
         admitted = self.telemetry.declared.admit(key, value)
         if admitted is OTHER and value is not None and value is not MISSING:
             self.telemetry.withheld(TelemetryRedactionReason.NOT_DECLARED)
-        self.segments[name] = admitted
+        self.segments = {**self.segments, name: admitted}  # inferences alike share theirs
 
     def set_features(self, values: Mapping[str, object]) -> None:
         """Say what the declared input features are; only the bin that each falls into is kept, and sent.
@@ -243,6 +243,8 @@ class Inference:
             self.started_ns = started_ns
         spec = self.spec
         found = {**spec.shared, attributes.MODEL_VERSION: self.version}
+        if parent is None:  # asked once, not by each of those that would ask
+            parent = otel_context.get_current()
         telemetry, around = self.telemetry, without_trace_state(parent)
         self.span = span = telemetry.spans.start(telemetry.tracer, spec.span_name, around, self.started_ns, found)
         self.trace = span.get_span_context()

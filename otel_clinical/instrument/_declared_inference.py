@@ -16,6 +16,7 @@ from ._declared import segment_key
 from ._observe_inference import InferenceObservation
 from ._quiet import observe
 from ._refusals import RoutedToManual
+from ._segments import Segments
 from ._telemetry import default_telemetry
 from ._wrap import is_marked, wrap
 
@@ -138,7 +139,7 @@ class DeclaredInference:
             for read in (_reader(name, source),)
         )
         gate = self._plan.gate
-        return replace(self._plan, segments=segments, whole=gate is not None and gate.reads_record(signature))
+        return replace(self._plan, segments=Segments(segments), whole=gate is not None and gate.reads_record(signature))
 
     def _block_plan(self) -> Plan:
         if self._block is not None:
@@ -146,7 +147,7 @@ class DeclaredInference:
         for option in self._for_calls:
             raise TypeError(f"inference: {option} needs a call, and a with block has none; {_INSTEAD[option]}")
         segments = tuple((name, key, None, _value(name, value)) for name, (key, value) in self._sources.items())
-        self._block = replace(self._plan, segments=segments)
+        self._block = replace(self._plan, segments=Segments(segments))
         return self._block
 
 

@@ -24,6 +24,7 @@ from ._admit import member
 from ._current import Inference
 from ._errors import error_type
 from ._features import features_of_call
+from ._segments import Segments
 from ._wrap import Observation
 
 if TYPE_CHECKING:
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from ._inference_span import InferenceSpec
     from ._router import ModelRouter
     from ._telemetry import Telemetry
-
-SegmentReaders = tuple[tuple[str, str, "str | None", "Callable[[Arguments], object]"], ...]
-"""Name, attribute key, field of the record where it is no more than that, and reader of each segment."""
 
 _RECORD: Final = attrgetter("record")
 PENDING_QUALITY: Final = otel_context.create_key("otel_clinical.input_quality")
@@ -56,7 +54,7 @@ class Plan:
     fallback: Callable[..., Any] | None
     activation: int
     telemetry: Telemetry | None
-    segments: SegmentReaders = ()
+    segments: Segments = field(default_factory=Segments)
     features: FeatureReaders = field(default_factory=dict)
     whole: bool = False
     """Whether the gate may judge the record of a call as a whole."""
@@ -82,7 +80,7 @@ class InferenceObservation(Observation):
     def _prepare(self, arguments: Arguments, quality: QualityResult | None) -> None:
         inference, plan = self.inference, self._plan
         telemetry = inference.telemetry
-        if plan.segments:
+        if plan.segments.readers:
             self._read_segments(arguments, telemetry)
         known = telemetry.features.of(plan.spec.model)
         if known is not None:
@@ -98,15 +96,16 @@ class InferenceObservation(Observation):
         self.context = inference.context
 
     def _read_segments(self, arguments: Arguments, telemetry: Telemetry) -> None:
-        inference, admitted = self.inference, telemetry.declared.texts
-        record, kept = self._read(_RECORD, arguments), inference.segments
+        inference, segments = self.inference, self._plan.segments
+        record = self._read(_RECORD, arguments)
+        known = segments.known(record, telemetry.declared)
+        if known is not None:
+            inference.segments = known
+            return
         field_of = record.get if type(record) is dict else None
-        for name, key, place, read in self._plan.segments:
+        for name, key, place, read in segments.readers:
             value = field_of(place, MISSING) if field_of is not None and place else self._read(read, arguments)
-            if type(value) is str and value in admitted.get(key, ()):
-                kept[name] = value
-            else:
-                inference.put_segment(name, key, value)
+            inference.put_segment(name, key, value)
 
     def _read(self, read: Callable[[Any], object], source: object) -> object:
         try:

@@ -13,8 +13,7 @@ if TYPE_CHECKING:
 
 SIZE: Final = 16
 _FETCHED: Final = 64
-_LOW: Final = 128
-_FULL: Final = 512
+_LOW: Final = 512
 # Of Linux; the standard library does not name it.
 _MADV_WIPEONFORK: Final = 18
 
@@ -48,12 +47,12 @@ class RandomBytes:
     def refill(self) -> None:
         """Fill the stock where it runs low, on a thread that may wait."""
         own, stock = self._own, self._stock
-        if own is not None and own() and len(stock) < _LOW:
-            stock.append(self._fetch(_FULL))
+        while own is not None and len(stock) < _LOW and own():
+            stock.append(self._fetch(_FETCHED))
 
     def _fetch(self, count: int) -> bytes:
         fetched = os.urandom(SIZE * count)
-        self._stock.extend(fetched[start : start + SIZE] for start in range(SIZE, len(fetched), SIZE))
+        self._stock.extend([fetched[start : start + SIZE] for start in range(SIZE, len(fetched), SIZE)])
         return fetched[:SIZE]
 
 

@@ -47,8 +47,7 @@ class SpanStarter:
     """
 
     def __init__(self) -> None:
-        self._looked: tuple[object, ...] = ()
-        self._unread = False
+        self._looked: tuple[object, object, object, bool] = (None, None, None, False)
 
     def start(self, tracer: Tracer, name: str, context: Context | None, started_ns: int, found: Found) -> Span:
         """Start a span with attributes, whose texts have at most `_span_attributes.LONGEST` characters."""
@@ -62,14 +61,19 @@ class SpanStarter:
     def _is_unread(self, tracer: Any) -> bool:
         """Tell whether nobody reads the attributes of a span while it starts."""
         try:
-            seen = (tracer.sampler, tracer.span_processor._span_processors, tracer.start_span.__func__)
+            sampler, listening, start = (
+                tracer.sampler,
+                tracer.span_processor._span_processors,
+                tracer.start_span.__func__,
+            )
         except AttributeError:  # not a tracer of the SDK
             return False
         looked = self._looked
-        if not looked or any(one is not other for one, other in zip(seen, looked, strict=True)):
-            self._unread = is_of_sdk(seen[2]) and _ignores(seen[0]) and all(map(_is_idle, seen[1]))
-            self._looked = seen
-        return self._unread
+        if looked[0] is sampler and looked[1] is listening and looked[2] is start:
+            return looked[3]
+        unread = is_of_sdk(start) and _ignores(sampler) and all(map(_is_idle, listening))
+        self._looked = (sampler, listening, start, unread)
+        return unread
 
 
 def _ignores(sampler: Any) -> bool:

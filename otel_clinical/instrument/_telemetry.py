@@ -126,7 +126,7 @@ class Telemetry:
         """Queue a record for the background thread; `traced` says that a tracer provider takes its span."""
         if traced and not self._listening:
             self._next_look = 0.0  # an SDK appeared: look for the rest of it at once
-        if self.listens():
+        if self._listening or self.listens():
             self.worker.put(record)
 
     def failed(self, component: TelemetryComponent, error: BaseException | str, said: str = "") -> None:
