@@ -18,6 +18,7 @@ from otel_clinical.cli._policy import read_policy
 from otel_clinical.cli._processor_check import check
 from otel_clinical.cli._processor_logs import Progress, set_up_log
 from otel_clinical.cli._processor_options import explained, listening, settings_of
+from otel_clinical.cli._processor_page import reaching, scraped
 from otel_clinical.cli._processor_state import backup, corrections, restore
 
 if TYPE_CHECKING:
@@ -110,16 +111,15 @@ def _say(event: str, **details: object) -> None:
 
 
 @command.command("status")
-@click.option("--url", help="Metrics address of a running processor, as in http://127.0.0.1:9465/metrics.")
-@click.option("--token-file", type=_FILE, help="File whose first line is the token to show.")
+@reaching
 @click.option("--state", type=_DIRECTORY, help="State directory, whether the processor runs or not; needs --policy.")
 @click.option("--policy", "policy_path", type=_FILE, help="Policy file, with --state.")
-def status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> None:
+def status(*, state: Path | None, policy_path: Path | None, **page: Any) -> None:
     """Show what a processor knows, as a table."""
     from rich.console import Console
 
     console = Console()
-    found = _status(url, token_file, state, policy_path)
+    found = _status(state, policy_path, page)
     _print_streams(console, found.streams)
     console.print(f"events      {_pairs(found.events)}")
     console.print(f"refused     {_pairs(found.rejections)}")
@@ -138,8 +138,7 @@ def _waiting(counts: dict[tuple[str, str], int]) -> str:
 @command.command("explain")
 @click.argument("segment")
 @click.option("--policy", "policy_path", type=_FILE, required=True, help="Policy that the processor runs with.")
-@click.option("--url", help="Metrics address of a running processor, as in http://127.0.0.1:9465/metrics.")
-@click.option("--token-file", type=_FILE, help="File whose first line is the token to show.")
+@reaching
 @click.option("--state", type=_DIRECTORY, help="State directory, whether the processor runs or not.")
 @click.option("--model", help="Only this model.")
 @click.option("--version", help="Only this version.")
@@ -147,38 +146,31 @@ def explain(
     *,
     segment: str,
     policy_path: Path,
-    url: str | None,
-    token_file: Path | None,
     state: Path | None,
     model: str | None,
     version: str | None,
+    **page: Any,
 ) -> None:
     """Say why SEGMENT (as in payer=medicaid, or all) is where it is, and what each tier still asks for."""
     from otel_clinical.drift.runtime.explanation import explain as explain_segment
-    from otel_clinical.drift.runtime.status import replay, scrape
+    from otel_clinical.drift.runtime.status import replay
 
     policy = read_policy(policy_path)
     with explained():
-        if (url is None) == (state is None):
+        if (page["url"] is None) == (state is None):
             raise CliError("say either --url http://HOST:PORT/metrics or --state DIR")
-        found = replay(state, policy) if state is not None else scrape(url or "", _token(token_file))
+        found = replay(state, policy) if state is not None else scraped(**page)
         for one in explain_segment(found, policy, segment, model=model, version=version):
             click.echo("\n".join(lines(one)))
 
 
-def _token(file: Path | None) -> str | None:
-    from otel_clinical.access import TokenFile
-
-    return TokenFile(file).first() if file else None
-
-
-def _status(url: str | None, token_file: Path | None, state: Path | None, policy_path: Path | None) -> Status:
-    from otel_clinical.drift.runtime.status import from_state, from_url
+def _status(state: Path | None, policy_path: Path | None, page: dict[str, Any]) -> Status:
+    from otel_clinical.drift.runtime.status import from_state, of_families
 
     with explained():
-        if url is not None and state is None:
-            return from_url(url, _token(token_file))
-        if url is None and state is not None and policy_path is not None:
+        if page["url"] is not None and state is None:
+            return of_families(scraped(**page))
+        if page["url"] is None and state is not None and policy_path is not None:
             return from_state(state, read_policy(policy_path))
     raise CliError("say --url http://HOST:PORT/metrics, or --state DIR and --policy FILE")
 

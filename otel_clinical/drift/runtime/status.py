@@ -1,6 +1,7 @@
 """What a person wants to know about a processor, from its metrics or from its state directory."""
 
 import sqlite3
+import ssl
 import urllib.request
 from collections.abc import Iterable
 from contextlib import closing
@@ -74,13 +75,18 @@ class Status:
     pending: int
 
 
-def from_url(url: str, token: str | None = None) -> Status:
+def from_url(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> Status:
     """Return the status of a running processor; errors as of `scrape`."""
-    return of_families(scrape(url, token))
+    return of_families(scrape(url, token, tls))
 
 
-def scrape(url: str, token: str | None = None) -> list[Metric]:
+def scrape(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> list[Metric]:
     """Return the metric families on the page of a running processor.
+
+    Args:
+        url: Its address.
+        token: Bearer token to show.
+        tls: Whom to trust, and which certificate to show; by default what this machine trusts, and none.
 
     Raises:
         StatusError: The address is not http(s), the page cannot be read, or it is no metrics page.
@@ -90,7 +96,7 @@ def scrape(url: str, token: str | None = None) -> list[Metric]:
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     request = urllib.request.Request(url, headers=headers)  # noqa: S310  # the scheme is checked above
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=tls) as answer:  # noqa: S310
             page = answer.read().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise StatusError(

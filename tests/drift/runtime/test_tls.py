@@ -13,6 +13,7 @@ import pytest
 import trustme
 
 from otel_clinical.access import Certificate
+from otel_clinical.cli._frame import run
 from tests.drift import _wire
 from tests.drift.runtime._harness import PROTOBUF, TRACES, running
 
@@ -119,3 +120,19 @@ class TestClientCertificates:
             except grpc.RpcError as error:
                 return error.code()
         return None
+
+    def test_a_person_can_look_at_it_with_a_certificate(self, mutual: Processor, authority: trustme.CA, tmp_path: Path):
+        shown = certificate(tmp_path, authority, "person")
+        authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+        words = [
+            "processor",
+            "status",
+            "--url",
+            f"https://{mutual.where['metrics']}/metrics",
+            "--ca",
+            tmp_path / "ca.pem",
+        ]
+        assert run([*map(str, words), "--cert", str(shown.chain), "--key", str(shown.key)]) == 0
+        assert run(list(map(str, words))) == 2
+        assert run([*map(str, words), "--cert", str(shown.chain)]) == 2
+        assert run([*map(str, words), "--cert", str(tmp_path / "ca.pem"), "--key", str(shown.chain)]) == 2
