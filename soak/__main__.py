@@ -1,9 +1,10 @@
-"""Run one soak: `scripts/soak processor` or `scripts/soak fuzz`; exits 1 if anything is not as it must be."""
+"""Run one soak: `scripts/soak processor`, `fuzz` or `damage`; exits 1 if anything is not as it must be."""
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import logging
 import statistics
 import sys
 import time
@@ -22,8 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills.add_argument("--kills", type=int, default=1000)
     fuzz = kinds.add_parser("fuzz", help="mutated requests over both protocols; every answer must be typed")
     fuzz.add_argument("--requests", type=int, default=1_000_000)
+    damage = kinds.add_parser("damage", help="random damage to the state directory; none of it may go unnoticed")
+    damage.add_argument("--rounds", type=int, default=10_000)
     chosen = parser.parse_args(arguments)
-    return _fuzz(chosen.requests, chosen.seed) if chosen.kind == "fuzz" else _processor(chosen.kills, chosen.seed)
+    if chosen.kind == "fuzz":
+        return _fuzz(chosen.requests, chosen.seed)
+    if chosen.kind == "damage":
+        return _damage(chosen.rounds, chosen.seed)
+    return _processor(chosen.kills, chosen.seed)
 
 
 def _processor(kills: int, seed: int) -> int:
@@ -56,6 +63,22 @@ def _fuzz(requests: int, seed: int) -> int:
     print(f"events {result.events}")
     print(f"rejections {result.rejections}")
     print(f"resident memory {result.memory[0]:.0f} MiB after a tenth, {result.memory[1]:.0f} MiB at most after it")
+    for line in result.problems:
+        print(f"PROBLEM: {line}")
+    print("problems: none" if not result.problems else f"problems: {len(result.problems)}")
+    return 1 if result.problems else 0
+
+
+def _damage(rounds: int, seed: int) -> int:
+    from soak.damage import damage  # noqa: PLC0415
+
+    logging.getLogger("otel_clinical").setLevel(logging.CRITICAL)  # it says of each copy what is wrong with it
+
+    started = time.monotonic()
+    result = damage(rounds, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(f"seed {seed}, {time.monotonic() - started:.0f} s, {rounds:,} damaged copies")
+    for (what, became), count in sorted(result.outcomes.items()):
+        print(f"{count:8,} {what}: {became}")
     for line in result.problems:
         print(f"PROBLEM: {line}")
     print("problems: none" if not result.problems else f"problems: {len(result.problems)}")
