@@ -13,7 +13,7 @@ from otel_clinical.drift.runtime._detections import detection_labels, direction
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
 from otel_clinical.drift.runtime._faults import FaultPoint, Faults
 from otel_clinical.drift.runtime._tally import Tally
-from otel_clinical.drift.runtime.store import Checkpoint, Corrections, Store
+from otel_clinical.drift.runtime.store import CORRECTION_ROWS, Checkpoint, Corrections, Store
 from otel_clinical.semconv import metrics
 from otel_clinical.semconv.enums import ProcessorRejection, ProcessorSignal
 
@@ -63,6 +63,7 @@ class Pipeline:
         self._states: dict[str, bytes] = {}
         self._outbox: dict[str, str] = {}
         self._corrections: dict[str, str] = {}
+        self._dropped = 0  # late records since the checkpoint that did not even fit into `_corrections`
         self._quarantined: list[Quarantined] = []
         self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
@@ -145,10 +146,12 @@ class Pipeline:
                 outbox=self._outbox,
                 quarantined=tuple(self._quarantined),
                 corrections=self._corrections,
+                dropped=self._dropped,
             )
         )
         self._through = self._applied
         self._states, self._outbox, self._corrections, self._quarantined = {}, {}, {}, []
+        self._dropped = 0
         self.tally.saved()
         self._refused.clear()
 
@@ -165,6 +168,7 @@ class Pipeline:
         for reason, count in self._refused.items():
             self.tally.add(_REJECTIONS, reason, count=count)
         self._states, self._outbox, self._corrections = {}, {}, {}
+        self._dropped = 0
         entries = list(self._store.journal())
         self._committed = self._store.last_sequence()
         self._applied = self._through = entries[0][0] - 1 if entries else self._committed
@@ -220,6 +224,9 @@ class Pipeline:
             key = f"{one.kind}/{one.event}"
             if key not in self._corrections:
                 self._corrections[key] = json.dumps(asdict(one), sort_keys=True)
+        while len(self._corrections) > CORRECTION_ROWS:  # more than the record holds, in one turn
+            del self._corrections[next(iter(self._corrections))]
+            self._dropped += 1
 
     def _announce(self, transitions: Iterable[Transition]) -> None:
         """Count detections and put every transition into the outbox, under an id made of its content."""

@@ -46,6 +46,7 @@ class Checkpoint:
         outbox: What happened since the last one: content-derived id -> payload (JSON).
         quarantined: Refused requests that never reached the journal.
         corrections: Late records: kind and id -> content (JSON).
+        dropped: Late records that were too many to be among them.
     """
 
     through: int
@@ -54,6 +55,7 @@ class Checkpoint:
     outbox: Mapping[str, str] = field(default_factory=dict)
     quarantined: tuple[Quarantined, ...] = ()
     corrections: Mapping[str, str] = field(default_factory=dict)
+    dropped: int = 0
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Store:
             run("DELETE FROM outbox WHERE rowid <= (SELECT max(rowid) FROM outbox) - ?", [(OUTBOX_ROWS,)])
             run("DELETE FROM journal WHERE seq <= ? AND poison IS NULL", [(checkpoint.through,)])
             self._quarantine(checkpoint.quarantined)
-            self._correct(checkpoint.corrections)
+            self._correct(checkpoint.corrections, checkpoint.dropped)
             run(
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)", [("checkpoint_time", repr(time.time())), (META, seal.text)]
             )
@@ -235,17 +237,18 @@ class Store:
             "DELETE FROM quarantine WHERE id <= (SELECT max(id) FROM quarantine) - ?", (QUARANTINE_ROWS,)
         )
 
-    def _correct(self, records: Mapping[str, str]) -> None:
+    def _correct(self, records: Mapping[str, str], dropped: int) -> None:
         """Insert late records, drop the oldest past the bound, and count those."""
         if not records:
             return
         run = self._connection.execute
         self._connection.executemany("INSERT OR IGNORE INTO correction (key, content) VALUES (?, ?)", records.items())
         (kept,) = run("SELECT count(*) FROM correction").fetchone()
-        if surplus := max(0, kept - CORRECTION_ROWS):
-            run("DELETE FROM correction WHERE id IN (SELECT id FROM correction ORDER BY id LIMIT ?)", (surplus,))
-            dropped = self.corrections.dropped + surplus
-            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_DROPPED, str(dropped)))
+        surplus = max(0, kept - CORRECTION_ROWS)
+        run("DELETE FROM correction WHERE id IN (SELECT id FROM correction ORDER BY id LIMIT ?)", (surplus,))
+        if surplus or dropped:
+            total = self.corrections.dropped + surplus + dropped
+            run("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_DROPPED, str(total)))
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import pytest
 
 from otel_clinical.cli._frame import run
 from otel_clinical.drift.kernel import Kernel
-from otel_clinical.drift.runtime import store
+from otel_clinical.drift.runtime import _pipeline, store
 from otel_clinical.drift.runtime._entry import Quarantined, Signal
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
@@ -91,7 +91,8 @@ class TestCorrections:
                 assert len(late_records(tmp_path)) == 4
 
     def test_the_record_is_bounded_and_says_how_full_it_is(self, tmp_path: Path, policy, monkeypatch):
-        monkeypatch.setattr(store, "CORRECTION_ROWS", 5)
+        for module in (store, _pipeline):
+            monkeypatch.setattr(module, "CORRECTION_ROWS", 5)
         with closing(_world.open_pipeline(tmp_path, of=policy)) as pipeline:
             feed(pipeline, AHEAD, *LATE)
             pipeline.checkpoint()
@@ -103,6 +104,10 @@ class TestCorrections:
             assert shown(pipeline, policy) == (1.0, 2)
             kinds = [content["kind"] for _, content in late_records(tmp_path)]
             assert kinds == ["outcome", "review", "inference", "inference", "inference"]
+            feed(pipeline, spans(*range(30, 50), at=START + 30))  # more than it holds between two checkpoints
+            assert len(pipeline._corrections) == 5
+            pipeline.checkpoint()
+            assert pipeline.corrections == store.Corrections(5, 2 + 15 + 5)
 
     def test_what_was_exported_can_be_forgotten_while_it_runs(self, tmp_path: Path, policy, capsys):
         out = tmp_path / "late.jsonl"
