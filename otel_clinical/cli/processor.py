@@ -126,6 +126,9 @@ def status(*, state: Path | None, policy_path: Path | None, **page: Any) -> None
     console.print(f"waiting     {_waiting(found.waiting)}")
     console.print(f"newest      {moment(found.event_time)}, slots closed up to {moment(found.watermark)}")
     console.print(f"journal     {found.pending} requests since the last checkpoint")
+    console.print(
+        f"late        {found.late_used:.0%} of the record of late events in use, {found.late_dropped:,} dropped"
+    )
 
 
 def _waiting(counts: dict[tuple[str, str], int]) -> str:

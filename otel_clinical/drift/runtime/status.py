@@ -15,7 +15,7 @@ from otel_clinical.drift.kernel import Batch, CodecError, Kernel
 from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
-from otel_clinical.drift.runtime.store import DATABASE, read_counters
+from otel_clinical.drift.runtime.store import DATABASE, read_corrections, read_counters
 from otel_clinical.policy import Policy, load_baseline
 from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import EscalationLevel
@@ -64,6 +64,8 @@ class Status:
         event_time: Unix seconds of the newest event.
         watermark: Unix seconds up to which slots are closed.
         pending: Journal entries not yet in a checkpoint.
+        late_used: Share of the record of late events that is in use.
+        late_dropped: Late events that it no longer holds.
     """
 
     streams: tuple[StreamStatus, ...]
@@ -73,6 +75,8 @@ class Status:
     event_time: float | None
     watermark: float | None
     pending: int
+    late_used: float = 0.0
+    late_dropped: int = 0
 
 
 def from_url(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> Status:
@@ -129,6 +133,7 @@ def replay(directory: Path, policy: Policy) -> list[Metric]:
             connection.execute("BEGIN")
             kernel.load(dict(connection.execute("SELECT key, blob FROM state")))
             counters = read_counters(connection)
+            late = read_corrections(connection)
             tail = "SELECT batch FROM journal WHERE poison IS NULL ORDER BY seq"
             batches = [batch for (batch,) in connection.execute(tail)]
     except (sqlite3.Error, CodecError) as error:
@@ -137,7 +142,9 @@ def replay(directory: Path, policy: Policy) -> list[Metric]:
         kernel.apply(Batch.from_bytes(batch))
         kernel.advance()
     hashes = {name: baseline.hash for name, baseline in baselines.items()}
-    shown = Exposition(KernelView.of(kernel), counters, pending=len(batches), started=0.0, baselines=hashes)
+    shown = Exposition(
+        KernelView.of(kernel), counters, pending=len(batches), started=0.0, baselines=hashes, corrections=late
+    )
     return list(families(shown, policy))
 
 
@@ -155,6 +162,8 @@ def of_families(found: Iterable[Metric]) -> Status:
         event_time=page.single(metrics.PROCESSOR_EVENT_TIME),
         watermark=page.single(metrics.PROCESSOR_WATERMARK_TIME),
         pending=int(page.single(metrics.PROCESSOR_JOURNAL_PENDING) or 0),
+        late_used=page.single(metrics.PROCESSOR_CORRECTION_USED_RATIO) or 0.0,
+        late_dropped=int(page.single(metrics.PROCESSOR_CORRECTION_DROPS) or 0),
     )
 
 

@@ -299,7 +299,9 @@ def last_sequence(connection: sqlite3.Connection) -> int:
 
 
 def read_corrections(connection: sqlite3.Connection) -> Corrections:
-    """Return how much of the correction record in a state file is in use."""
+    """Return how much of the correction record in a state file is in use; one of an older version has none."""
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'correction'").fetchone():
+        return Corrections(0, 0)
     (kept,) = connection.execute("SELECT count(*) FROM correction").fetchone()
     dropped = connection.execute("SELECT value FROM meta WHERE name = ?", (_DROPPED,)).fetchone()
     return Corrections(int(kept), int(dropped[0]) if dropped else 0)

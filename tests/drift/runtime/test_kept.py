@@ -183,3 +183,11 @@ class TestQuarantine:
     def test_a_folder_without_a_state_is_one_sentence(self, tmp_path: Path, capsys):
         assert run(["quarantine", "list", "--state", str(tmp_path)]) == 2
         assert "no state.db here" in capsys.readouterr().err
+
+
+def test_the_status_says_how_full_the_record_is(tmp_path: Path, policy_path: Path, policy, capsys):
+    with closing(_world.open_pipeline(tmp_path, of=policy)) as pipeline:
+        feed(pipeline, AHEAD, *(spans(*range(n, n + 500), at=START + 10) for n in range(1000, 2000, 500)))
+        pipeline.checkpoint()
+    assert run(["processor", "status", "--state", str(tmp_path), "--policy", str(policy_path)]) == 0
+    assert "late        2% of the record of late events in use, 0 dropped" in capsys.readouterr().out

@@ -15,6 +15,7 @@ from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime._pipeline import Pipeline
 from otel_clinical.drift.runtime._schema import VERSION
 from otel_clinical.drift.runtime.backup import restore
+from otel_clinical.drift.runtime.status import from_state
 from otel_clinical.drift.runtime.store import Store
 from otel_clinical.policy import load_baseline, load_policy
 from otel_clinical.semconv import metrics
@@ -79,6 +80,11 @@ def test_a_backup_of_any_version_can_be_restored(tmp_path: Path, name: str):
     written(name, tmp_path / "old")
     found, _ = restore(tmp_path / "state", tmp_path / "old" / "state.db")
     assert found.pending == 10
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_can_be_looked_at_before_it_is_brought_up_to_date(tmp_path: Path, name: str):
+    assert from_state(written(name, tmp_path / "state"), POLICY).pending == 10
 
 
 def test_states_are_plain_data(continued: Pipeline):
