@@ -188,7 +188,7 @@ class _Work(Generic[_Record]):
         if self._columns:
             rows = np.concatenate([rows, *(made for _, made in self._columns)])
             places = np.concatenate([np.array(self._places, np.intp), *(at for at, _ in self._columns)])
-            rows = rows[np.argsort(places)]
+            rows = rows if (places[1:] > places[:-1]).all() else rows[np.argsort(places)]
         batch = Batch(rows, tuple(self._reader.words), self._reader.received)
         return Exploded(batch, tuple(self._rejections), self._ignored)
 

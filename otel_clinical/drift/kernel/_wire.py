@@ -7,6 +7,7 @@ general reader, one by one. So both routes give the same rows; that is a propert
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -19,7 +20,7 @@ from otel_clinical.drift.kernel._wire_columns import Columns
 from otel_clinical.drift.kernel._wire_follow import follow
 from otel_clinical.drift.kernel._wire_frames import frames
 from otel_clinical.drift.kernel._wire_rows import SPAN, START, TIME, inference_rows, outcome_rows, review_rows
-from otel_clinical.drift.kernel._wire_skeleton import Layout, UnusualError, skeleton_of
+from otel_clinical.drift.kernel._wire_skeleton import Layout, Skeleton, UnusualError, resembles, skeleton_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._subject import Reader
     from otel_clinical.drift.kernel._wire_frames import Frame
-    from otel_clinical.drift.kernel._wire_skeleton import Skeleton
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]
@@ -42,6 +42,8 @@ EVENTS: Final = Layout(0x32, frozenset(key.encode() for key in LOG_KEYS), {0x09:
 FEWEST: Final = 24
 """Records of one skeleton below which one by one is faster."""
 _MOST_SKELETONS: Final = 12
+_RECENT: Final = {layout.attributes: deque[Skeleton](maxlen=4) for layout in (SPANS, EVENTS)}
+"""The last skeletons by layout. Only a short cut: whichever is tried, every byte is compared."""
 _BUILD: Final[Mapping[Kind, Build]] = {Kind.OUTCOME: outcome_rows, Kind.REVIEW: review_rows}
 
 
@@ -116,7 +118,7 @@ class _Scope:
         """Take the records of one skeleton; return those that have another."""
         first = int(left[0])
         try:
-            skeleton = skeleton_of(self._raw[self._starts[first] : self._ends[first]], self._layout)
+            skeleton = _skeleton(self._raw[self._starts[first] : self._ends[first]], self._layout)
         except UnusualError:
             self._rest.append(left[:1])
             return left[1:]
@@ -144,6 +146,21 @@ class _Scope:
             self._rows.append(rows[columns.clean])
             self._places.append(places[columns.clean])
             self._rest.append(places[~columns.clean])
+
+
+def _skeleton(record: bytes, layout: Layout) -> Skeleton:
+    """Return the skeleton of a record, one of the last few if it is that: exporters go on as they began.
+
+    Raises:
+        UnusualError: It cannot serve as one.
+    """
+    recent = _RECENT[layout.attributes]
+    for skeleton in tuple(recent):
+        if resembles(record, skeleton):
+            return skeleton
+    made = skeleton_of(record, layout)
+    recent.append(made)
+    return made
 
 
 def _builder(skeleton: Skeleton, layout: Layout) -> tuple[Build | None, bool]:

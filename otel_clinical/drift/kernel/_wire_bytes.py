@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Flags = NDArray[np.bool_]
 
 _PADDING: Final = 1024
-"""Bytes that may be read past the end: more than any width below. What is read there never counts."""
+"""Bytes that may be read past the end: more than two of the longest keys. What is read there never counts."""
 _WORD: Final = 8  # bytes
 _WIDEST: Final = 64
 """Bytes of the longest text that a `Texts` knows."""

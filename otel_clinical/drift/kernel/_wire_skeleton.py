@@ -26,6 +26,8 @@ TEXT, WHOLE, REAL = 0x0A, 0x18, 0x21
 VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
 """Wire types."""
 _WIDTHS: Final = {FIXED64: 8, FIXED32: 4}
+LONGEST_LITERAL: Final = 512
+"""Bytes of the longest key that is compared."""
 _TAG_BYTES: Final = 2  # of the highest field that OTLP has
 
 
@@ -132,9 +134,30 @@ def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
         else:
             raise UnusualError
     names = [step.name for step in steps if step.name]
-    if len(set(names)) < len(names) or sum(step.whole for step in steps) > 1:
+    longest = max((len(step.literal) for step in steps), default=0)
+    if len(set(names)) < len(names) or sum(step.whole for step in steps) > 1 or longest > LONGEST_LITERAL:
         raise UnusualError
     return Skeleton(tuple(steps), {step.name: step.kind for step in steps if step.kind}, literal)
+
+
+def resembles(record: bytes, skeleton: Skeleton) -> bool:
+    """Say whether a record has the tags and keys of a skeleton: enough to try it on many, not to trust it."""
+    at = 0
+    for step in skeleton.steps:
+        if not record.startswith(step.head, at):
+            return False
+        at += len(step.head)
+        if step.wire != SIZED:
+            at += _WIDTHS.get(step.wire, step.sizes[0])
+            continue
+        try:
+            size, at = _varint(record, at)
+        except UnusualError:
+            return False
+        if not record.startswith(step.literal, at):
+            return False
+        at += size
+    return at == len(record)
 
 
 def _sized(content: bytes, tag: int, head: bytes, size: int, layout: Layout) -> Step:

@@ -53,7 +53,7 @@ ODD_VALUES = (
     *(-1, 0, 1, 127, 128, 300, 20_000, 2**31, 0.0, -0.0, 1.0, 1.5, -0.1, 1e-7, 0.1234565, 1e300),
     *(math.nan, math.inf, True, b"\xff", AnyValue(), AnyValue(array_value=ArrayValue(values=[AnyValue(int_value=1)]))),
 )
-KEYS = [*sorted(columnar.LOG_KEYS | columnar.SPAN_KEYS), "http.route", "k" * 130]
+KEYS = [*sorted(columnar.LOG_KEYS | columnar.SPAN_KEYS), "http.route", "k" * 130, "k" * 2000]
 DECLARED = {"department": "oncology", "payer": "private"}
 
 
@@ -241,3 +241,11 @@ def test_the_comparison_would_see_a_difference(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Columns, "share", lambda columns, key: share(columns, key) + 1)
     ours, general = both(explode_traces, body)
     assert ours != general
+
+
+@pytest.mark.parametrize("length", [127, 128, 500, 1000, 2000, 20_000])
+def test_a_key_of_any_length_is_read_alike(length: int):
+    made = [wire.span(n, START, segments=DECLARED, extra={"k" * length: n}) for n in range(3)]
+    ours, general = both(explode_traces, wire.traces(made))
+    assert ours == general
+    assert len(general[0]) == 3
