@@ -66,6 +66,8 @@ class Pipeline:
         self._dropped = 0  # late records since the checkpoint that did not even fit into `_corrections`
         self._quarantined: list[Quarantined] = []
         self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
+        self.pending_bytes = 0
+        """Bytes committed since the last checkpoint."""
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
 
     @property
@@ -105,6 +107,7 @@ class Pipeline:
         """
         numbers = self._store.append([work.entry for work in works])
         self._committed = numbers[-1]
+        self.pending_bytes += sum(len(work.entry.batch) for work in works)
         self._faults.passing(FaultPoint.BEFORE_ACK)
         return numbers
 
@@ -149,7 +152,7 @@ class Pipeline:
                 dropped=self._dropped,
             )
         )
-        self._through = self._applied
+        self._through, self.pending_bytes = self._applied, 0
         self._states, self._outbox, self._corrections, self._quarantined = {}, {}, {}, []
         self._dropped = 0
         self.tally.saved()

@@ -35,6 +35,7 @@ class WriterSettings:
         group_bytes: Bytes after which a group is not extended.
         checkpoint_seconds: The longest time between checkpoints while there is something to save.
         checkpoint_entries: Journal entries after which a checkpoint is made at once.
+        checkpoint_bytes: Bytes of them after which one is made at once: senders wait while it is written.
     """
 
     queue_items: int = 256
@@ -43,6 +44,7 @@ class WriterSettings:
     group_bytes: int = 4 * 1024 * 1024
     checkpoint_seconds: float = 2.0
     checkpoint_entries: int = 512
+    checkpoint_bytes: int = 4 * 1024 * 1024
 
 
 class Phase(StrEnum):
@@ -189,7 +191,8 @@ class Writer:
         if live:
             self._commit(live)
         overdue = self._clock() - self._saved_at >= settings.checkpoint_seconds
-        if overdue or self._pipeline.pending >= settings.checkpoint_entries:
+        full = self._pipeline.pending_bytes >= settings.checkpoint_bytes
+        if overdue or full or self._pipeline.pending >= settings.checkpoint_entries:
             self._save()
 
     def _commit(self, group: "list[tuple[Work, Future[None]]]") -> None:

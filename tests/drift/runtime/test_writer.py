@@ -14,6 +14,7 @@ from otel_clinical.drift.runtime._queue import BoundedQueue, ClosedError, FullEr
 from otel_clinical.drift.runtime._refusals import UnavailableError
 from otel_clinical.drift.runtime.store import Store
 from otel_clinical.drift.runtime.writer import Writer
+from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire
 from tests.drift.runtime import _world
 
@@ -145,3 +146,21 @@ class TestQueue:
             queue.put(2, 1)
         assert queue.take(timeout=DEADLINE, items=9, size=99) == [1]
         assert queue.take(timeout=DEADLINE, items=9, size=99) == []
+
+
+def test_a_checkpoint_is_made_as_soon_as_enough_bytes_wait_for_one(tmp_path: Path):
+    pipeline = SlowPipeline(tmp_path)
+    pipeline.allowed.set()
+    never = 1e9
+    size = len(spans(0).entry.batch)
+    writer = Writer(pipeline, WriterSettings(checkpoint_seconds=never, checkpoint_bytes=3 * size))
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    for number in range(2):
+        writer.submit(spans(number)).result(DEADLINE)
+    wait_until(lambda: pipeline.pending == 2, within=DEADLINE, what="two entries without a checkpoint")
+    writer.submit(spans(2)).result(DEADLINE)
+    wait_until(lambda: pipeline.pending == 0, within=DEADLINE, what="the checkpoint")
+    assert pipeline.pending_bytes == 0
+    writer.close()
+    assert writer.join(DEADLINE)
