@@ -193,11 +193,24 @@ def status(policy_path: Path, state: Path | None) -> None:
 @command.command("report")
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--state", type=_DIRECTORY, required=True, help="State directory of the controller.")
-@click.option("--out", type=_FILE, required=True, help="HTML file to write; --json writes JSON instead.")
-@click.option("--json", "as_json", is_flag=True, help="Write everything recorded as JSON.")
-def report(*, incident_id: str, state: Path, out: Path, as_json: bool) -> None:
-    """Write the report of one incident: what, since when, evidence, guards, actions, times, audit head."""
+@click.option("--out", type=_FILE, required=True, help="File to write.")
+@click.option("--format", "form", type=click.Choice(["html", "markdown", "json"]), default="html", show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Write everything recorded as JSON instead.")
+@click.option("--prometheus", "prometheus_url", help="Base URL: count what the degraded version served.")
+@click.option("--time-zone", default="UTC", show_default=True, help="Zone of the times, such as Europe/Berlin.")
+def report(
+    *,
+    incident_id: str,
+    state: Path,
+    out: Path,
+    form: str,
+    as_json: bool,
+    prometheus_url: str | None,
+    time_zone: str,
+) -> None:
+    """Write the report of one incident: what, since when, who may be affected, evidence, guards, people, actions."""
     from otel_clinical.rollback import incident
+    from otel_clinical.rollback.leaving import leaving
 
     with _explained():
         found = incident(state, incident_id)
@@ -206,10 +219,26 @@ def report(*, incident_id: str, state: Path, out: Path, as_json: bool) -> None:
     if as_json:
         out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     else:
-        from otel_clinical.report import incident_report, render_html
-
-        out.write_text(render_html(incident_report(found)), encoding="utf-8")
+        out.write_text(_rendered(leaving(found), form, prometheus_url, _zone(time_zone)), encoding="utf-8")
     click.echo(f"{out}")
+
+
+def _rendered(found: dict[str, Any], form: str, prometheus_url: str | None, zone: tzinfo) -> str:
+    from otel_clinical.report import incident_report, render_html, render_json, render_markdown
+    from otel_clinical.rollback.exposure import exposure_of
+    from otel_clinical.rollback.prometheus import Prometheus
+
+    def said(at: float) -> str:
+        return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+    prometheus = Prometheus(prometheus_url) if prometheus_url else None
+    try:
+        exposure = exposure_of(prometheus, found, now=time.time(), said=said)
+    finally:
+        if prometheus is not None:
+            prometheus.close()
+    render = {"html": render_html, "markdown": render_markdown, "json": render_json}[form]
+    return render(incident_report(found, zone=zone, exposure=exposure))
 
 
 def _zone(name: str) -> tzinfo:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.report.people import Person, acknowledged_at, open_actions, people_of
 from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
 from otel_clinical.semconv.small_cells import enough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from otel_clinical.report.exposure import Exposure
 
 _PLENTY: Final = 1e6
 _FINE: Final = 300.0
@@ -68,6 +71,9 @@ class IncidentReport:
     guards: tuple[Guard, ...]
     actions: tuple[Action, ...]
     next_steps: tuple[str, ...]
+    people: tuple[Person, ...]
+    open_actions: tuple[str, ...]
+    exposure: Exposure | None
     audit_seq: int
     audit_hash: str
     written: str
@@ -79,6 +85,7 @@ def incident_report(
     measures: Sequence[Fact] = (),
     written_at: float | None = None,
     zone: tzinfo = UTC,
+    exposure: Exposure | None = None,
 ) -> IncidentReport:
     """Return the report of one incident as the controller's API and database describe it.
 
@@ -87,6 +94,7 @@ def incident_report(
         measures: Further facts to show first, such as times measured by a drill.
         written_at: Unix seconds; by default the time of the last audit event.
         zone: In which times are shown.
+        exposure: What the degraded version served, where somebody has counted it.
     """
     key, last = incident["key"], incident.get("last") or {}
     events = incident.get("events") or []
@@ -110,6 +118,9 @@ def incident_report(
         guards=tuple(_guards(incident.get("guards") or ())),
         actions=tuple(_actions(events, incident["opened_at"], zone)),
         next_steps=NEXT_STEPS.get(state, ()),
+        people=tuple(people_of(events, lambda at: _moment(at, zone))),
+        open_actions=tuple(open_actions(incident, events, NEXT_STEPS.get(state, ()), exposure)),
+        exposure=exposure,
         audit_seq=int(head["seq"]),
         audit_hash=str(head["hash"]),
         written=_moment(written_at if written_at is not None else end, zone),
@@ -136,6 +147,9 @@ def _spans(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> 
     opened, acted = incident["opened_at"], incident.get("acted_at")
     if isinstance(since, int | float):
         yield Fact("Change to alert heard", _span(opened - since), "by the estimated change point")
+    known = acknowledged_at(events)
+    if known is not None:
+        yield Fact("Alert heard to acknowledged by a person", _span(known - opened))
     if acted is not None:
         yield Fact("Alert heard to change made", _span(acted - opened))
     verified = next((e["time"] for e in events if e["action"] == "rollback.verified"), None)

@@ -181,11 +181,21 @@ def test_an_act_that_is_refused_says_why_and_keeps_what_was_entered(
     assert night.controller.get("/v1/audit")["head"] == before
 
 
+@pytest.mark.parametrize(("form", "starts"), [("html", "<!doctype html>"), ("md", "# Performance"), ("json", "{")])
+def test_the_report_of_an_incident_can_be_taken_away(night: Scene, ana: httpx.Client, form: str, starts: str) -> None:
+    answer = ana.get(f"/incidents/{night.undecided}/report.{form}")
+    assert answer.status_code == 200
+    assert answer.text.startswith(starts)
+    assert "attachment" in answer.headers["content-disposition"]
+    assert httpx.get(f"{night.url}/incidents/{night.undecided}/report.{form}", trust_env=False).status_code == 303
+
+
 def test_what_is_no_form_of_ours_is_refused(night: Scene, ana: httpx.Client) -> None:
     path = f"/incidents/{night.undecided}/acknowledge"
     assert ana.post(path, json={"by": "Ana"}).status_code == 400
     assert ana.post(path, data={"by": "x" * 20_000}).status_code == 400
     assert ana.get("/incidents/INC-000000000000").status_code == 404
+    assert ana.get(f"/incidents/{night.undecided}/report.exe").status_code == 404
     assert ana.get("/audit?before=nothing").status_code == 400
 
 

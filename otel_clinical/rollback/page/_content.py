@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.release import Segment, force_manual_path
 from otel_clinical.report import incident_report
 from otel_clinical.rollback.acts import REASONS, VETO_PEOPLE, ActKind
+from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.page._evidence import show_evidence
 from otel_clinical.rollback.page._moments import Moments
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from datetime import tzinfo
 
     from otel_clinical.policy import Policy
+    from otel_clinical.report import IncidentReport
     from otel_clinical.rollback.prometheus import Prometheus
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms
@@ -102,6 +104,16 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
         "forms": tuple(_forms(found["state"])),
         "runbook": f"{source.policy.fleet.runbooks.rstrip('/')}/{found['alert']}.md",
     }
+
+
+def report_of(source: Sources, key: str) -> IncidentReport | None:
+    """Return the report of one incident, with what the degraded version served, or None."""
+    found = source.store.incident(key)
+    if found is None:
+        return None
+    found, moments = leaving(found), source.moments()
+    exposure = exposure_of(source.prometheus, found, now=moments.now, said=moments.full)
+    return incident_report(found, zone=source.zone, exposure=exposure, written_at=moments.now)
 
 
 def releases(source: Sources) -> dict[str, Any]:

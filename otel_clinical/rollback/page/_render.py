@@ -32,6 +32,12 @@ def elsewhere(path: str) -> RedirectResponse:
     return RedirectResponse(path, 303, headers=_HEADERS)
 
 
+def download(text: str, name: str, kind: str) -> Response:
+    """Let a browser keep a file; it is not shown as one of our pages."""
+    headers = {**_HEADERS, "content-disposition": f'attachment; filename="{name}"'}
+    return Response(text, media_type=kind, headers=headers)
+
+
 def asset(name: str) -> Response:
     """Return one of the files beside the templates."""
     content, kind = _asset(name)

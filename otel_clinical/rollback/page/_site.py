@@ -10,10 +10,11 @@ from urllib.parse import quote
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import Route
 
+from otel_clinical.report import render_html, render_json, render_markdown
 from otel_clinical.rollback.acts import Act, ActKind, ActRefusedError
 from otel_clinical.rollback.page import _content as content
 from otel_clinical.rollback.page._forms import BadFormError, own_path, read_form
-from otel_clinical.rollback.page._render import asset, elsewhere, page
+from otel_clinical.rollback.page._render import asset, download, elsewhere, page
 from otel_clinical.rollback.page._visitors import COOKIE, SESSION, Visitor, Visitors, same_origin, valid_name
 
 if TYPE_CHECKING:
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 _MAX_SEQ: Final = 1 << 62
 _BRIEF: Final = 64
+_REPORTS: Final = {
+    "html": (render_html, "text/html"),
+    "md": (render_markdown, "text/markdown"),
+    "json": (render_json, "application/json"),
+}
 _log = logging.getLogger(__name__)
 
 
@@ -47,6 +53,7 @@ class Pages:
             Route("/", self._seen(self._overview)),
             Route("/incidents", self._seen(self._incidents)),
             Route("/incidents/{id}", self._seen(self._incident)),
+            Route("/incidents/{id}/report.{form}", self._seen(self._report)),
             Route("/incidents/{id}/{act}", self._act, methods=["POST"]),
             Route("/releases", self._seen(self._releases)),
             Route("/audit", self._seen(self._audit)),
@@ -67,6 +74,14 @@ class Pages:
 
     async def _incident(self, request: Request, visitor: Visitor) -> Response:
         return await self._one(request.path_params["id"], visitor)
+
+    async def _report(self, request: Request, visitor: Visitor) -> Response:
+        key, form = request.path_params["id"], request.path_params["form"]
+        found = await run_in_threadpool(content.report_of, self._from, key)
+        if found is None or form not in _REPORTS:
+            return _problem(404, "there is no such report", visitor)
+        render, kind = _REPORTS[form]
+        return download(render(found), f"{found.id}.{form}", kind)
 
     async def _releases(self, request: Request, visitor: Visitor) -> Response:
         del request

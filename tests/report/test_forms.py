@@ -1,0 +1,149 @@
+"""The report in three forms: exposure, people, open actions, and text of people that stays text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import pytest
+
+from otel_clinical.report import Exposure, IncidentReport, incident_report, render_html, render_json, render_markdown
+from otel_clinical.rollback.exposure import exposure_of
+from otel_clinical.rollback.prometheus import PrometheusUnavailableError
+
+OPENED = 1_790_000_000.0
+EXPOSURE = Exposure("8", "payer = medicaid", "12:00", "16:00", "change made", 1234.2)
+
+
+def incident(**changes: Any) -> dict[str, Any]:
+    acknowledged = {
+        "seq": 5,
+        "time": OPENED + 120,
+        "actor": "Ana Ruiz",
+        "action": "person.acknowledge",
+        "data": {"by": "Ana Ruiz", "reason": "I am looking into it", "note": "<b>|*loud*|"},
+    }
+    ordered = {
+        "seq": 6,
+        "time": OPENED + 180,
+        "actor": "controller",
+        "action": "order.veto",
+        "data": {"by": ["Ben", "Eve"], "reason": "planned"},
+    }
+    return {
+        "id": "INC-0123456789ab",
+        "key": {"model": "coding", "cause": "performance", "segment": {"name": "payer", "value": "medicaid"}},
+        "version": "8",
+        "opened_at": OPENED,
+        "acted_at": OPENED + 600,
+        "state": "manual_route",
+        "reason": "performance did not recover in time",
+        "last": {"samples": 240.0, "drop": 0.25, "change_point": OPENED - 3600, "evidence": 12.0},
+        "guards": [{"guard": "sample", "result": "unknown", "because": "no evidence or no number of labels"}],
+        "events": [acknowledged, ordered],
+        "audit_head": {"seq": 9, "hash": "ab" * 32},
+        **changes,
+    }
+
+
+def report(**changes: Any) -> IncidentReport:
+    return incident_report(incident(**changes), exposure=EXPOSURE)
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown, render_json])
+def test_every_form_says_who_was_exposed_who_did_what_and_what_is_open(render: Any) -> None:
+    text = render(report())
+    for words in (
+        "about 1,234",
+        "Ana Ruiz",
+        "Ben and Eve",
+        "I am looking into it",
+        "Alert heard to acknowledged by a person",
+        "Staff the manual workflow now.",
+        "Decide which of the inferences served meanwhile",
+        "Find out what the guards could not know: sample.",
+    ):
+        assert words in text
+    assert "nobody has said" not in text
+
+
+def test_what_people_wrote_cannot_become_markup() -> None:
+    assert "<b>|" not in render_html(report())
+    assert "&lt;b>\\|\\*loud\\*\\|" in render_markdown(report())
+
+
+def test_an_incident_that_nobody_acknowledged_says_so_first() -> None:
+    assert report(events=[]).open_actions[0].startswith("Acknowledge the incident")
+
+
+def test_the_digest_of_the_json_is_of_everything_else() -> None:
+    content = json.loads(render_json(report()))
+    digest = content.pop("digest")
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert digest == "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
+    changed = json.loads(render_json(report(version="9")))
+    assert changed["digest"] != digest
+
+
+@pytest.mark.parametrize("count", [1, 4.4, 10.4])
+def test_few_patients_are_not_told_apart_in_any_form(count: float) -> None:
+    few = Exposure("8", "payer = medicaid", "12:00", "16:00", "change made", count)
+    for render in (render_html, render_markdown, render_json):
+        text = render(incident_report(incident(), exposure=few))
+        assert "fewer than 11" in text
+        assert f'"count": {count}' not in text
+
+
+class Counts:
+    """A Prometheus that answers one question, and remembers it."""
+
+    def __init__(self, *found: tuple[float, float], up: bool = True) -> None:
+        self.found, self.up, self.asked = list(found), up, ("", 0.0)
+
+    def history(self, expression: str, start: float, *_: float) -> list[tuple[float, float]]:
+        self.asked = (expression, start)
+        if not self.up:
+            raise PrometheusUnavailableError("query failed: ConnectError")
+        return self.found
+
+
+def exposed(prometheus: Any, **changes: Any) -> Exposure | None:
+    return exposure_of(prometheus, incident(**changes), now=OPENED + 900, said=lambda at: f"{at:.0f}")
+
+
+def test_exposure_is_counted_from_the_change_point_to_the_change() -> None:
+    prometheus = Counts((OPENED, 321.0))
+    found = exposed(prometheus)
+    assert found is not None
+    assert (found.count, found.end_is) == (321.0, "change made")
+    expression, at = prometheus.asked
+    assert at == OPENED + 600
+    assert expression.endswith("[4200s]))")
+    assert "clinical_ai_segment_inferences_total{" in expression
+    assert 'clinical_ai_model_version="8"' in expression
+
+
+def test_exposure_of_all_segments_counts_every_inference() -> None:
+    prometheus = Counts((OPENED, 321.0))
+    key = {"model": "coding", "cause": "performance", "segment": {"name": "all", "value": "all"}}
+    exposed(prometheus, key=key)
+    assert "clinical_ai_inferences_total{" in prometheus.asked[0]
+
+
+@pytest.mark.parametrize(
+    ("prometheus", "because"),
+    [(None, "not asked"), (Counts(up=False), "did not answer"), (Counts(), "no counts of that time")],
+)
+def test_an_exposure_that_nobody_knows_is_not_none(prometheus: Any, because: str) -> None:
+    found = exposed(prometheus)
+    assert found is not None
+    assert found.number == "Not known"
+    assert because in found.sentence
+    assert "Find out how many" in " ".join(incident_report(incident(), exposure=found).open_actions)
+
+
+def test_input_incidents_and_unknown_change_points_have_no_exposure() -> None:
+    key = {**incident()["key"], "cause": "input"}
+    assert exposed(Counts(), key=key) is None
+    assert exposed(Counts(), last={"change_point": None}) is None
