@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from otel_clinical.backtest._rows import HistoryError, RawRow
@@ -71,6 +71,7 @@ class Tally:
     rejected: Counter[str] = field(default_factory=Counter)
     examples: list[str] = field(default_factory=list)
     undeclared: Counter[str] = field(default_factory=Counter)
+    repeated: int = 0
 
     def reject(self, where: str, problem: str) -> None:
         """Count a rejected row; the first few are kept as examples with their line."""
@@ -91,6 +92,8 @@ class Reader:
         self.tally = Tally()
         self.seen: dict[str, int] = {}
         self.columns: set[str] = set()
+        self.maturity = model.labels.maturity
+        self.groups: dict[int, str] = {}
 
     def read(self, rows: Iterable[RawRow]) -> list[Encounter]:
         """Return the usable encounters in order of time; count the rest.
@@ -111,8 +114,23 @@ class Reader:
         if not encounters:
             shown = "".join(f"\n  {example}" for example in self.tally.examples[:_EXAMPLES])
             raise HistoryError(f"{self.file}: none of {self.tally.rows} rows can be used{shown}")
+        encounters = self._once(encounters)
         encounters.sort(key=lambda encounter: (encounter.time, encounter.row))
         return encounters
+
+    def _once(self, encounters: list[Encounter]) -> list[Encounter]:
+        """Leave each encounter of a version its first outcome to count, as the processor does."""
+        if self.mapping.encounter is None:
+            return encounters
+        found, seen = [], set()
+        for one in sorted(encounters, key=lambda one: (max(one.known, one.time + self.maturity), one.row)):
+            group = one.version, self.groups.get(one.row)
+            again = one.score is not None and group[1] is not None and group in seen
+            if one.score is not None:
+                seen.add(group)
+            self.tally.repeated += again
+            found.append(replace(one, score=None, cell=None) if again else one)
+        return found
 
     def _check_columns(self) -> None:
         missing = sorted(set(_columns(self.mapping)) - self.columns)
@@ -127,6 +145,7 @@ class Reader:
         row = position if mapping.row is None else self._row(raw, mapping.row)
         time = self._time(raw, row)
         probability = self._probability(raw)
+        self._group(raw, row)
         score = self._score(raw, probability)
         if score is None:
             self.tally.unlabelled += 1
@@ -184,6 +203,11 @@ class Reader:
         if first != raw.line:
             raise BadRowError("repeats the id of an earlier row")
         return key
+
+    def _group(self, raw: RawRow, row: int) -> None:
+        word = None if self.mapping.encounter is None else self.text(raw, self.mapping.encounter)
+        if word is not None:
+            self.groups[row] = hashlib.sha256(word.encode()).hexdigest()[:32]
 
     def _version(self, raw: RawRow) -> str:
         column = self.mapping.version_column
@@ -268,6 +292,7 @@ def _columns(mapping: Mapping) -> list[str]:
     outcome, quality = mapping.outcome, mapping.quality
     optional = [
         mapping.id,
+        mapping.encounter,
         mapping.row,
         mapping.version_column,
         mapping.time.column,

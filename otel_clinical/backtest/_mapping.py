@@ -169,6 +169,9 @@ class Mapping(Section):
     version: Version | None = Field(default=None, description="Version that gave every answer.")
     version_column: Column | None = Field(default=None, description="Column with the version.")
     id: Column | None = Field(default=None, description="Column with a unique id; it never leaves the process.")
+    encounter: Column | None = Field(
+        default=None, description="Column with the encounter; of its rows the first outcome counts."
+    )
     row: Column | None = Field(default=None, description="Column with the row number of the original file.")
     time: Clock
     outcome: Outcome

@@ -179,6 +179,7 @@ def _inputs(test: Backtest) -> dict[str, Any]:
         "rows": tally.rows,
         "used": tally.used,
         "without_outcome": tally.unlabelled,
+        "repeated_encounters": tally.repeated,
         "rejected": dict(sorted(tally.rejected.items())),
         "examples": tally.examples[:20],
         "undeclared": dict(sorted(tally.undeclared.items())),

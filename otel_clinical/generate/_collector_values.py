@@ -37,6 +37,7 @@ _SHAPES: Final = {
     attributes.INFERENCE_ID: _RANDOM_ID,
     attributes.EVENT_ID: _RANDOM_ID,
     attributes.REVIEWER_HASH: _DIGEST,
+    attributes.ENCOUNTER_KEY: "[0-9a-f]{32}",
     attributes.MODEL_DIGEST: _DIGEST,
     attributes.BASELINE_HASH: _DIGEST,
     attributes.ROLLBACK_INCIDENT_ID: "INC-[0-9a-f]{12}",

@@ -9,6 +9,7 @@ from otel_clinical.semconv.enums import OutcomeClass, OutcomeResult, OutcomeSour
 
 from ._admit import admit
 from ._arguments import result_reader
+from ._encounter import encounter_key
 from ._event_fields import event_fields
 from ._late import LateReport, claim_event_id, moment, required
 from ._misuse import options_only
@@ -36,6 +37,7 @@ def record_outcome(
     source: OutcomeSource | str = OutcomeSource.OTHER,
     score: object = None,
     outcome_class: OutcomeClass | str | None = None,
+    encounter: object = None,
     at: object = None,
     event_id: str | None = None,
     telemetry: Telemetry | None = None,
@@ -49,6 +51,8 @@ def record_outcome(
         score: How right it was, 0 to 1; without it correct is 1, partial 0.5, incorrect 0.
         outcome_class: Cell of the confusion matrix, for answers that are yes or no. One that contradicts `result` is
             left out and counted.
+        encounter: Identifier of the encounter, text or whole number; only its keyed hash leaves. Several outcomes of
+            one encounter are no independent news about a model: the drift processor counts the first.
         at: When the truth arrived, as Unix seconds or aware `datetime`; now otherwise.
         event_id: Hexadecimal id for reports that may be repeated; a repetition is not counted again.
         telemetry: Where to report; the process default otherwise.
@@ -66,6 +70,7 @@ def record_outcome(
             given,
         )
         report.cell = _cell(where, outcome_class, verdict)
+        report.encounter = encounter_key(where, encounter)
         where.put(report)
         return report.event_id
 
@@ -80,6 +85,7 @@ def outcome(
     source: OutcomeSource = OutcomeSource.OTHER,
     score: str | Callable[[Any], object] | None = None,
     outcome_class: str | Callable[[Any], object] | None = None,
+    encounter: str | Callable[[Any], object] | None = None,
     telemetry: Telemetry | None = None,
 ) -> Callable[[F], F]:
     """Report an outcome each time the decorated function returns.
@@ -90,12 +96,14 @@ def outcome(
         source: Where the truth came from.
         score: Key, attribute or function of what the function returns, 0 to 1.
         outcome_class: Key, attribute or function of what the function returns, an `OutcomeClass`.
+        encounter: Key, attribute or function of what the function returns, the identifier of the encounter.
         telemetry: Where to report; the process default otherwise.
     """
     readers = {
         "result": result_reader(result) if result is not None else lambda returned: returned,
         "score": result_reader(score) if score is not None else lambda _: None,
         "outcome_class": result_reader(outcome_class) if outcome_class is not None else lambda _: None,
+        "encounter": result_reader(encounter) if encounter is not None else lambda _: None,
     }
 
     def record(found: Any, **values: Any) -> Recorded:
@@ -117,12 +125,13 @@ def _cell(telemetry: Telemetry, given: object, result: OutcomeResult) -> Outcome
 class _OutcomeReport(LateReport):
     """An outcome on its way to the background thread."""
 
-    __slots__ = ("cell", "result", "score", "source")
+    __slots__ = ("cell", "encounter", "result", "score", "source")
 
     result: OutcomeResult
     source: OutcomeSource
     score: float | None
     cell: OutcomeClass | None
+    encounter: str | None
 
     def derive(self, sink: Sink) -> None:
         """Write the event, then the points."""
@@ -135,6 +144,8 @@ class _OutcomeReport(LateReport):
             fields[attributes.OUTCOME_SCORE] = self.score
         if self.cell is not None:
             fields[attributes.OUTCOME_CLASS] = self.cell.value
+        if self.encounter is not None:
+            fields[attributes.ENCOUNTER_KEY] = self.encounter
         wrong = self.result is OutcomeResult.INCORRECT
         sink.emit(events.OUTCOME, fields, at=self.at, context=self.context, elevated=wrong)
 

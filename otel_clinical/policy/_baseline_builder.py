@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,7 @@ class BaselineBuilder:
         self._signals: dict[str, list[float]] = {"confidence": [0, 0.0, 0.0], "quality": [0, 0.0, 0.0]}
         self._counts = [0.0] * _BINS
         self._sums = [0.0] * _BINS
+        self._encounters: set[bytes] = set()
         self._times = (math.inf, -math.inf)
 
     @classmethod
@@ -66,15 +68,19 @@ class BaselineBuilder:
         quality: float | None = None,
         at: float | None = None,
         counts: bool = True,
+        encounter: str | None = None,
     ) -> None:
         """Count one outcome: `score` in [0, 1], 1 = right; `at` is its event time in unix seconds.
 
         With `counts` false it is of a class that the metric leaves out, and tells about confidence and quality only.
+        Of several outcomes of one `encounter` the first is counted; a digest of its name is kept, and only in memory.
 
         Raises:
             ValueError: a number is not finite or outside [0, 1].
         """
         _check_unit("score", score)
+        if encounter is not None and self._met(encounter, counts=counts):
+            return
         if counts:
             self._count_everywhere(segments, score)
         if confidence is not None:
@@ -105,6 +111,13 @@ class BaselineBuilder:
             quality=self._spread("quality"),
             reference=self._reference(),
         )
+
+    def _met(self, encounter: str, *, counts: bool) -> bool:
+        """Say whether an outcome of the encounter was counted before, and remember it."""
+        key = hashlib.blake2b(encounter.encode(), digest_size=8, key=b"counts" if counts else b"").digest()
+        known = key in self._encounters
+        self._encounters.add(key)
+        return known
 
     def _count_everywhere(self, segments: Mapping[str, str], score: float) -> None:
         stratum = self._value(self._standardise_by, segments) if self._standardise_by else ALL

@@ -36,6 +36,7 @@ _SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.INFERENCE_ID: _RANDOM_ID,
     attributes.EVENT_ID: _RANDOM_ID,
     attributes.REVIEWER_HASH: _DIGEST,
+    attributes.ENCOUNTER_KEY: re.compile("[0-9a-f]{32}"),
     attributes.MODEL_DIGEST: _DIGEST,
     attributes.BASELINE_HASH: _DIGEST,
     attributes.ROLLBACK_INCIDENT_ID: re.compile("INC-[0-9a-f]{12}"),

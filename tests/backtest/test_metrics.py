@@ -61,6 +61,19 @@ def test_an_error_of_its_own_column_is_1_minus_the_score(world):
     assert read_history(path, mapping, model).encounters[0].score == 0.75
 
 
+def test_the_first_outcome_of_an_encounter_counts_in_baseline_and_replay(world, rows):
+    world.change_mapping("id: encounter", "id: encounter\nencounter: stay")
+    world.change_mapping("to_row: 1200", "to_row: 600")
+    stays = [{**row, "stay": f"S{number // 3}" if number % 6 else ""} for number, row in enumerate(rows[:1200])]
+    test = judged(world, world.csv(stays, columns=(*stays[0],)), "name: accuracy")
+    alone = sum(not row["stay"] for row in stays)
+    counted = alone + len({row["stay"] for row in stays if row["stay"]})
+    assert as_json(test)["inputs"]["repeated_encounters"] == len(stays) - counted
+    (whole,) = (row for row in as_json(test)["segments"] if row["segment"] == "all")
+    assert whole["labels"] == counted
+    assert test.used.baseline.n() == pytest.approx(counted / 2, abs=1)
+
+
 @pytest.mark.parametrize(
     ("metric", "words"),
     [("name: ppv", "counts classes: the mapping needs outcome.truth"), ("name: override_ratio", "is made of reviews")],

@@ -68,7 +68,7 @@ class ReportCalls(InferenceCalls):
                     report(receipt, telemetry=self.telemetry, **(arguments | {name: value}))
 
     def call_record_outcome(self) -> None:
-        sound = {"source": "claim", "score": 0.5, "outcome_class": "true_positive"}
+        sound = {"source": "claim", "score": 0.5, "outcome_class": "true_positive", "encounter": text("encounter")}
         self._each_receipt(ai.record_outcome, result="correct", **sound)
 
     def call_record_review(self) -> None:
@@ -111,7 +111,7 @@ class ReportCalls(InferenceCalls):
             fails(self.record(), self.record())
 
     def call_outcome(self) -> None:
-        self._decorated(ai.outcome, result="result", score="score")
+        self._decorated(ai.outcome, result="result", score="score", outcome_class="note", encounter="note")
 
     def call_review(self) -> None:
         self._decorated(ai.review, action="action", edit_ratio="edit_ratio", duration="duration", reason="reason")

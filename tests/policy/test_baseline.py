@@ -189,6 +189,15 @@ def test_a_missing_baseline_is_named_as_the_author_wrote_it():
     )
 
 
+def test_several_outcomes_of_one_encounter_are_one():
+    made = builder()
+    for encounter in ("a", "a", "b", None, None, "a"):
+        made.add({"payer": "medicaid"}, 1.0, confidence=0.9, encounter=encounter)
+    made.add({"payer": "medicaid"}, 1.0, encounter="c", counts=False)
+    made.add({"payer": "medicaid"}, 1.0, encounter="c")
+    assert made.build().n() == 400 + 5
+
+
 def test_the_baseline_of_another_model_or_metric_is_refused(tmp_path):
     assert against(tmp_path, builder("triage").build()) == [(23, "baseline.file", 'is the baseline of model "triage"')]
     assert against(tmp_path, builder(metric="ppv").build()) == [(23, "baseline.file", 'measures "ppv"')]

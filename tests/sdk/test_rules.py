@@ -69,6 +69,7 @@ WITHHELD = [
     (attributes.EVENT_ID, "00123456", "pattern"),
     (attributes.INFERENCE_ID, "jane-roe", "pattern"),
     (attributes.REVIEWER_HASH, "roe", "pattern"),
+    (attributes.ENCOUNTER_KEY, "1234567890123456", "pattern"),
     (attributes.BUSINESS_CURRENCY, "Roe", "pattern"),
     (attributes.ERROR_TYPE, "MRN-00123456", "pattern"),
 ]

@@ -38,10 +38,7 @@ class Kind(IntEnum):
 RECORD: Final = np.dtype(
     [
         ("kind", "<u1"),
-        (
-            "mark",
-            "<u1",
-        ),  # of an inference 1 if an outcome is expected; of a review see `_verdict`, of an outcome `_truth`
+        ("mark", "<u1"),  # of an inference 1 if an outcome is expected; of others see `_verdict` and `_truth`
         ("model", "<u2"),
         ("version", "<u2"),
         ("segments", "<u2", (len(SEGMENTS),)),
@@ -54,6 +51,7 @@ RECORD: Final = np.dtype(
         ("event", "<u8"),  # hash of span id or event id
         ("inference", "<u8"),  # hash of the inference id
         ("features", "<u1", (MOST_FEATURES,)),  # of an inference: places of its features in the order of the policy
+        ("encounter", "<u8"),  # of an outcome: hash of its encounter, 0 if that is not known
     ]
 )
 """One row. Words are positions in `Batch.words`; position 0 is the empty word and means absent."""
@@ -64,9 +62,20 @@ NO_FEATURES: Final = (NO_PLACE,) * MOST_FEATURES
 LATEST: Final = 2**62
 """Microseconds; later than any clock."""
 
-_KIND, _VERSIONS = "batch", (2, 1)
-_BEFORE: Final = {1: np.dtype([(name, RECORD[name]) for name in (RECORD.names or ()) if name != "features"])}
-"""Layout of a row in earlier versions of the codec."""
+_KIND, _VERSIONS = "batch", (3, 2, 1)
+_ADDED: Final = {1: {"features", "encounter"}, 2: {"encounter"}}
+"""Columns that a version of the codec did not have yet."""
+
+
+def layouts(row: np.dtype[np.void]) -> dict[int, np.dtype[np.void]]:
+    """Return the layout of a row in earlier versions of the codec."""
+    return {
+        version: np.dtype([(name, row[name]) for name in (row.names or ()) if name not in added])
+        for version, added in _ADDED.items()
+    }
+
+
+_BEFORE: Final = layouts(RECORD)
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,7 @@ from otel_clinical.drift.kernel._activation import Activation
 from otel_clinical.drift.kernel._batch import ABSENT, Kind
 from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
+from otel_clinical.drift.kernel._encounters import Encounters
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
@@ -43,6 +44,7 @@ class Ledger:
         self._covered: set[VersionKey] = set()
         self._gone: list[tuple[str, ...]] = []
         self.fed = Fed()
+        self.encounters = Encounters(words)
 
     def close(self, rows: NDArray[np.void], end: int) -> tuple[list[Transition], int]:
         """Take one closed slot, its records in order; `end` is its end, microseconds.
@@ -58,6 +60,7 @@ class Ledger:
             found += self._if_newest(activation, activation.feed_inferences(served, end))
         for activation, served in self._by_activation(outcomes):
             self._coverage_of(activation).label(served["inferred"][served["mark"] & ELSEWHERE == 0])
+        for activation, served in self._by_activation(self.encounters.first(outcomes, end)):
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
         self.fed.add(outcomes["inference"], end)
         self._forget(end)
@@ -91,6 +94,8 @@ class Ledger:
         self._covered.clear()
         for hour, data in self.fed.dump_dirty().items():
             found["fed", hour] = data
+        for hour, data in self.encounters.seen.dump_dirty().items():
+            found["encounter", hour] = data
         return found
 
     def load(self, key: tuple[str, ...], data: bytes) -> str | None:
@@ -101,6 +106,9 @@ class Ledger:
         """
         if key[0] == "fed":
             self.fed.load(key[1], data)
+            return None
+        if key[0] == "encounter":
+            self.encounters.seen.load(key[1], data)
             return None
         plan = self._by_name.get(key[1])
         if plan is None:
@@ -173,7 +181,9 @@ class Ledger:
             horizon = end - plan.times.retention - plan.maturity
             for ordinal in [o for o in known if known[o].updated < horizon and o != _last_served(known)]:
                 self._drop(key, ordinal)
-        self.fed.forget(end - next(iter(self._plans.values())).times.retention)
+        kept = end - next(iter(self._plans.values())).times.retention
+        self.fed.forget(kept)
+        self.encounters.seen.forget(kept)
 
     def _drop(self, key: VersionKey, ordinal: int) -> None:
         activation = self._activations[key].pop(ordinal)

@@ -35,6 +35,7 @@ LOG_KEYS: Final = SUBJECT_KEYS | {
     attributes.EVENT_ID,
     attributes.INFERENCE_ID,
     attributes.INFERENCE_TIME,
+    attributes.ENCOUNTER_KEY,
     attributes.OUTCOME_CLASS,
     attributes.OUTCOME_RESULT,
     attributes.OUTCOME_SCORE,
@@ -91,6 +92,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
         int.from_bytes(span.span_id, "little"),
         inference,
         reader.places(values) if attributes.INPUT_FEATURES in values else NO_FEATURES,
+        0,
     )
 
 
@@ -139,6 +141,7 @@ def event_row(reader: Reader, kind: Kind, record: LogRecord, values: Values) -> 
         event,
         inference,
         NO_FEATURES,
+        reader.encounter(values) if kind is Kind.OUTCOME else 0,
     )
 
 

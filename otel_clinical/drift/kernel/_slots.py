@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
-from otel_clinical.drift.kernel._batch import RECORD, Kind, as_rows
+from otel_clinical.drift.kernel._batch import RECORD, Kind, as_rows, layouts
 from otel_clinical.drift.kernel._ids import IdSet
 
 if TYPE_CHECKING:
@@ -19,9 +19,8 @@ if TYPE_CHECKING:
 PENDING: Final = np.dtype([("effective", "<i8"), *((name, RECORD[name]) for name in RECORD.names or ())])
 """A record with the event time that decides its slot, microseconds."""
 
-_KIND, _WRITTEN = "pending", (2, 1)
-_BEFORE: Final = {1: np.dtype([(name, PENDING[name]) for name in (PENDING.names or ()) if name != "features"])}
-"""Layout of a record in earlier versions of the codec."""
+_KIND, _WRITTEN = "pending", (3, 2, 1)
+_BEFORE: Final = layouts(PENDING)
 _VERSIONS: Final = 2**16  # words are numbered in two bytes
 
 

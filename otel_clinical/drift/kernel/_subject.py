@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.kernel._batch import NO_FEATURES, SEGMENTS
-from otel_clinical.drift.kernel._values import RefusedError, bad, ordinal, share, text
+from otel_clinical.drift.kernel._values import RefusedError, bad, encounter, ordinal, share, text
 from otel_clinical.features import WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
@@ -86,6 +86,16 @@ class Reader:
             self.aside.append((refused.reason, refused.detail))
             return NO_FEATURES
         return (*found, *NO_FEATURES[len(found) :])
+
+    def encounter(self, values: Values) -> int:
+        """Return 64 bits that stand for an encounter of a model; 0, and set aside, if it is no keyed hash."""
+        if attributes.ENCOUNTER_KEY not in values:
+            return 0
+        try:
+            return encounter(values, attributes.ENCOUNTER_KEY)
+        except RefusedError as refused:
+            self.aside.append((refused.reason, refused.detail))
+            return 0
 
     def _version(self, values: Values, declared: ModelIndex) -> str:
         version = text(values, attributes.MODEL_VERSION)

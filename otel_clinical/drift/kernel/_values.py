@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     Values = Mapping[str, AnyValue]
 
 _LONGEST_TEXT: Final = 256
+_KEYED: Final = re.compile("[0-9a-f]{32}")
 _LARGEST_ORDINAL: Final = 2**31 - 1
 
 
@@ -93,6 +95,17 @@ def identity(values: Values, key: str) -> int:
     """Return 64 bits that stand for a required identifier."""
     digest = hashlib.blake2b(text(values, key).encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little")
+
+
+def encounter(values: Values, key: str) -> int:
+    """Return 64 bits, never 0, that stand for the keyed hash of an encounter.
+
+    Anything but 32 hexadecimal digits may be the number of an encounter itself, and is not even hashed here.
+    """
+    word = text(values, key)
+    if not _KEYED.fullmatch(word):
+        raise bad(f"{key} is not 32 hexadecimal digits: no keyed hash")
+    return int(word[:16], 16) or 1
 
 
 def bad(detail: str) -> RefusedError:

@@ -27,6 +27,10 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 _LONGEST_TEXT: Final = 256
+_DIGITS, _USED = 32, 16
+_HEXADECIMAL: Final = np.full(256, NO_PLACE, np.int16)
+"""Value of each byte that is a lower-case hexadecimal digit."""
+_HEXADECIMAL[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 _NONE: Final = np.zeros((1, 0), np.uint8)
 
 
@@ -130,6 +134,27 @@ class Columns:
         self.require((sizes > 0) & (sizes <= _LONGEST_TEXT))
         texts = self.body.texts(self.places[key][self.clean], sizes[self.clean])
         found[self.clean] = np.frombuffer(b"".join([blake2b(t, digest_size=8).digest() for t in texts]), "<u8")
+        return found
+
+    def keyed(self, key: str) -> NDArray[np.uint64]:
+        """Return 64 bits, never 0, that stand for an optional keyed hash; 0 where there is none."""
+        found = np.zeros(len(self), np.uint64)
+        if key not in self.kinds:
+            return found
+        if self.kinds[key] != TEXT:
+            self.spoil()
+            return found
+        self.require(self.lengths[key] == _DIGITS)
+        if not self.clean.any():
+            return found
+        texts = self.body.texts(self.places[key][self.clean], self.lengths[key][self.clean])
+        digits = _HEXADECIMAL[np.frombuffer(b"".join(texts), np.uint8).reshape(-1, _DIGITS)]
+        fine = (digits != NO_PLACE).all(axis=1)
+        number = np.zeros(len(digits), np.uint64)
+        for column in digits[:, :_USED].T:
+            number = number << np.uint64(4) | (column & 0xF).astype(np.uint64)
+        found[self.clean] = np.maximum(number, np.uint64(1))
+        self.clean[self.clean] = fine
         return found
 
     def letters(self, key: str, table: Letters) -> NDArray[np.uint8] | None:

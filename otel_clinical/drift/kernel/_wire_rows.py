@@ -87,6 +87,7 @@ def outcome_rows(reader: Reader, columns: Columns) -> Rows:
         rows["score"][chosen] = np.where(counted & (score != ABSENT), _RIGHT[cell], score)
 
     _subject(reader, columns, rows, count)
+    rows["encounter"] = columns.keyed(attributes.ENCOUNTER_KEY)
     return _identified(columns, rows)
 
 

@@ -27,6 +27,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.reviewer.hash": AttributeRule("string", "workforce", "never", 64, None),
         "clinical_ai.outcome.result": AttributeRule("string", "none", "required", None, frozenset({"correct", "incorrect", "partial", "indeterminate"})),
         "clinical_ai.outcome.class": AttributeRule("string", "none", "recommended", None, frozenset({"true_positive", "true_negative", "false_positive", "false_negative"})),
+        "clinical_ai.encounter.key": AttributeRule("string", "linkable", "never", 32, None),
         "clinical_ai.outcome.score": AttributeRule("double", "none", "never", None, None),
         "clinical_ai.outcome.source": AttributeRule("string", "none", "required", None, frozenset({"chart_review", "laboratory", "imaging_read", "coding_audit", "claim", "registry", "clinician", "automated", "_OTHER"})),
         "clinical_ai.feedback.rating": AttributeRule("string", "none", "required", None, frozenset({"positive", "neutral", "negative"})),

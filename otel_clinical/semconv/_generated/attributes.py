@@ -25,6 +25,7 @@ __all__ = [
     "DRIFT_DETECTOR",
     "DRIFT_DIRECTION",
     "DRIFT_SIGNAL",
+    "ENCOUNTER_KEY",
     "ERROR_TYPE",
     "ESCALATION_LEVEL",
     "ESTIMATE_VALIDITY",
@@ -133,6 +134,9 @@ OUTCOME_RESULT: Final = "clinical_ai.outcome.result"
 
 OUTCOME_CLASS: Final = "clinical_ai.outcome.class"
 """Cell of the confusion matrix."""
+
+ENCOUNTER_KEY: Final = "clinical_ai.encounter.key"
+"""Keyed hash of the encounter, made where the outcome is reported: 32 hexadecimal digits."""
 
 OUTCOME_SCORE: Final = "clinical_ai.outcome.score"
 """How right the answer was, from 0 to 1; 1 is fully right."""

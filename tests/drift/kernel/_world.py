@@ -179,6 +179,7 @@ def _row(kind: Kind, number: int, at: float, about: dict[str, Any], event: int) 
         event,
         about.get("inference", number + 1),
         about.get("features", NO_FEATURES),
+        about.get("encounter", 0),
     )
 
 

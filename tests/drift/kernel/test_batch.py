@@ -26,7 +26,7 @@ def test_an_empty_batch_round_trips():
 
 def test_rows_are_small_and_the_layout_is_fixed():
     """Journals of one release are read by the next: a change of layout needs a new version of the codec."""
-    assert RECORD.itemsize == 86
+    assert RECORD.itemsize == 94
     assert RECORD.names == (
         "kind",
         "mark",
@@ -42,6 +42,7 @@ def test_rows_are_small_and_the_layout_is_fixed():
         "event",
         "inference",
         "features",
+        "encounter",
     )
 
 
@@ -61,7 +62,7 @@ def test_any_cut_is_found(size):
 
 def test_another_kind_or_version_is_refused():
     data = pack("batch", 99, {"words": [""]}, {"rows": np.zeros(0, np.uint8)})
-    with pytest.raises(CodecError, match="expected batch version 2, found batch version 99"):
+    with pytest.raises(CodecError, match="expected batch version 3, found batch version 99"):
         Batch.from_bytes(data)
 
 

@@ -1,4 +1,4 @@
-"""What an earlier release wrote, before records carried input features."""
+"""What earlier releases wrote, before records carried input features, and before they carried encounters."""
 
 from __future__ import annotations
 
@@ -14,23 +14,29 @@ BATCH = World(1).records(300)
 HOUR = 3600.0
 
 
-def without_features(rows):
-    """Return rows in the layout of before."""
-    names = [name for name in rows.dtype.names if name != "features"]
+BEFORE = {1: {"features", "encounter"}, 2: {"encounter"}}
+versions = pytest.mark.parametrize("version", BEFORE)
+
+
+def of_before(rows, version):
+    """Return rows in the layout of a version of before."""
+    names = [name for name in rows.dtype.names if name not in BEFORE[version]]
     old = np.zeros(len(rows), np.dtype([(name, rows.dtype[name]) for name in names]))
     for name in names:
         old[name] = rows[name]
     return old
 
 
-def as_version_1(batch):
-    raw = without_features(batch.rows).view(np.uint8)
-    return pack("batch", 1, {"words": list(batch.words), "received": batch.received}, {"rows": raw})
+def written_as(version, batch):
+    raw = of_before(batch.rows, version).view(np.uint8)
+    return pack("batch", version, {"words": list(batch.words), "received": batch.received}, {"rows": raw})
 
 
-def test_a_journal_entry_of_before_is_read_and_says_nothing_of_features():
-    again = Batch.from_bytes(as_version_1(BATCH))
-    assert RECORD.itemsize - without_features(BATCH.rows).itemsize == len(NO_FEATURES)
+@versions
+def test_a_journal_entry_of_before_is_read_and_says_nothing_of_features_or_encounters(version):
+    again = Batch.from_bytes(written_as(version, BATCH))
+    assert of_before(BATCH.rows, version).itemsize < RECORD.itemsize
+    assert set(again.rows["encounter"].tolist()) == {0}
     assert again.rows.tobytes() == BATCH.rows.tobytes()
     assert again.rows["features"].tolist() == [list(NO_FEATURES)] * len(BATCH)
 
@@ -41,34 +47,39 @@ def test_half_a_row_of_before_is_refused():
 
 
 def test_a_later_layout_is_refused():
-    with pytest.raises(CodecError, match="expected pending version 2, found pending version 3"):
-        unpack_rows(pack("pending", 3, {}, {"rows": np.zeros(0, np.uint8)}))
+    with pytest.raises(CodecError, match="expected pending version 3, found pending version 4"):
+        unpack_rows(pack("pending", 4, {}, {"rows": np.zeros(0, np.uint8)}))
 
 
-def test_records_that_waited_in_the_state_of_before_are_counted_once():
+@versions
+def test_records_that_waited_in_the_state_of_before_are_counted_once(version):
     kernel = make_kernel()
     run(kernel, BATCH)
     saved = kernel.dump_dirty()
-    old = {key: _pending_of_before(data) if key.startswith("pending/") else data for key, data in saved.items()}
+    old = {
+        key: _pending_of_before(data, version) if key.startswith("pending/") else data for key, data in saved.items()
+    }
     assert old != saved
     again = make_kernel()
     assert again.load(old) == []
-    again.apply(Batch.from_bytes(as_version_1(BATCH)))
+    again.apply(Batch.from_bytes(written_as(version, BATCH)))
     for one in (kernel, again):
         one.advance(to=float(BATCH.rows["time"].max()) / 1e6 + 10 * HOUR)
     assert row_of(again).labels == row_of(kernel).labels == 300
 
 
-def _pending_of_before(data):
+def _pending_of_before(data, version):
     rows = unpack_rows(data)
-    return pack("pending", 1, {}, {"rows": without_features(rows).view(np.uint8)})
+    return pack("pending", version, {}, {"rows": of_before(rows, version).view(np.uint8)})
 
 
-def test_waiting_records_are_equal_whichever_layout_they_came_in():
+@versions
+def test_waiting_records_are_equal_whichever_layout_they_came_in(version):
     rows = np.zeros(2, PENDING)
     rows["features"] = NO_FEATURES
     rows["event"] = [1, 2]
     slots = Slots(1)
     slots.add(rows)
-    slots.load("0/0", unpack_rows(pack("pending", 1, {}, {"rows": without_features(rows).view(np.uint8)})), moved=True)
+    data = pack("pending", version, {}, {"rows": of_before(rows, version).view(np.uint8)})
+    slots.load("0/0", unpack_rows(data), moved=True)
     assert len(slots.take(0)[0]) == 2

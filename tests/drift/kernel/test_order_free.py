@@ -38,6 +38,11 @@ def _history() -> Batch:
         rows += [
             review(number, inferred + 50.0 * n, n, inferred=inferred, event=50_000 + number + n) for n in (4, 1, 7)
         ]
+    for patient in range(1, 12):  # three answers each, of one encounter; the second is wrong
+        for n in range(3):
+            inferred = START + patient * 60.0 + 40.0 * n
+            about = {"inferred": inferred, "score": float(n != 1), "encounter": patient}
+            rows.append(outcome(900 + 3 * patient + n, inferred + 20.0, event=60_000 + 3 * patient + n, **about))
     later = second.rows.copy()
     later["activation"] = 2
     return Batch.concat([first, Batch(later, second.words), batch(rows)])
@@ -99,6 +104,7 @@ def test_history_is_not_trivial():
     assert {row.activation for row in rows} == {2}
     assert any(row.samples > 10 and row.drop > 0.1 for row in rows)
     assert {row.labels for row in EXPECTED_KERNEL.calibration() if row.segment == "all"} == {50}
+    assert any(key.startswith("encounter/") for key in EXPECTED)
     assert any("/calibration/" in key for key in EXPECTED)
     assert any(key.endswith("/estimate") for key in EXPECTED)
     assert any(key.startswith("stream/coding/7/1/outcomes") for key in EXPECTED)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, CodecError, explode_logs
+from otel_clinical.drift.kernel import RECORD, Batch, CodecError, explode_logs
 from otel_clinical.drift.kernel._verdict import VERDICTS
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import (
@@ -32,6 +32,7 @@ from tests.drift.kernel._world import START, batch, inference, make_baseline, ma
 HOUR = 3600.0
 DAY = 24 * HOUR
 LATENESS = 120.0
+TIME, EVENT = (RECORD.names.index(name) for name in ("time", "event"))
 POLICY, BASELINE = make_policy(), make_baseline()
 ACCEPTED, EDITED, REJECTED, IGNORED, ESCALATED = ReviewAction
 IMMEDIATE, RESOLVED = ReviewHorizon
@@ -184,7 +185,7 @@ def brute_force(history, *, pick=max, horizon=DAY):
     """Return (immediate, resolved) counts: sort, take the first, take the last."""
     immediate, resolved = Counter(), Counter()
     for number in {number for number, _, _ in history}:
-        own = [(row[-5], row[-3], action) for n, after, action in history for row in [review(n, after, action)]
+        own = [(row[TIME], row[EVENT], action) for n, after, action in history for row in [review(n, after, action)]
                if n == number and after <= horizon]  # fmt: skip
         if own:
             immediate[min(own)[2]] += 1
@@ -197,7 +198,7 @@ def replay(history, seed, copies, cuts, restarts):
     rng = np.random.default_rng(seed)
     rows = [review(*one) for one in history]
     rows += [row for row in rows if rng.random() < copies]
-    rows.sort(key=lambda row: row[-5] / 1e6 + rng.uniform(0, LATENESS))
+    rows.sort(key=lambda row: row[TIME] / 1e6 + rng.uniform(0, LATENESS))
     kernel, saved = make_kernel(POLICY, BASELINE), {}
     edges = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
     for number, (start, end) in enumerate(pairwise(edges)):

@@ -53,6 +53,7 @@ ODD_VALUES = (
     *(-1, 0, 1, 127, 128, 300, 20_000, 2**31, 0.0, -0.0, 1.0, 1.5, -0.1, 1e-7, 0.1234565, 1e300),
     *(math.nan, math.inf, True, b"\xff", AnyValue(), AnyValue(array_value=ArrayValue(values=[AnyValue(int_value=1)]))),
 )
+ENCOUNTERS = ("9c56cc51b374c3ba189210d5b6d4bf57", "0" * 32, "f" * 32, "A" * 32, "9" * 31, "9" * 33, "é" * 16, 7)
 KEYS = [*sorted(columnar.LOG_KEYS | columnar.SPAN_KEYS), "http.route", "k" * 130, "k" * 2000]
 DECLARED = {"department": "oncology", "payer": "private"}
 
@@ -82,6 +83,7 @@ def odd_attributes(draw: st.DrawFn) -> dict[str, Any]:
     found["extra"] = draw(st.dictionaries(st.sampled_from(KEYS), st.sampled_from(ODD_VALUES), max_size=3))
     if draw(st.booleans()):
         found["extra"][attributes.OUTCOME_CLASS] = draw(st.sampled_from([*OutcomeClass, "", "true"]))
+        found["extra"][attributes.ENCOUNTER_KEY] = draw(st.sampled_from(ENCOUNTERS))
         found["extra"][attributes.INPUT_FEATURES] = draw(st.sampled_from((*PLACES, *ODD_VALUES)))
     found["segments"] = DECLARED | {"payer": draw(st.sampled_from(("private", "nobody")))}
     found["activation"] = draw(st.sampled_from((1, 200)))
