@@ -56,6 +56,8 @@ def _change(found: Explanation) -> str:
 
 def _tier(tier: TierGap) -> Iterator[str]:
     asks = f"drop {tier.drop:.0%}, guard {tier.guard:.1%}, {tier.minimum_labels:,} labels"
+    if tier.named:
+        yield f"  {tier.level}: among the segments named worse than its guard"
     if not tier.missing:
         yield f"  {tier.level}: REACHED ({asks})"
         return

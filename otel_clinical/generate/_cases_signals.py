@@ -19,6 +19,7 @@ from otel_clinical.generate._cases_reviews import review_cases
 from otel_clinical.semconv import OTHER, attributes, metrics
 from otel_clinical.semconv.enums import (
     DriftDetector,
+    EscalationLevel,
     InputQualityAction,
     SafetyEventSeverity,
     SafetyEventType,
@@ -33,8 +34,29 @@ def signal_cases(subject: Subject) -> Iterator[Scenario]:
     yield _input_quality(subject)
     yield from review_cases(subject)
     yield from confidence_cases(subject)
+    if subject.policy.segments:
+        yield _some_segment(subject)
     yield _drift(subject)
     yield _safety(subject)
+
+
+def _some_segment(subject: Subject) -> Scenario:
+    def found(evidence: float, tier: EscalationLevel = EscalationLevel.ENGINEERING_REVIEW) -> tuple[Series, ...]:
+        labels = {**subject.served, attributes.ESCALATION_LEVEL: tier.value}
+        return (subject.active(), level(metrics.DISCOVERY_EVIDENCE, labels, evidence, subject.looks))
+
+    return Scenario(
+        "ClinicalAISegmentsWorse",
+        fires={"it is proved that some segment is worse": found(1)},
+        quiet={
+            "nothing is proved": found(0.99),
+            "another tier is meant": found(5, EscalationLevel.ROLLBACK),
+            "another version serves": (subject.active("another"), found(5)[1]),
+        },
+        about=(subject.served,),
+        model=subject.name,
+        looks=subject.looks,
+    )
 
 
 def _input_quality(subject: Subject) -> Scenario:

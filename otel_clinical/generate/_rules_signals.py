@@ -22,6 +22,7 @@ from otel_clinical.generate._rules_promql import (
     select,
 )
 from otel_clinical.generate._rules_reviews import reviews
+from otel_clinical.generate._rules_segments import some_segment
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHERE, Author, Message, label, stop_by_hand
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import OTHER, attributes, metrics, prometheus_label
@@ -51,6 +52,7 @@ def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
             *_input_quality(author, name, model, pace),
             *reviews(author, name, model, pace),
             *confidence(author, name, model),
+            *some_segment(author, name, model),
             _drift(author, name, model),
             _safety(author, name, model, pace),
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from otel_clinical.generate._rules_model import Alert
 from otel_clinical.generate._rules_promql import STREAM, Keys
 from otel_clinical.release import force_manual_path
-from otel_clinical.semconv import AGGREGATE, attributes, prometheus_label
+from otel_clinical.semconv import AGGREGATE, attributes, metrics, prometheus_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,6 +90,19 @@ def looked_up_word(metric: MetricDef, shown: str, keys: Keys = STREAM) -> str:
     query = f'printf "{metric.prometheus}{{{conditions}}} == 1" {values} | query'
     word = f'. | first | label "{prometheus_label(shown)}"'
     return f"{{{{ with {query} }}}}{{{{ {word} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
+
+
+def named_segments(level: str) -> str:
+    """Return a template that lists the segments of the alert's version that are named worse at `level`."""
+    fixed = f"{prometheus_label(attributes.ESCALATION_LEVEL)}='{level}'"
+    keys = (attributes.MODEL_NAME, attributes.MODEL_VERSION)
+    conditions = ",".join([fixed, *(f"{prometheus_label(key)}=%q" for key in keys)])
+    values = " ".join(f"$labels.{prometheus_label(key)}" for key in keys)
+    query = f'printf "{metrics.DISCOVERY_STATUS.prometheus}{{{conditions}}} == 1" {values} | query'
+    name, value = prometheus_label(attributes.SEGMENT_NAME), prometheus_label(attributes.SEGMENT_VALUE)
+    shown = f'{{{{ $s | label "{name}" }}}} {{{{ $s | label "{value}" }}}}'
+    each = f"{{{{ range $i, $s := . }}}}{{{{ if $i }}}}, {{{{ end }}}}{shown}{{{{ end }}}}"
+    return f"{{{{ with {query} }}}}{each}{{{{ else }}}}none can be named yet{{{{ end }}}}"
 
 
 def stop_by_hand(model: ModelPolicy) -> str:

@@ -272,6 +272,9 @@ class ModelPolicy(Section):
     )
     baseline: BaselineFile
     tiers: dict[TierLevel, Tier]
+    false_discoveries: Annotated[Percent, Field(gt=0, lt=1)] = Field(
+        default=0.1, description="Expected share of segments that are named wrongly, among those that are named worse."
+    )
     hold: Hold = Field(default=Hold())
     confidence: Confidence = Field(default=Confidence())
     calibration: Calibration = Field(default=Calibration())

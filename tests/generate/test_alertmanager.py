@@ -94,6 +94,7 @@ ROUTES = {
     "ClinicalAIOverrideRatioHigh": (ENGINEERING,),
     "ClinicalAIAutomationBias": (ENGINEERING,),
     "ClinicalAICalibrationOff": (ENGINEERING,),
+    "ClinicalAISegmentsWorse": (ENGINEERING,),
     "ClinicalAIEstimatedPerformanceLow": (ENGINEERING,),
     "ClinicalAIDriftDetected": (ENGINEERING,),
     "ClinicalAISafetyEvent": (SAFETY, ONCALL, GOVERNANCE, ENGINEERING),

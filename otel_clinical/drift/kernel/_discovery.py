@@ -6,9 +6,17 @@ import math
 from typing import TYPE_CHECKING
 
 from otel_clinical.drift.detectors import LOG_CEILING
+from otel_clinical.drift.kernel._design import thresholds
+from otel_clinical.drift.kernel._rows import DiscoveryRow
+from otel_clinical.semconv import AGGREGATE
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from otel_clinical.drift.kernel._rows import EvidenceRow
+    from otel_clinical.policy import Policy
+    from otel_clinical.semconv.enums import EscalationLevel
 
 
 def e_value(log_statistic: float, labels: int) -> float:
@@ -56,3 +64,31 @@ def select(values: Sequence[float], level: float) -> frozenset[int]:
 def any_segment(values: Sequence[float]) -> float:
     """Return the e-value of "at least one is worse": the mean; 0 for none."""
     return math.fsum(values) / len(values) if values else 0.0
+
+
+def discoveries(policy: Policy, rows: Iterable[EvidenceRow]) -> Iterator[DiscoveryRow]:
+    """Yield what is found among the segments of each version at each tier.
+
+    `rows` are grouped by model and version, as the kernel gives them. The aggregate is no segment.
+    """
+    budgets = thresholds(policy)
+    groups: dict[tuple[str, str], list[EvidenceRow]] = {}
+    for row in rows:
+        if row.segment != AGGREGATE:
+            groups.setdefault((row.model, row.version), []).append(row)
+    for (model, version), group in groups.items():
+        share = policy.models[model].false_discoveries
+        for level in policy.models[model].tiers:
+            values = [_value(row, level, budgets[model][level]) for row in group]
+            named = sorted((group[place].segment, group[place].value) for place in select(values, share))
+            yield DiscoveryRow(model, version, level, share * any_segment(values), tuple(named))
+
+
+def _value(row: EvidenceRow, level: EscalationLevel, budget: float) -> float:
+    """Return the e-value of a stream at a tier; its present evidence is the mean statistic over the budget.
+
+    A stream too small to be shown takes part with 0, or what is found of all would give its outcomes away.
+    """
+    present = row.current.get(level, 0.0)
+    shown = row.labels >= SMALL_CELL and present > 0.0
+    return e_value(math.log(present) + math.log(budget), row.labels) if shown else 0.0

@@ -13,6 +13,7 @@ from otel_clinical.drift.kernel._batch import Kind, translate
 from otel_clinical.drift.kernel._causes import Known, attributions
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._corrections import Correction, corrections
+from otel_clinical.drift.kernel._discovery import discoveries
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from otel_clinical.drift.kernel._rows import (
         AttributionRow,
         CalibrationRow,
+        DiscoveryRow,
         DriftRow,
         EstimateRow,
         EvidenceRow,
@@ -148,6 +150,10 @@ class Kernel:
     def suggestions(self) -> list[SuggestionRow]:
         """Return what was done with the answers of each version seen, sorted."""
         return list(self._reviews.rows(sorted(self._clock.activations)))
+
+    def discoveries(self) -> list[DiscoveryRow]:
+        """Return which segments of each version are worse than the guard of each tier, in the order of the evidence."""
+        return list(discoveries(self._policy, self.evidence()))
 
     def attributions(self) -> list[AttributionRow]:
         """Return what the drop of every stream in a tier is put down to, in the order of the evidence."""

@@ -201,6 +201,26 @@ class SuggestionRow:
 
 
 @dataclass(frozen=True)
+class DiscoveryRow:
+    """Which segments of one version are worse than the guard of one tier, all of them looked at together.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        level: The tier.
+        evidence: That at least one segment is worse; 1 or more is proof.
+        named: (segment, value) of those that are named, sorted; of the named the policy's share is expected to be
+            named wrongly, whatever the dependence between the segments.
+    """
+
+    model: str
+    version: str
+    level: EscalationLevel
+    evidence: float
+    named: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class AttributionRow:
     """What the drop of one stream that has reached a tier is put down to.
 

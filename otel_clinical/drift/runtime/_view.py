@@ -8,6 +8,7 @@ from otel_clinical.drift.kernel import (
     AttributionRow,
     CalibrationRow,
     CoverageRow,
+    DiscoveryRow,
     DriftRow,
     EstimateRow,
     EvidenceRow,
@@ -28,6 +29,7 @@ class KernelView:
         calibration: One row per stream whose outcomes carried a confidence.
         estimates: One row per model version.
         attributions: One row per stream in a tier.
+        discoveries: One row per model version and tier.
         activations: Newest activation by (model, version).
         waiting: Outcomes by (model, version) whose inference is not mature.
         label_times: Unix seconds of the newest outcome, by model.
@@ -42,6 +44,7 @@ class KernelView:
     calibration: tuple[CalibrationRow, ...] = ()
     estimates: tuple[EstimateRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
+    discoveries: tuple[DiscoveryRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
@@ -59,6 +62,7 @@ class KernelView:
             calibration=tuple(kernel.calibration()),
             estimates=tuple(kernel.estimates()),
             attributions=tuple(kernel.attributions()),
+            discoveries=tuple(kernel.discoveries()),
             activations=dict(kernel.activations),
             waiting=dict(kernel.waiting),
             label_times=dict(kernel.label_times),

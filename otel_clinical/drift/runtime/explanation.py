@@ -1,7 +1,7 @@
 """Why a segment is where it is: its figures beside what each tier of the policy asks for."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from prometheus_client.core import Metric
 
@@ -27,6 +27,7 @@ class TierGap:
         guard: Drop that its evidence refutes.
         minimum_labels: Labels since the change that it asks for.
         missing: One clause per condition that does not hold; empty when the tier is reached.
+        named: Whether the segment is among those named worse than the guard, all segments looked at together.
     """
 
     level: EscalationLevel
@@ -35,6 +36,7 @@ class TierGap:
     guard: float
     minimum_labels: int
     missing: tuple[str, ...]
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,7 +155,10 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         causes=tuple(_causes(page, stream)),
         coverage=of(metrics.LABEL_COVERAGE_RATIO, stream[:2], STREAM[:2]),
         tiers=tuple(
-            _gap(level, model.tiers[level], evidence.get(str(level), 0.0), samples, drop)
+            replace(
+                _gap(level, model.tiers[level], evidence.get(str(level), 0.0), samples, drop),
+                named=of(metrics.DISCOVERY_STATUS, (*stream, str(level)), (*STREAM, LEVEL)) == 1.0,
+            )
             for level in EscalationLevel
             if level in model.tiers
         ),

@@ -11,6 +11,7 @@ from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._families import Sample, counter, gauge
+from otel_clinical.drift.runtime._segments import segment_families
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.store import Corrections
@@ -63,6 +64,7 @@ def registry(expose: Callable[[], Exposition], policy: Policy) -> CollectorRegis
 def families(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     """Yield every family of the processor, label values in the registry's order."""
     yield from _evidence(shown.kernel.evidence)
+    yield from segment_families(shown.kernel)
     yield from _models(shown, policy)
     yield from confidence_families(shown.kernel)
     yield from _suggestions(shown.kernel.suggestions)

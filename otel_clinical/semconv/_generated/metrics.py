@@ -30,6 +30,8 @@ __all__ = [
     "DEGRADATION_UPPER_RATIO",
     "DEPLOYMENT_CHANGES",
     "DEPLOYMENT_STATUS",
+    "DISCOVERY_EVIDENCE",
+    "DISCOVERY_STATUS",
     "DRIFT_DETECTIONS",
     "DRIFT_SCORE",
     "DRIFT_STATUS",
@@ -635,6 +637,28 @@ DEGRADATION_RATIO: Final = MetricDef(
     source="processor",
 )
 
+DISCOVERY_EVIDENCE: Final = MetricDef(
+    name="clinical_ai.discovery.evidence",
+    instrument="gauge",
+    unit="{evidence}",
+    description="Evidence that some segment of the version is worse than the guard of a tier, whichever it is; 1 or more is proof.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.escalation.level"),
+    buckets=None,
+    prometheus="clinical_ai_discovery_evidence",
+    source="processor",
+)
+
+DISCOVERY_STATUS: Final = MetricDef(
+    name="clinical_ai.discovery.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 if a segment is among those named worse than the guard of a tier, so that few of the named are named wrongly.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.escalation.level"),
+    buckets=None,
+    prometheus="clinical_ai_discovery_status",
+    source="processor",
+)
+
 DEGRADATION_LOWER_RATIO: Final = MetricDef(
     name="clinical_ai.degradation.lower.ratio",
     instrument="gauge",
@@ -1092,6 +1116,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     EVIDENCE_LABELS,
     EVIDENCE_ACTIVATION,
     DEGRADATION_RATIO,
+    DISCOVERY_EVIDENCE,
+    DISCOVERY_STATUS,
     DEGRADATION_LOWER_RATIO,
     DEGRADATION_UPPER_RATIO,
     PERFORMANCE_RATIO,

@@ -9,10 +9,12 @@ import pytest
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
+from otel_clinical.cli._explanation import lines
 from otel_clinical.drift.kernel import (
     AttributionRow,
     CalibrationRow,
     CoverageRow,
+    DiscoveryRow,
     DriftRow,
     EstimateRow,
     EvidenceRow,
@@ -22,7 +24,8 @@ from otel_clinical.drift.kernel import (
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
-from otel_clinical.drift.runtime.exporter import Exposition, registry
+from otel_clinical.drift.runtime.explanation import explain
+from otel_clinical.drift.runtime.exporter import Exposition, families, registry
 from otel_clinical.semconv import metrics, prometheus_label
 from otel_clinical.semconv.enums import (
     AttributionCause,
@@ -93,7 +96,9 @@ CALIBRATION = CalibrationRow(
 )
 ESTIMATE = EstimateRow("coding", "7", 0.8, 400, EstimateValidity.VALID)
 VERDICT = AttributionRow("coding", "7", ROW.segment, ROW.value, AttributionCause.INPUT, ("because",))
+FOUND = DiscoveryRow("coding", "7", EscalationLevel.ROLLBACK, 2.5, ((ROW.segment, ROW.value),))
 KERNEL = KernelView(
+    discoveries=(FOUND,),
     calibration=(CALIBRATION,),
     estimates=(ESTIMATE,),
     evidence=(ROW,),
@@ -131,6 +136,22 @@ def of(samples: Samples, metric: metrics.MetricDef) -> dict[tuple[str, ...], flo
 def test_every_metric_of_the_processor_is_exposed_with_the_labels_of_the_registry():
     ours = {metric.prometheus for metric in metrics.ALL if metric.source == "processor"}
     assert {name for name, _ in scrape(shown())} == ours
+
+
+def test_the_segments_that_are_named_worse_are_shown_by_tier():
+    other = replace(ROW, value="medicare")
+    samples = scrape(shown(replace(KERNEL, evidence=(ROW, other))))
+    assert of(samples, metrics.DISCOVERY_EVIDENCE) == {("coding", "7", "rollback"): 2.5}
+    assert of(samples, metrics.DISCOVERY_STATUS) == {
+        ("coding", "7", "payer", "medicaid", "rollback"): 1.0,
+        ("coding", "7", "payer", "medicare", "rollback"): 0.0,
+    }
+
+
+def test_explain_says_of_a_segment_at_which_tier_it_is_named():
+    (found,) = explain(families(shown(), policy()), policy(), "payer=medicaid")
+    assert {tier.level for tier in found.tiers if tier.named} == {EscalationLevel.ROLLBACK}
+    assert "rollback: among the segments named worse" in "\n".join(lines(found))
 
 
 def test_the_numbers_of_a_stream_are_those_of_the_kernel():
