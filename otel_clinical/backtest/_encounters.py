@@ -56,6 +56,10 @@ class Encounter:
     score: float | None
     cell: OutcomeClass | None = None
 
+    def value_of(self, name: str) -> str:
+        """Return the value of a segment, or of a pair, `payer,department`."""
+        return ",".join(self.segments.get(part, OTHER) for part in name.split(","))
+
     def counts(self, metric: Metric) -> bool:
         """Return whether the metric counts the outcome of this encounter."""
         return self.score is not None and (metric.counted is None or self.cell in metric.counted)

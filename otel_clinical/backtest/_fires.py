@@ -89,8 +89,8 @@ class Timeline:
         self.effective: dict[str, list[float]] = {AGGREGATE: [at for at, _, _ in effective]}
         self.rows: dict[str, list[int]] = {AGGREGATE: [row for _, row, _ in effective]}
         for at, row, encounter in effective:
-            for name, value in encounter.segments.items():
-                label = segment_label(name, value)
+            for name in (*encounter.segments, *model.pair_names):
+                label = segment_label(name, encounter.value_of(name))
                 self.effective.setdefault(label, []).append(at)
                 self.rows.setdefault(label, []).append(row)
 

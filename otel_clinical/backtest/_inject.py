@@ -58,7 +58,7 @@ class Injection:
     def touches(self, encounter: Encounter) -> bool:
         """Return whether the fault can hit this encounter."""
         inside = self.from_row <= encounter.row and (self.to_row is None or encounter.row <= self.to_row)
-        return inside and (self.segment == AGGREGATE or encounter.segments.get(self.segment) == self.value)
+        return inside and (self.segment == AGGREGATE or encounter.value_of(self.segment) == self.value)
 
 
 def parse_injection(text: str) -> Injection:
@@ -111,6 +111,11 @@ def check_injection(injection: Injection, model: ModelPolicy) -> None:
     if injection.segment == AGGREGATE:
         return
     declared = {name.value: values for name, values in model.segments.items()}
+    if injection.segment in model.pair_names:
+        parts = list(zip(injection.segment.split(","), injection.value.split(","), strict=False))
+        if injection.value.count(",") != 1 or any(part not in declared[name] for name, part in parts):
+            raise InjectionError(f"{injection.where} is not declared; write {injection.segment}=VALUE,VALUE")
+        return
     if injection.segment not in declared:
         hint = did_you_mean(injection.segment, declared)
         raise InjectionError(f'segment "{injection.segment}" is not declared{hint}; declared: {", ".join(declared)}')

@@ -156,15 +156,16 @@ def _below(test: Backtest, baseline: float, drop: float) -> float:
 
 
 def _why_no_line(test: Backtest, name: str) -> str:
-    if not any(name in _places(encounter) for encounter in test.encounters):
+    if not any(name in _places(encounter, test) for encounter in test.encounters):
         return "no encounters"
     if not test.timeline.rows.get(name):
         return "no outcomes"
     return f"too few outcomes to draw: fewer than {_FEWEST_RECENT} in {duration_text(test.policy.drift.window)}"
 
 
-def _places(encounter: Encounter) -> set[str]:
-    return {AGGREGATE, *(segment_label(segment, value) for segment, value in encounter.segments.items())}
+def _places(encounter: Encounter, test: Backtest) -> set[str]:
+    names = (*encounter.segments, *test.model.pair_names)
+    return {AGGREGATE, *(segment_label(name, encounter.value_of(name)) for name in names)}
 
 
 def _half(value: float, n: int) -> float:

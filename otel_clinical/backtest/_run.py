@@ -91,7 +91,9 @@ def mapped_policy(policy: Policy, mapping: Mapping) -> Policy:
         by = model.standardise_by.value
         raise HistoryError(f"mapping: no column for segment {by}, by which the policy standardises")
     segments = {segment: values for segment, values in model.segments.items() if segment in mapping.segments}
-    return policy.model_copy(update={"models": {name: model.model_copy(update={"segments": segments})}})
+    pairs = tuple(pair for pair in model.pairs if all(segment in mapping.segments for segment in pair))
+    mapped = model.model_copy(update={"segments": segments, "pairs": pairs})
+    return policy.model_copy(update={"models": {name: mapped}})
 
 
 def choose_baseline(

@@ -10,7 +10,7 @@ from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
 from otel_clinical.semconv import OTHER
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from otel_clinical.policy._schema import ModelPolicy
 
@@ -20,7 +20,8 @@ _BINS = 20
 class BaselineBuilder:
     """Add scored outcomes one at a time; the order does not matter.
 
-    `segments` are the declared values: others become `_OTHER`, segments not named are left out.
+    `segments` are the declared values: others become `_OTHER`, segments not named are left out. `pairs` are names of
+    two segments, joined by a comma.
 
     >>> builder = BaselineBuilder("coding", segments={"payer": ("medicaid", "medicare")})
     >>> for score in (1.0, 1.0, 0.0, 1.0):
@@ -34,12 +35,14 @@ class BaselineBuilder:
         model: str,
         *,
         segments: Mapping[str, tuple[str, ...]],
+        pairs: Sequence[str] = (),
         standardise_by: str | None = None,
         version: str | None = None,
         metric: str = "accuracy",
     ) -> None:
         self._head = (model, version, metric)
         self._declared = {str(name): frozenset(values) for name, values in segments.items()}
+        self._pairs = tuple(pairs)
         self._standardise_by = standardise_by
         self._cells: dict[CellKey, list[float]] = {}
         self._signals: dict[str, list[float]] = {"confidence": [0, 0.0, 0.0], "quality": [0, 0.0, 0.0]}
@@ -54,6 +57,7 @@ class BaselineBuilder:
         return cls(
             name,
             segments={segment.value: values for segment, values in model.segments.items()},
+            pairs=model.pair_names,
             standardise_by=None if model.standardise_by is None else model.standardise_by.value,
             version=version,
             metric=model.metric.name,
@@ -124,6 +128,10 @@ class BaselineBuilder:
         self._count((ALL, ALL, stratum), score)
         for name in self._declared:
             self._count((name, self._value(name, segments), stratum), score)
+        for pair in self._pairs:
+            values = [self._value(name, segments) for name in pair.split(",")]
+            if OTHER not in values:
+                self._count((pair, ",".join(values), stratum), score)
 
     def _value(self, name: str, segments: Mapping[str, str]) -> str:
         value = segments.get(name, OTHER)

@@ -8,6 +8,7 @@ from otel_clinical.policy._baseline_file import BaselineError, load_baseline
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._problems import dotted
 from otel_clinical.semconv import AGGREGATE, OTHER
+from otel_clinical.semconv.small_cells import SMALL_CELL, enough
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -93,6 +94,16 @@ def _covers_segments(_name: str, model: ModelPolicy, baseline: Baseline) -> Iter
             )
 
 
+def _covers_pairs(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    for index, name in enumerate(model.pair_names):
+        if not any(enough(baseline.n(name, value)) for value in baseline.values(name)):
+            yield (
+                ("pairs", index),
+                f"the baseline holds no {name} of at least {SMALL_CELL} outcomes",
+                "a baseline frozen with this pair in the policy, or no such pair",
+            )
+
+
 def _covers_strata(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
     stratified = baseline.strata != (AGGREGATE,)
     if model.standardise_by is None and stratified:
@@ -114,5 +125,6 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _same_metric,
     _same_hash,
     _covers_segments,
+    _covers_pairs,
     _covers_strata,
 )

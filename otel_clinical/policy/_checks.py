@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -116,7 +117,10 @@ def _repeated(words: Iterable[str], *, fold: bool = False) -> Iterator[tuple[int
 
 
 def _series(model: ModelPolicy) -> Iterator[Finding]:
-    series = sum(len(values) + 1 for values in model.segments.values()) * len(model.versions)
+    known = model.segments
+    streams = sum(len(values) + 1 for values in known.values())
+    streams += sum(math.prod(len(known.get(name, ())) for name in pair) for pair in model.pairs)
+    series = streams * len(model.versions)
     if series > _MOST_SERIES:
         yield (
             ("segments",),
@@ -130,6 +134,19 @@ def _declared(model: ModelPolicy, path: Path, name: SegmentName) -> Iterator[Fin
     if name.value not in known:
         problem = f'"{name.value}" is not declared under segments{did_you_mean(name.value, known)}'
         yield path, problem, ", ".join(known) or "declare the segment first"
+
+
+def _pairs(model: ModelPolicy) -> Iterator[Finding]:
+    seen: dict[frozenset[str], int] = {}
+    for index, pair in enumerate(model.pairs):
+        for place, name in enumerate(pair):
+            yield from _declared(model, ("pairs", index, place), name)
+        names = frozenset(name.value for name in pair)
+        if len(names) < len(pair):
+            yield ("pairs", index), f"pairs {pair[0].value} with itself", "two different segments"
+        elif names in seen:
+            yield ("pairs", index), f"is declared twice, first at [{seen[names]}]", "each pair once"
+        seen.setdefault(names, index)
 
 
 def _standardise(model: ModelPolicy) -> Iterator[Finding]:
@@ -241,6 +258,7 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _versions,
     _segments,
     _series,
+    _pairs,
     _standardise,
     _source_of_quality,
     _metric,

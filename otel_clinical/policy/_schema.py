@@ -253,6 +253,9 @@ class Rollback(Section):
 SegmentValues = Annotated[tuple[SegmentValue, ...], Field(min_length=1, max_length=200)]
 
 
+SegmentPair = Annotated[tuple[SegmentName, ...], Field(min_length=2, max_length=2)]
+
+
 class ModelPolicy(Section):
     """Everything decided about one model."""
 
@@ -266,6 +269,9 @@ class ModelPolicy(Section):
     labels: Labels
     segments: dict[SegmentName, SegmentValues] = Field(
         default={}, description="Declared values per segment; everything else becomes _OTHER."
+    )
+    pairs: Annotated[tuple[SegmentPair, ...], Field(max_length=10)] = Field(
+        default=(), description="Pairs of declared segments whose values are watched together as well."
     )
     standardise_by: SegmentName | None = Field(
         default=None, description="Segment whose mix may move without counting as a drop."
@@ -290,6 +296,11 @@ class ModelPolicy(Section):
     def feature_set(self) -> FeatureSet:
         """Return the declared features in the order of the wire."""
         return feature_set(self.features)
+
+    @property
+    def pair_names(self) -> tuple[str, ...]:
+        """Names of the pairs as they stand in labels: a comma joins them, which no name and no value holds."""
+        return tuple(f"{one.value},{other.value}" for one, other in self.pairs)
 
 
 Words = Annotated[tuple[VocabularyWord, ...], Field(max_length=200)]

@@ -27,10 +27,21 @@ def most_restrictive(routes: Iterable[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One value of one declared segment, such as payer = medicaid."""
+    """One value of one declared segment, such as payer = medicaid, or of a declared pair."""
 
     name: str
     value: str
+
+    @property
+    def parts(self) -> dict[str, str]:
+        """The value of each segment: of one, or of both of a pair, whose names and values a comma joins.
+
+        >>> Segment("payer,site", "medicaid,h01").parts
+        {'payer': 'medicaid', 'site': 'h01'}
+        """
+        if "," not in self.name:
+            return {self.name: self.value}
+        return dict(zip(self.name.split(","), self.value.split(","), strict=False))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +59,9 @@ class SegmentRule:
 
     def applies(self, segments: Mapping[str, str]) -> bool:
         """Tell whether an inference with these segment values falls under the rule."""
-        return segments.get(self.segment.name) == self.segment.value
+        if "," not in self.segment.name:
+            return segments.get(self.segment.name) == self.segment.value
+        return all(segments.get(name) == value for name, value in self.segment.parts.items())
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,7 +176,7 @@ def _states(seen: Snapshot, models: Iterable[str]) -> Iterator[tuple[tuple[str, 
 def _given(pointer: ReleasePointer) -> Iterator[tuple[tuple[str, ...], float]]:
     """Yield the segments that rules give another version, with that version."""
     for segment in dict.fromkeys(rule.segment for rule in pointer.rules):
-        version = pointer.resolve({segment.name: segment.value}).version
+        version = pointer.resolve(segment.parts).version
         if version != pointer.version:
             yield (pointer.model, version, segment.name, segment.value), 1
 

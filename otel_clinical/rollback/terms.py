@@ -60,10 +60,17 @@ class Terms:
     shares: Mapping[str, Mapping[str, float]]
     minimum_coverage: float
     longest_label_silence: float
+    pairs: tuple[str, ...] = ()
 
     def declares(self, segment: str, value: str) -> bool:
-        """Tell whether the policy declares this segment value; the aggregate is always declared."""
-        return (segment, value) == ("all", "all") or value in self.segments.get(segment, ())
+        """Tell whether the policy declares this value of a segment or of a pair; the aggregate is always declared."""
+        if (segment, value) == ("all", "all"):
+            return True
+        if segment not in self.pairs:
+            return value in self.segments.get(segment, ())
+        names, values = segment.split(","), value.split(",")
+        known = (part in self.segments.get(name, ()) for name, part in zip(names, values, strict=False))
+        return len(names) == len(values) and all(known)
 
 
 def read_terms(policy: Policy, mode: RollbackMode | None = None) -> dict[str, Terms]:
@@ -106,6 +113,7 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         shares=_shares(baseline, model.segments),
         minimum_coverage=model.labels.minimum_coverage,
         longest_label_silence=model.silence.outcomes,
+        pairs=model.pair_names,
     )
 
 

@@ -71,7 +71,7 @@ class Activation:
             rows["inferred"],
             rows["effective"],
         )
-        for key, chosen in self.plan.split(rows):
+        for key, chosen in self.plan.split_outcomes(rows):
             stream = self._stream(key)
             worse = stream.feed(every.where(chosen), end)
             stream.forget(end - self.plan.times.window)
@@ -120,9 +120,9 @@ class Activation:
         self.inferred = max(self.inferred, int(rows["inferred"].max()))
 
     def evidence(self, watermark: int) -> Iterator[EvidenceRow]:
-        """Yield the evidence of every declared segment value, seen or not."""
+        """Yield the evidence of every declared value of a segment or pair, seen or not."""
         self._wake()
-        for key in self.plan.segments:
+        for key in (*self.plan.segments, *self.plan.pairs):
             stream = self._outcomes.get(key)
             yield self._unseen_row(key) if stream is None else self._evidence_row(key, stream, watermark)
 
@@ -204,7 +204,7 @@ class Activation:
             return True
         if key[0] == "mix":
             return key[1] in self.plan.names
-        return key[-2:] in self.plan.known
+        return key[-2:] in self.plan.known or (key[0] == "outcomes" and key[-2:] in self.plan.pairs)
 
     def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate:
         if key[0] == "estimate":

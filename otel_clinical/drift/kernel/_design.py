@@ -77,10 +77,12 @@ class StreamDesign:
 def thresholds(policy: Policy) -> dict[str, dict[EscalationLevel, float]]:
     """Return A by model and tier: years of the budget times outcomes that all streams of the fleet get in a year.
 
-    An outcome feeds the aggregate and one stream per declared segment. The probability that any stream whose
+    An outcome feeds the aggregate and one stream per declared segment and pair. The probability that any stream whose
     drop never exceeds the guard crosses A within t outcomes of the fleet is at most t / A.
     """
-    yearly = _YEAR_DAYS * sum(model.labels.per_day * (1 + len(model.segments)) for model in policy.models.values())
+    yearly = _YEAR_DAYS * sum(
+        model.labels.per_day * (1 + len(model.segments) + len(model.pairs)) for model in policy.models.values()
+    )
     return {
         name: {level: max(tier.false_alarms.years * yearly, 1.0) for level, tier in model.tiers.items()}
         for name, model in policy.models.items()

@@ -13,6 +13,7 @@ from otel_clinical.drift.kernel._design import StreamDesign, design_stream, stra
 from otel_clinical.drift.kernel._estimate import Curve
 from otel_clinical.policy import ALL
 from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,6 +84,21 @@ class ModelPlan:
         """The same, to ask about one."""
         return frozenset(self.segments)
 
+    @cached_property
+    def pairs(self) -> tuple[SegmentKey, ...]:
+        """The values of declared pairs that the baseline has seen often enough to be a reference, sorted."""
+        found = [
+            (name, value)
+            for name in self.policy.pair_names
+            for value in self.baseline.values(name)
+            if self.baseline.n(name, value) >= SMALL_CELL and self._declares(name, value)
+        ]
+        return tuple(sorted(found))
+
+    def _declares(self, name: str, value: str) -> bool:
+        parts = zip(name.split(","), value.split(","), strict=False)
+        return all(part in self._columns[segment][1].values() for segment, part in parts)
+
     def values(self, segment: str) -> tuple[str, ...]:
         """Return the declared values of a segment, sorted."""
         return tuple(self._columns[segment][1].values())
@@ -113,6 +129,17 @@ class ModelPlan:
             for word in np.unique(present).tolist():
                 if word in values:
                     yield (name, values[word]), present == word
+
+    def split_outcomes(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.bool_]]]:
+        """Yield what `split` yields, then the values of declared pairs that occur."""
+        where = {}
+        for key, chosen in self.split(rows):
+            where[key] = chosen
+            yield key, chosen
+        for name, value in self.pairs:
+            one, other = zip(name.split(","), value.split(","), strict=True)
+            if one in where and other in where and (both := where[one] & where[other]).any():
+                yield (name, value), both
 
     def counts(self, rows: NDArray[np.void], segment: str) -> NDArray[np.int64]:
         """Return how many rows have each value of a segment."""
