@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from otel_clinical.simulate.stack import (
 from tests.rollback._controller import Controller, write_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.stack
 
 ALL = {"segment_name": "all", "segment_value": "all"}
+
+
+def add_to_baseline(path: Path, pair: str, value: str) -> None:
+    """Let the reference have seen one value of a pair in every stratum."""
+    baseline = json.loads(path.read_text())
+    strata = {cell["stratum"] for cell in baseline["cells"]}
+    for stratum in sorted(strata):
+        baseline["cells"].append({"segment": pair, "value": value, "stratum": stratum, "n": 500, "sum": 460.0})
+    path.write_text(json.dumps(baseline))
 
 
 class Exposed:
@@ -69,18 +79,27 @@ class Exposed:
         self.put(metrics.PROCESSOR_WATERMARK_TIME, now - 1)
         self.put(metrics.LABEL_TIME, now, model_name="coding")
 
-    def evidence(self, version: str, activation: int, *, proof: float, drop: float, performance: float) -> None:
+    def evidence(
+        self,
+        version: str,
+        activation: int,
+        *,
+        proof: float,
+        drop: float,
+        performance: float,
+        place: Mapping[str, str] = ALL,
+    ) -> None:
         mv = {"model_name": "coding", "model_version": version}
         for level in ("engineering_review", "governance_review", "rollback"):
-            self.put(metrics.EVIDENCE, proof, **mv, **ALL, escalation_level=level)
-        self.put(metrics.EVIDENCE_SAMPLES, 240, **mv, **ALL)
-        self.put(metrics.DEGRADATION_RATIO, drop, **mv, **ALL)
-        self.put(metrics.CHANGE_POINT_TIME, time.time(), **mv, **ALL)
+            self.put(metrics.EVIDENCE, proof, **mv, **place, escalation_level=level)
+        self.put(metrics.EVIDENCE_SAMPLES, 240, **mv, **place)
+        self.put(metrics.DEGRADATION_RATIO, drop, **mv, **place)
+        self.put(metrics.CHANGE_POINT_TIME, time.time(), **mv, **place)
         self.put(metrics.EVIDENCE_ACTIVATION, activation, **mv)
         self.put(metrics.LABEL_COVERAGE_RATIO, 0.93, **mv)
-        self.put(metrics.PERFORMANCE_RATIO, performance, **mv, **ALL)
-        self.put(metrics.PERFORMANCE_SAMPLES, 240, **mv, **ALL)
-        self.put(metrics.BASELINE_RATIO, 0.92, **mv, **ALL)
+        self.put(metrics.PERFORMANCE_RATIO, performance, **mv, **place)
+        self.put(metrics.PERFORMANCE_SAMPLES, 240, **mv, **place)
+        self.put(metrics.BASELINE_RATIO, 0.92, **mv, **place)
 
     def close(self) -> None:
         self._server.shutdown()
@@ -91,9 +110,14 @@ class Exposed:
 class Stack:
     """All processes of one hospital on free ports, with version 8 freshly activated after 7."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, pair: tuple[str, str] | None = None) -> None:
         self.folder = folder
-        policy_path = write_policy(folder, **{"keep_firing: 15m": "keep_firing: 2s"})
+        changes = {"keep_firing: 15m": "keep_firing: 2s"}
+        if pair is not None:
+            changes["    standardise_by:"] = f"    pairs: [[{pair[0]}]]\n    standardise_by:"
+        policy_path = write_policy(folder, **changes)
+        if pair is not None:
+            add_to_baseline(folder / "baseline.json", *pair)
         policy = load_policy(policy_path)
         self.terms: Terms = read_terms(policy)["coding"]
         activate_version(self.terms, "7", by="tests", at=time.time() - 86_400)
@@ -178,6 +202,28 @@ def test_a_bad_release_travels_from_gauge_to_rollback_and_back_to_health(stack: 
     assert seconds < 20, "the goal from proof to previous version with scrape and evaluation of 1 s"
     heard = httpx.get(f"{stack.controller.url}/metrics", trust_env=False).text
     assert metrics.ROLLBACK_HEARTBEAT_TIME.prometheus in heard, "the watchdog's heartbeat arrives as well"
+
+
+def test_a_pair_that_dropped_is_given_the_previous_version_and_nobody_else_is(tmp_path: Path) -> None:
+    name, value = "payer,department", "medicaid,cardiology"
+    stack = Stack(tmp_path, pair=(name, value))
+    place = {"segment_name": name, "segment_value": value}
+    try:
+        stack.exposed.serving("8")
+        stack.exposed.evidence("8", 2, proof=0.0, drop=0.0, performance=0.92)
+        stack.exposed.evidence("8", 2, proof=50.0, drop=0.25, performance=0.69, place=place)
+        stack.start(stack.prometheus, stack.alertmanager, stack.controller.process)
+        incident = stack.state("converging", "verifying")
+        assert name in json.dumps(incident)
+        assert value in json.dumps(incident)
+        pointer = stack.controller.pointer()
+        assert pointer.version == "8"
+        assert pointer.resolve({"payer": "medicaid", "department": "cardiology"}).version == "7"
+        assert pointer.resolve({"payer": "medicaid", "department": "surgery"}).version == "8"
+        assert stack.controller.verify_audit() > 3
+    finally:
+        stop_all(stack.started)
+        stack.exposed.close()
 
 
 def test_an_alert_that_fired_while_the_controller_was_dead_is_acted_on_when_it_lives(stack: Stack) -> None:
