@@ -91,6 +91,7 @@ class Reader:
         self.mapping = mapping
         self.file = file
         self.versions = frozenset(model.versions)
+        self.open = frozenset(name.value for name in model.open_segments)
         self.declared = {name.value: frozenset(values) for name, values in model.segments.items()}
         self.missing = frozenset(mapping.missing)
         self.tally = Tally()
@@ -224,7 +225,7 @@ class Reader:
         spec = next(segment for key, segment in self.mapping.segments.items() if key.value == name)
         word = self.text(raw, spec.column)
         value = spec.missing_as if word is None else spec.values.get(word, word)
-        if value in self.declared.get(name, frozenset()):
+        if value in self.declared.get(name, frozenset()) or (name in self.open and value is not None):
             return str(value)
         self.tally.undeclared[name] += 1
         return OTHER

@@ -20,7 +20,7 @@ from otel_clinical.backtest._inject import Injection, check_injection, inject
 from otel_clinical.backtest._replay import Replay, replay
 from otel_clinical.backtest._rows import HistoryError
 from otel_clinical.backtest._witnesses import witnesses
-from otel_clinical.policy import ALL, baseline_problems, load_baseline
+from otel_clinical.policy import ALL, baseline_problems, load_baseline, with_open_values
 from otel_clinical.semconv.small_cells import if_enough
 
 if TYPE_CHECKING:
@@ -83,16 +83,18 @@ def mapped_policy(policy: Policy, mapping: Mapping) -> Policy:
     if name not in policy.models:
         raise HistoryError(f"mapping: model {name} is not in the policy; it has {', '.join(policy.models)}")
     model = policy.models[name]
-    foreign = [segment.value for segment in mapping.segments if segment not in model.segments]
+    declared = {**model.segments, **model.open_segments}
+    foreign = [segment.value for segment in mapping.segments if segment not in declared]
     if foreign:
-        known = ", ".join(segment.value for segment in model.segments) or "none"
+        known = ", ".join(segment.value for segment in declared) or "none"
         raise HistoryError(f"mapping: the policy declares no segment {', '.join(foreign)}; declared: {known}")
     if model.standardise_by is not None and model.standardise_by not in mapping.segments:
         by = model.standardise_by.value
         raise HistoryError(f"mapping: no column for segment {by}, by which the policy standardises")
     segments = {segment: values for segment, values in model.segments.items() if segment in mapping.segments}
+    wide = {segment: one for segment, one in model.open_segments.items() if segment in mapping.segments}
     pairs = tuple(pair for pair in model.pairs if all(segment in mapping.segments for segment in pair))
-    mapped = model.model_copy(update={"segments": segments, "pairs": pairs})
+    mapped = model.model_copy(update={"segments": segments, "open_segments": wide, "pairs": pairs})
     return policy.model_copy(update={"models": {name: mapped}})
 
 
@@ -133,6 +135,7 @@ def run_backtest(
     Raises:
         InjectionError: a fault names a segment value that the policy does not declare.
     """
+    policy = with_open_values(policy, {mapping.model: used.baseline})
     name, model = mapping.model, policy.models[mapping.model]
     check_metric(mapping, model)
     for injection in injections:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -33,11 +34,11 @@ def command() -> None:
 def show(file: Path, as_json: bool) -> None:  # noqa: FBT001  -- click's own flag
     """Print what FILE expects per segment value, with its 99 % lower bound.
 
-    Values with fewer than eleven outcomes show none of their figures; --json prints the file as it is.
+    Values with fewer than eleven outcomes show none of their figures, in --json as well: there they are null.
     """
     baseline = _load(file)
     if as_json:
-        click.echo(baseline.dumps(), nl=False)
+        click.echo(json.dumps(_without_small_cells(baseline), indent=2))
         return
     click.echo("\n".join(_lines(baseline)))
 
@@ -166,6 +167,33 @@ def _changes(before: Baseline, after: Baseline) -> Iterator[str]:
         yield f"{label:<34} {labels:>16} {f'{was:.4f} -> {now:.4f}':>17} {now - was:>+8.4f}"
     yield ""
     yield "Evidence is tested against the lower bound: where it falls, the same drop now takes longer to prove."
+
+
+def _without_small_cells(baseline: Baseline) -> dict[str, Any]:
+    """Return the content of the file with the figures of small cells as null.
+
+    Where one stratum of a value is small the next smallest goes as well: the value's total less the rest would tell.
+    """
+    content = baseline.as_dict()
+    groups: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for cell in content["cells"]:
+        groups.setdefault((cell["segment"], cell["value"]), []).append(cell)
+    for cells in groups.values():
+        ordered = sorted(cells, key=lambda cell: int(cell["n"]))
+        small = sum(not enough(cell["n"]) for cell in ordered)
+        hidden = ordered[: small + (small == 1)]
+        for cell in hidden:
+            cell["n"] = cell["sum"] = None
+    for histogram in content["reference"].values():
+        _hide_small_bins(histogram)
+    return content
+
+
+def _hide_small_bins(histogram: dict[str, Any]) -> None:
+    counts = histogram.get("counts", [])
+    hidden = {place for place, count in enumerate(counts) if not enough(count)}
+    for key in {"counts", "sums"} & set(histogram):
+        histogram[key] = [None if place in hidden else number for place, number in enumerate(histogram[key])]
 
 
 def _margins(baseline: Baseline) -> set[tuple[str, str]]:

@@ -23,6 +23,7 @@ from otel_clinical.policy._follow import (
 )
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
 from otel_clinical.policy._names import TIERS
+from otel_clinical.policy._open import with_open_values
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
 from otel_clinical.policy._quantities import (
     Budget,
@@ -109,4 +110,5 @@ __all__ = [
     "policy_problems",
     "policy_warnings",
     "read_decisions",
+    "with_open_values",
 ]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
+from otel_clinical.policy._names import is_segment_value
 from otel_clinical.semconv import OTHER
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -15,6 +18,8 @@ if TYPE_CHECKING:
     from otel_clinical.policy._schema import ModelPolicy
 
 _BINS = 20
+_MOST_FOUND = 20_000
+"""Values of open segments by stratum. No segment has as many; a column of identifiers has."""
 
 
 class BaselineBuilder:
@@ -36,6 +41,7 @@ class BaselineBuilder:
         *,
         segments: Mapping[str, tuple[str, ...]],
         pairs: Sequence[str] = (),
+        open_segments: Mapping[str, int] = MappingProxyType({}),
         standardise_by: str | None = None,
         version: str | None = None,
         metric: str = "accuracy",
@@ -43,6 +49,8 @@ class BaselineBuilder:
         self._head = (model, version, metric)
         self._declared = {str(name): frozenset(values) for name, values in segments.items()}
         self._pairs = tuple(pairs)
+        self._open = dict(open_segments)
+        self._found: dict[CellKey, list[float]] = {}
         self._standardise_by = standardise_by
         self._cells: dict[CellKey, list[float]] = {}
         self._signals: dict[str, list[float]] = {"confidence": [0, 0.0, 0.0], "quality": [0, 0.0, 0.0]}
@@ -58,6 +66,7 @@ class BaselineBuilder:
             name,
             segments={segment.value: values for segment, values in model.segments.items()},
             pairs=model.pair_names,
+            open_segments={name.value: one.top for name, one in model.open_segments.items()},
             standardise_by=None if model.standardise_by is None else model.standardise_by.value,
             version=version,
             metric=model.metric.name,
@@ -107,7 +116,7 @@ class BaselineBuilder:
             model=model,
             version=version,
             metric=metric,
-            cells={key: Cell(int(n), total) for key, (n, total) in self._cells.items()},
+            cells={key: Cell(int(n), total) for key, (n, total) in self._with_open().items()},
             created_at=created_at,
             since=since,
             until=until,
@@ -128,10 +137,35 @@ class BaselineBuilder:
         self._count((ALL, ALL, stratum), score)
         for name in self._declared:
             self._count((name, self._value(name, segments), stratum), score)
+        for name in self._open:
+            self._count_open(name, segments.get(name, OTHER), stratum, score)
         for pair in self._pairs:
             values = [self._value(name, segments) for name in pair.split(",")]
             if OTHER not in values:
                 self._count((pair, ",".join(values), stratum), score)
+
+    def _count_open(self, name: str, value: str, stratum: str, score: float) -> None:
+        word = value if is_segment_value(value) else OTHER
+        cell = self._found.setdefault((name, word, stratum), [0, 0.0])
+        cell[0] += 1
+        cell[1] += score
+        if len(self._found) > _MOST_FOUND:
+            raise ValueError(f"open segment {name} has more values than a segment can: is it an identifier?")
+
+    def _with_open(self) -> dict[CellKey, list[float]]:
+        """Return the cells with the most frequent values of open segments; all others of them become `_OTHER`."""
+        cells = {key: list(cell) for key, cell in self._cells.items()}
+        sizes: dict[tuple[str, str], float] = {}
+        for (name, value, _), cell in self._found.items():
+            sizes[name, value] = sizes.get((name, value), 0) + cell[0]
+        for name, top in self._open.items():
+            known = [(-n, value) for (of, value), n in sizes.items() if of == name and value != OTHER]
+            kept = {value for n, value in sorted(known)[:top] if -n >= SMALL_CELL}
+            for (of, value, stratum), (n, total) in sorted(self._found.items()):
+                if of == name:
+                    cell = cells.setdefault((name, value if value in kept else OTHER, stratum), [0, 0.0])
+                    cell[0], cell[1] = cell[0] + n, cell[1] + total
+        return cells
 
     def _value(self, name: str, segments: Mapping[str, str]) -> str:
         value = segments.get(name, OTHER)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline
 from otel_clinical.policy._lenient import Unusable
+from otel_clinical.policy._open import open_values
 from otel_clinical.policy._problems import dotted
 from otel_clinical.semconv import AGGREGATE, OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL, enough
@@ -94,6 +95,16 @@ def _covers_segments(_name: str, model: ModelPolicy, baseline: Baseline) -> Iter
             )
 
 
+def _covers_open(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    for segment, open_segment in model.open_segments.items():
+        if not open_values(baseline, segment.value, open_segment.top):
+            yield (
+                ("open_segments", segment.value),
+                f"the baseline holds no value of at least {SMALL_CELL} outcomes",
+                "a baseline frozen with this segment in the policy, or no such segment",
+            )
+
+
 def _covers_pairs(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
     for index, name in enumerate(model.pair_names):
         if not any(enough(baseline.n(name, value)) for value in baseline.values(name)):
@@ -125,6 +136,7 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _same_metric,
     _same_hash,
     _covers_segments,
+    _covers_open,
     _covers_pairs,
     _covers_strata,
 )

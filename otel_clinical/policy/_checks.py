@@ -136,6 +136,12 @@ def _declared(model: ModelPolicy, path: Path, name: SegmentName) -> Iterator[Fin
         yield path, problem, ", ".join(known) or "declare the segment first"
 
 
+def _open(model: ModelPolicy) -> Iterator[Finding]:
+    for name in model.open_segments:
+        if name in model.segments:
+            yield ("open_segments", name.value), "has declared values under segments as well", "one of the two"
+
+
 def _pairs(model: ModelPolicy) -> Iterator[Finding]:
     seen: dict[frozenset[str], int] = {}
     for index, pair in enumerate(model.pairs):
@@ -258,6 +264,7 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _versions,
     _segments,
     _series,
+    _open,
     _pairs,
     _standardise,
     _source_of_quality,

@@ -10,8 +10,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from otel_clinical.policy._baseline_checks import check_baselines
+from otel_clinical.policy._baseline_file import load_baseline
 from otel_clinical.policy._checks import check_policy
 from otel_clinical.policy._lenient import lenient
+from otel_clinical.policy._open import with_open_values
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
 from otel_clinical.policy._schema import ModelPolicy, Policy
 from otel_clinical.policy._source import Source, parse_source, read_source
@@ -65,7 +67,10 @@ def _load(source: Source, path: Path, *, baselines: bool) -> Policy:
         check_baselines(parts, source, path.absolute().parent)
     if source.problems or policy is None:
         raise PolicyErrors(source.problems)
-    return _anchored(policy, path.absolute())
+    anchored = _anchored(policy, path.absolute())
+    if baselines and any(model.open_segments for model in anchored.models.values()):
+        return with_open_values(anchored, {name: load_baseline(m.baseline.file) for name, m in anchored.models.items()})
+    return anchored
 
 
 def _anchored(policy: Policy, path: Path) -> Policy:

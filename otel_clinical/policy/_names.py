@@ -71,6 +71,11 @@ def vocabulary_word(value: object) -> str:
     return _matching(_VALUE, word, "a word", VALUE_ALLOWED)
 
 
+def is_segment_value(word: str) -> bool:
+    """Return whether a word could be a declared value."""
+    return word not in RESERVED_VALUES and _VALUE.fullmatch(word) is not None
+
+
 def tier_level(value: object) -> EscalationLevel:
     """Return one of the three tiers."""
     known = [level.value for level in TIERS]

@@ -253,6 +253,12 @@ class Rollback(Section):
 SegmentValues = Annotated[tuple[SegmentValue, ...], Field(min_length=1, max_length=200)]
 
 
+class OpenSegment(Section):
+    """A segment whose values nobody lists: those that the baseline saw most are watched, the rest is `_OTHER`."""
+
+    top: Annotated[int, Field(strict=True, ge=1, le=200)] = Field(description="How many values are watched at most.")
+
+
 SegmentPair = Annotated[tuple[SegmentName, ...], Field(min_length=2, max_length=2)]
 
 
@@ -269,6 +275,9 @@ class ModelPolicy(Section):
     labels: Labels
     segments: dict[SegmentName, SegmentValues] = Field(
         default={}, description="Declared values per segment; everything else becomes _OTHER."
+    )
+    open_segments: dict[SegmentName, OpenSegment] = Field(
+        default={}, description="Segments without declared values: the baseline's most frequent ones are watched."
     )
     pairs: Annotated[tuple[SegmentPair, ...], Field(max_length=10)] = Field(
         default=(), description="Pairs of declared segments whose values are watched together as well."

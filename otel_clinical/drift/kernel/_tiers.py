@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.semconv.enums import EscalationLevel
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,4 +33,9 @@ def decide_tier(row: EvidenceRow, tiers: Mapping[EscalationLevel, Tier]) -> Esca
 
 
 def _reaches(row: EvidenceRow, level: EscalationLevel, tier: Tier) -> bool:
-    return row.samples >= tier.minimum_labels and row.drop >= tier.drop and row.evidence.get(level, 0.0) >= 1.0
+    # The gauges show nothing of fewer: no tier is reached on them, whatever the policy asks for.
+    return (
+        row.samples >= max(tier.minimum_labels, SMALL_CELL)
+        and row.drop >= tier.drop
+        and row.evidence.get(level, 0.0) >= 1.0
+    )

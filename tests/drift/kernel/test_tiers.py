@@ -58,3 +58,9 @@ def test_all_three_conditions_must_hold(change, expected):
 
 def test_without_tiers_nothing_is_reached():
     assert decide_tier(ROW, {}) is EscalationLevel.NONE
+
+
+@pytest.mark.parametrize(("samples", "expected"), [(10, EscalationLevel.NONE), (11, THREE)])
+def test_no_tier_is_reached_on_fewer_outcomes_than_may_be_shown(samples, expected):
+    tiers = {level: tier.model_copy(update={"minimum_labels": 5}) for level, tier in TIERS.items()}
+    assert decide_tier(replace(ROW, samples=samples), tiers) is expected
