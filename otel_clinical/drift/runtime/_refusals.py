@@ -52,7 +52,7 @@ class WrongContentTypeError(RefusedError):
 class UnauthenticatedError(RefusedError):
     """No active bearer token was shown."""
 
-    status, code = 401, 16
+    status, code, reason = 401, 16, ProcessorRejection.UNAUTHENTICATED
 
 
 class RateLimitedError(RefusedError):

@@ -28,7 +28,7 @@ from otel_clinical.drift.runtime.pages import health
 
 PROTOBUF = "application/x-protobuf"
 _RETRY_AFTER_SECONDS = "1"
-_COMMIT_SECONDS = 10.0
+_COMMIT_SECONDS = 4.0  # exporters wait for 5: a later answer would only make a duplicate
 _DECODERS = 2  # requests decoded at once: more would only wait for each other
 _METRICS_HINT = "the drift processor takes /v1/traces and /v1/logs; send metrics to your metrics backend\n"
 

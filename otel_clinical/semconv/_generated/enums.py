@@ -484,6 +484,7 @@ class ProcessorRejection(StrEnum):
     OVERSIZED = "oversized"
     WRONG_CONTENT_TYPE = "wrong_content_type"
     RATE_LIMITED = "rate_limited"
+    UNAUTHENTICATED = "unauthenticated"
 
 
 class RollbackState(StrEnum):

@@ -45,6 +45,17 @@ class TestProcessor:
         metadata = [] if header is None else [("authorization", header)]
         assert guarded.refusal(TRACES, b"", metadata=metadata).code() is grpc.StatusCode.UNAUTHENTICATED
 
+    def test_whoever_shows_none_is_counted(self, guarded: Processor):
+        def counted() -> int:
+            page = guarded.get("/metrics", headers={"Authorization": f"Bearer {OLD}"}).body.decode()
+            (line,) = [line for line in page.splitlines() if 'unauthenticated"}' in line]
+            return int(float(line.split()[-1]))
+
+        before = counted()
+        assert guarded.post(TRACES, b"").status == 401
+        assert guarded.refusal(TRACES, b"").code() is grpc.StatusCode.UNAUTHENTICATED
+        assert counted() == before + 2
+
     @pytest.mark.parametrize("listener", ["http", "metrics"])
     def test_the_health_pages_ask_for_none(self, guarded: Processor, listener: str):
         assert guarded.get("/healthz", listener).status == 200

@@ -108,6 +108,19 @@ class TestSlow:
             ended.set()
         assert works(impatient)
 
+    def test_connections_that_never_say_a_word(self, tmp_path: Path, policy_path: Path, monkeypatch):
+        given = [(name, 500 if "handshake" in name else value) for name, value in rpc._OPTIONS]
+        monkeypatch.setattr(rpc, "_OPTIONS", given)
+        with serving(tmp_path, policy_path) as service, contextlib.ExitStack() as stack:
+            address = service.addresses.grpc
+            slow = [
+                stack.enter_context(socket.create_connection((address.host, address.port), timeout=60))
+                for _ in range(40)
+            ]
+            assert works(service)
+            for one in slow:
+                closed(one)  # returns when the server has closed it; its settings may have come before
+
     def test_a_call_without_a_message_is_a_permanent_error(self, impatient: ProcessorService):
         with grpc.insecure_channel(str(impatient.addresses.grpc)) as channel, pytest.raises(grpc.RpcError) as raised:
             channel.stream_unary(EXPORT)(iter(()), timeout=60)
