@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import random
 import tempfile
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.kernel import Batch
+from otel_clinical.drift.runtime._entry import Entry, Signal
+from otel_clinical.drift.runtime._pipeline import Work
+from otel_clinical.drift.runtime.store import Store
 from otel_clinical.policy import load_policy
 from otel_clinical.semconv import metrics
 from soak._turns import Traffic
@@ -95,6 +98,33 @@ def test_order_repeats_senders_groups_and_restarts_leave_no_trace(
             assert left_behind(pipeline) == expected
         finally:
             pipeline.close()
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@given(seed=st.integers(0, 2**32 - 1), shards=st.integers(2, 4))
+def test_receivers_that_share_the_senders_feed_one_kernel_without_a_trace(
+    policy_path: Path, tmp_path_factory: pytest.TempPathFactory, seed: int, shards: int
+):
+    """Each receiver journals what it gets; one kernel takes their journals, a turn at a time, in any order."""
+    policy, chance = load_policy(policy_path), random.Random(seed)
+    expected = expected_of(policy, tmp_path_factory)
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        receivers = [stack.enter_context(closing(Store(Path(place) / str(number)))) for number in range(shards)]
+        central = stack.enter_context(closing(_world.open_pipeline(Path(place) / "central", of=policy)))
+        taken = dict.fromkeys(range(shards), 0)
+        turns = [*shuffled(chance, 3), TRAFFIC.last(WINDOWS)]
+        for requests in turns:
+            for path, body in requests:
+                signal = Signal.TRACES if path == TRACES else Signal.LOGS
+                chance.choice(receivers).append([_world.work(signal, body, NOW).entry])
+            for number in chance.sample(range(shards), shards):
+                for seq, entry in receivers[number].journal():
+                    if seq > taken[number]:
+                        assert isinstance(entry, Entry)
+                        work = Work(entry, Batch.from_bytes(entry.batch))
+                        central.apply(central.commit([work]), [work])
+                        taken[number] = seq
+        assert left_behind(central) == expected
 
 
 _EXPECTED: list[tuple[dict[str, bytes], dict[str, int], list[tuple[str]]]] = []
