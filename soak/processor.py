@@ -21,9 +21,9 @@ from otel_clinical.drift.runtime import FaultPoint
 from otel_clinical.drift.runtime.status import replay
 from otel_clinical.policy import load_policy
 from otel_clinical.simulate._waiting import wait_until
+from soak._forked import ForkedProcessor
 from soak._nursery import Nursery
 from soak._turns import Traffic
-from tests.drift.runtime._harness import Processor
 from tests.drift.runtime.conftest import write_policy
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     from prometheus_client.core import Metric
 
-    from soak._nursery import Born
     from soak._turns import Request
+    from tests.drift.runtime._harness import Processor
 
 _SENDERS: Final = 4
 _LIFE: Final = 60  # acknowledgements after which a fault point that was not passed is given up for a plain kill
@@ -92,20 +92,15 @@ class Result:
     restarts: list[float] = field(default_factory=list)
 
 
-class _Forked(Processor):
-    """A processor that is forked instead of started, on a loopback address nobody else uses."""
+def _apart(folder: Path, policy: Path, nursery: Nursery, chance: random.Random) -> ForkedProcessor:
+    """Return a processor on loopback addresses that nobody else uses.
 
-    def __init__(self, folder: Path, policy: Path, nursery: Nursery, chance: random.Random) -> None:
-        folder.mkdir()
-        network = f"127.{chance.randint(64, 254)}.{chance.randint(1, 254)}"
-        # Two hosts, or a port would serve gRPC in one life and HTTP in the next, and senders would find the wrong one.
-        options = ("--grpc", f"{network}.2:0", "--checkpoint-every", "0.1")
-        super().__init__(folder, policy, *options, host=f"{network}.1")
-        self._nursery = nursery
-
-    def _spawn(self, words: list[str], environment: dict[str, str]) -> Born:  # type: ignore[override]
-        self._output.write_bytes(b"")  # or the line of the process before would be taken for its own
-        return self._nursery.fork(words, environment, self._output, self.errors)
+    Two hosts, or a port would serve gRPC in one life and HTTP in the next, and senders would find the wrong one.
+    """
+    folder.mkdir()
+    network = f"127.{chance.randint(64, 254)}.{chance.randint(1, 254)}"
+    options = ("--grpc", f"{network}.2:0", "--checkpoint-every", "0.1")
+    return ForkedProcessor(nursery, folder, policy, *options, host=f"{network}.1")
 
 
 class _Senders:
@@ -241,11 +236,11 @@ def soak(
         folder = Path(name)
         policy = write_policy(folder)
         traffic = Traffic(seed, start=time.time() // 1 - 4 * 86400.0)
-        with closing(_Forked(folder / "killed", policy, nursery, chance)) as mortal:
+        with closing(_apart(folder / "killed", policy, nursery, chance)) as mortal:
             result.turns = _abused(mortal, traffic, result, kills=kills, chance=chance, tamper=tamper, say=say)
             result.knowledge = _knowledge(mortal)
         say(f"{result.turns} turns delivered; now the same in peace")
-        with closing(_Forked(folder / "peace", policy, nursery, chance)) as left, closing(_Senders(left)) as senders:
+        with closing(_apart(folder / "peace", policy, nursery, chance)) as left, closing(_Senders(left)) as senders:
             left.start()
             for turn in range(result.turns):
                 for request in traffic.in_order(turn):

@@ -15,8 +15,10 @@ from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime import FaultPoint
 from otel_clinical.policy import load_baseline, load_policy
 from otel_clinical.simulate._waiting import wait_until
+from soak._forked import ForkedProcessor
+from soak._nursery import Nursery
 from tests.drift import _wire
-from tests.drift.runtime._harness import Processor, running, send, send_rpc
+from tests.drift.runtime._harness import running, send, send_rpc
 from tests.drift.runtime._traffic import make_traffic
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.drift.kernel import EvidenceRow
+    from tests.drift.runtime._harness import Processor
     from tests.drift.runtime._traffic import Traffic
 
 EVENTS = "clinical_ai_processor_events_total"
@@ -73,9 +76,16 @@ def uninterrupted(traffic: Traffic, policy_path: Path, tmp_path_factory: pytest.
     return found
 
 
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as forks:
+        yield forks
+
+
 @pytest.fixture
-def mortal(tmp_path: Path, policy_path: Path) -> Iterator[Processor]:
-    processor = Processor(tmp_path, policy_path)
+def mortal(tmp_path: Path, policy_path: Path, nursery: Nursery) -> Iterator[Processor]:
+    """Return a processor whose many starts are cheap; the one that is not interrupted is started as everywhere."""
+    processor = ForkedProcessor(nursery, tmp_path, policy_path)
     yield processor
     processor.close()
 
