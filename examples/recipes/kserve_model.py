@@ -1,6 +1,7 @@
 """KServe: a custom predictor between its pre- and postprocessor.
 
-In a service of yours: `class CodingModel(kserve.Model)`, `super().__init__(name)`, `kserve.ModelServer().start([...])`.
+In a service of yours: `class CodingModel(kserve.Model)` with `super().__init__(name)` first, then
+`model.load()` and `kserve.ModelServer().start([model])`.
 """
 
 from __future__ import annotations

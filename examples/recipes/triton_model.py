@@ -27,12 +27,13 @@ class TritonPythonModel:
         return [self._answer(request) for request in requests]
 
     def _answer(self, request: Any) -> Any:
-        tensor = pb_utils.get_input_tensor_by_name(request, "ENCOUNTER")
+        texts = pb_utils.get_input_tensor_by_name(request, "ENCOUNTER").as_numpy()
         try:
-            answers = [json.dumps(suggest_code(json.loads(text))).encode() for text in tensor.as_numpy().flatten()]
+            answers = [json.dumps(suggest_code(json.loads(text))).encode() for text in texts.flatten()]
         except Exception:  # noqa: BLE001 -- Triton wants an error per request; the text may quote the patient
             return pb_utils.InferenceResponse([], pb_utils.TritonError("the model failed"))
-        return pb_utils.InferenceResponse([pb_utils.Tensor("SUGGESTION", np.array(answers, dtype=object))])
+        suggestions = np.array(answers, dtype=object).reshape(texts.shape)  # the batch is the first dimension
+        return pb_utils.InferenceResponse([pb_utils.Tensor("SUGGESTION", suggestions)])
 
     def finalize(self) -> None:
         """Send what is left."""

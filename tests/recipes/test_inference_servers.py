@@ -11,6 +11,7 @@ BACKEND = '''
 class Tensor:
     def __init__(self, name, array):
         assert array.dtype == object
+        assert array.shape[1:] == (1,), "the shape that the configuration of the model declares"
         self.name, self.array = name, array
     def as_numpy(self):
         return self.array
@@ -34,7 +35,8 @@ def request(*texts):
 encounter = sys.argv[1].encode()
 answers = model.execute([request(encounter, encounter), request(b"MRN-0012345 is no JSON"), request(encounter)])
 model.finalize()
-print(json.dumps([[json.loads(text)["code"] for t in a.output_tensors for text in t.as_numpy()] for a in answers]))
+texts = [[text for found in answer.output_tensors for text in found.as_numpy().flatten()] for answer in answers]
+print(json.dumps([[json.loads(text)["code"] for text in found] for found in texts]))
 print([str(a.error) for a in answers])
 """
 KSERVE = """
