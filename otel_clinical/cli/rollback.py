@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
     from otel_clinical.rollback.page import Proxy
+    from otel_clinical.rollback.service import People
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -48,6 +49,9 @@ def command() -> None:
 @click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--tls-client-ca", type=_FILE, help="Authority (PEM): clients must show a certificate of it.")
 @click.option("--time-zone", default="UTC", show_default=True, help="Zone of the pages' times, such as Europe/Berlin.")
+@click.option("--alertmanager", "alertmanager_url", help="Base URL of Alertmanager: post alerts for people there.")
+@click.option("--alertmanager-token-file", type=_FILE, help="Bearer token that Alertmanager asks for.")
+@click.option("--public-url", help="Address of this HTTP interface as people reach it; for the links in those alerts.")
 @click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
 @click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
 @click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
@@ -65,6 +69,9 @@ def serve(
     tls_key: Path | None,
     tls_client_ca: Path | None,
     time_zone: str,
+    alertmanager_url: str | None,
+    alertmanager_token_file: Path | None,
+    public_url: str | None,
     proxy_address: str | None,
     proxy_header: str,
     pull: float,
@@ -99,6 +106,7 @@ def serve(
             pull=pull,
             zone=_zone(time_zone),
             proxy=_proxy(proxy_address, proxy_header),
+            people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
         )
     line = {
         "event": "ready",
@@ -248,6 +256,18 @@ def _zone(name: str) -> tzinfo:
         return UTC if name == "UTC" else ZoneInfo(name)
     except (ValueError, OSError):
         raise CliError(f"--time-zone {name}: no such zone here; name one such as Europe/Berlin or UTC") from None
+
+
+def _people(alertmanager: str | None, token_file: Path | None, url: str) -> People | None:
+    from otel_clinical.access import TokenFile
+    from otel_clinical.rollback.service import People
+
+    for what, address in (("--alertmanager", alertmanager), ("--public-url", url)):
+        if address is not None and not address.startswith(("http://", "https://")):
+            raise CliError(f"{what} {address}: expected an address such as http://alertmanager:9093")
+    if alertmanager is None:
+        return None
+    return People(alertmanager, url, TokenFile(token_file) if token_file else None)
 
 
 def _proxy(address: str | None, header: str) -> Proxy | None:

@@ -60,6 +60,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "rollback.overridden": "Somebody activated another version",
     "person.acknowledge": "Acknowledged by a person",
     "person.veto": "Vetoed by a person",
+    "escalation.raised": "Nobody has answered; the next in line is called",
 }
 
 _KEEP: Final = "Keep the route until the cause is understood; only people widen the reach of the AI again."

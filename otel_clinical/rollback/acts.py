@@ -18,6 +18,7 @@ CREATE TABLE IF NOT EXISTS acts (
     id INTEGER PRIMARY KEY, at REAL NOT NULL, incident TEXT NOT NULL, kind TEXT NOT NULL, by TEXT NOT NULL,
     method TEXT NOT NULL, reason TEXT NOT NULL, note TEXT NOT NULL
 ) STRICT;
+CREATE TABLE IF NOT EXISTS links (nonce TEXT PRIMARY KEY, used REAL NOT NULL, by TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS acts_incident ON acts (incident, id);
 """
 MAX_NOTE: Final = 300
@@ -79,8 +80,10 @@ def check_act(act: Act) -> None:
         )
 
 
-def record_act(connection: sqlite3.Connection, act: Act, at: float) -> dict[str, Any]:
+def record_act(connection: sqlite3.Connection, act: Act, at: float, link: str = "") -> dict[str, Any]:
     """Store an act with its audit event inside the caller's transaction; return what it led to.
+
+    `link` is the nonce of the link that it came by, which is used up with it.
 
     Raises:
         ActRefusedError: nothing was stored; says why.
@@ -90,6 +93,8 @@ def record_act(connection: sqlite3.Connection, act: Act, at: float) -> dict[str,
     if found is None:
         raise ActRefusedError("there is no such incident")
     led_to: dict[str, Any] = {"state": found[0]}
+    if link:
+        _use_up(connection, link, act.by, at)
     if act.kind is ActKind.VETO:
         led_to |= _veto(connection, act, found[0])
     connection.execute(
@@ -99,6 +104,18 @@ def record_act(connection: sqlite3.Connection, act: Act, at: float) -> dict[str,
     data = {"by": act.by, "method": act.method, "reason": act.reason, "note": act.note, **led_to}
     audit.append(connection, at, f"person.{act.kind}", act.incident, data, actor=act.by)
     return led_to
+
+
+def link_used_by(connection: sqlite3.Connection, nonce: str) -> str:
+    """Return who used a link, or an empty string."""
+    row = connection.execute("SELECT by FROM links WHERE nonce = ?", (nonce,)).fetchone()
+    return str(row[0]) if row else ""
+
+
+def _use_up(connection: sqlite3.Connection, nonce: str, by: str, at: float) -> None:
+    done = connection.execute("INSERT OR IGNORE INTO links VALUES (?, ?, ?)", (nonce, at, by))
+    if not done.rowcount:
+        raise ActRefusedError("this link was used already; it works once")
 
 
 def acts_of(connection: sqlite3.Connection, incident: str | None = None) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
@@ -15,7 +16,9 @@ from prometheus_client import CollectorRegistry
 
 from otel_clinical.access import TokenFile
 from otel_clinical.rollback.following import FollowerCollector, read_followers
-from otel_clinical.rollback.page import Pages, Proxy, Sources, Visitors, page_key
+from otel_clinical.rollback.links import Links
+from otel_clinical.rollback.notify import Alertmanager, Notifier
+from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.store import Store
@@ -56,6 +59,16 @@ class _Server(uvicorn.Server):
             self._ready()
 
 
+@dataclass(frozen=True, slots=True)
+class People:
+    """Where people are told: Alertmanager's base URL, the pages' address as people reach it, seconds between posts."""
+
+    alertmanager: str
+    url: str
+    tokens: TokenFile | None = None
+    every: float = 15.0
+
+
 class AlreadyRunningError(RuntimeError):
     """Another controller works on the same state directory."""
 
@@ -74,6 +87,7 @@ class ControllerService:
         clock: Unix seconds.
         zone: In which the pages for people show times.
         proxy: Whose identity header the pages believe.
+        people: Where alerts for people are posted; None where the controller posts none.
 
     Raises:
         AlreadyRunningError: another process holds `state`.
@@ -93,6 +107,7 @@ class ControllerService:
         clock: Callable[[], float] = time.time,
         zone: tzinfo = UTC,
         proxy: Proxy | None = None,
+        people: People | None = None,
     ) -> None:
         terms = read_terms(policy, mode)
         allowed = TokenFile(tokens)
@@ -116,7 +131,21 @@ class ControllerService:
             return self._prometheus.reach.problem(_PATIENCE * pull)
 
         sources = Sources(policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone)
-        visitors = Visitors(page_key(state), allowed, clock, proxy, counters.refusal)
+        key = page_key(state)
+        visitors, links = Visitors(key, allowed, clock, proxy, counters.refusal), Links(key)
+        self.notifier = None
+        if people is not None:
+            self.notifier = Notifier(
+                Alertmanager(people.alertmanager, people.tokens),
+                self.store,
+                terms,
+                links,
+                url=people.url,
+                runbooks=policy.fleet.runbooks,
+                clock=clock,
+                zone=zone,
+                every=people.every,
+            )
         self.app: Starlette = Receiver(
             terms,
             allowed,
@@ -126,7 +155,7 @@ class ControllerService:
             registry=registry,
             clock=clock,
             unconfirmed=unconfirmed,
-        ).app(Pages(sources, visitors).routes())
+        ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
         self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": self.modes}, clock())
 
     def run(
@@ -139,6 +168,8 @@ class ControllerService:
         secured = {} if certificate is None else _tls(certificate)
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
+        if self.notifier is not None:
+            self.notifier.start()
         for follower in self.followers:
             follower.start()
         try:
@@ -166,6 +197,8 @@ class ControllerService:
 
     def close(self) -> None:
         """Release database, connections and lease."""
+        if self.notifier is not None:
+            self.notifier.stop(10)
         self._prometheus.close()
         self.store.close()
         self._lease.close()

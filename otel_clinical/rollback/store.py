@@ -232,10 +232,15 @@ class Store:
         with self._lock:
             return incident_details(self._connection, key)
 
-    def act(self, act: acts.Act, at: float) -> dict[str, Any]:
+    def act(self, act: acts.Act, at: float, link: str = "") -> dict[str, Any]:
         """Store what a person did, with its audit event; raises `acts.ActRefusedError` as `acts.record_act` does."""
         with self._transaction() as connection:
-            return acts.record_act(connection, act, at)
+            return acts.record_act(connection, act, at, link)
+
+    def link_used_by(self, nonce: str) -> str:
+        """Return who used a link, or an empty string."""
+        with self._lock:
+            return acts.link_used_by(self._connection, nonce)
 
     def acts(self, incident: str | None = None) -> list[dict[str, Any]]:
         """Return what people did about one incident, or about all, oldest first."""

@@ -31,6 +31,7 @@ class Scene:
     prometheus: FakePrometheus
     held: str = ""
     undecided: str = ""
+    opened: float = 0.0
 
     @property
     def url(self) -> str:
@@ -53,7 +54,7 @@ def play(folder: Path, prometheus: FakePrometheus, options: tuple[str, ...] = OP
     activate_version(terms, "8", by="Ben Okafor", at=now - 5 * 3_600)
     controller = Controller(folder, prometheus.url, options)
     controller.start()
-    scene = Scene(controller, prometheus)
+    scene = Scene(controller, prometheus, opened=now)
     controller.post(notification(), path="/v1/heartbeat")
     source = low_input(prometheus, "ehr-b", version="8")
     controller.post(notification(alert(source)))

@@ -1,7 +1,8 @@
 """The page for the person on call: what changed, how sure, what the machine did and will do, what to do now."""
 
+from otel_clinical.rollback.page._ackpage import LinkPages
 from otel_clinical.rollback.page._content import Sources
 from otel_clinical.rollback.page._site import Pages
 from otel_clinical.rollback.page._visitors import Proxy, Visitors, page_key
 
-__all__ = ["Pages", "Proxy", "Sources", "Visitors", "page_key"]
+__all__ = ["LinkPages", "Pages", "Proxy", "Sources", "Visitors", "page_key"]
