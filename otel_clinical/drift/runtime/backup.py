@@ -75,6 +75,7 @@ def restore(directory: Path, file: Path) -> tuple[Contents, Path | None]:
             draft.replace(directory / DATABASE)
             with closing(Mark(directory / MARK)) as mark:
                 mark.write(contents.requests)
+            _hand_over(directory)
             _sync(directory)
     except OSError as error:
         raise StateDirectoryError(f"{directory}: cannot be restored ({error.strerror})") from error
@@ -119,6 +120,16 @@ def _move_aside(directory: Path) -> Path | None:
     for part in present:
         part.rename(aside / part.name)
     return aside
+
+
+def _hand_over(directory: Path) -> None:
+    """Give what root has just made to whom the directory belongs: the processor runs as somebody else."""
+    if os.geteuid() != 0:
+        return
+    owner = directory.stat()
+    for part in (*_PARTS, LOCK):
+        if (directory / part).exists():
+            os.chown(directory / part, owner.st_uid, owner.st_gid)
 
 
 def _sync(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import shutil
 import sqlite3
@@ -218,6 +219,15 @@ class TestBackup:
         back_up(written.copy(tmp_path / "yesterday", "older"), tmp_path / "copy.db")
         restore(written.copy(tmp_path), tmp_path / "copy.db")
         Store(tmp_path / "state").close()
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, who restores for somebody else")
+    def test_what_root_restores_belongs_to_whom_the_directory_belongs(self, written: Written, tmp_path: Path):
+        folder = written.copy(tmp_path)
+        back_up(folder, tmp_path / "copy.db")
+        os.chown(folder, 12345, 12345)
+        restore(folder, tmp_path / "copy.db")
+        owners = {path.name: path.stat().st_uid for path in folder.iterdir() if path.is_file()}
+        assert owners == dict.fromkeys(["state.db", "state.lock", "state.mark"], 12345)
 
     def test_a_damaged_copy_is_refused_and_nothing_is_moved(self, written: Written, tmp_path: Path):
         folder = written.copy(tmp_path)
