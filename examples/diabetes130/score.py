@@ -58,7 +58,10 @@ ONE_OF = {
 }
 DIED_OR_HOSPICE = frozenset({"11", "13", "14", "19", "20", "21"})
 TO_A_FACILITY = frozenset({"3", "6", "22"})
-KEPT = ("encounter_id", "payer_code", "age", "medical_specialty", "race", "weight", "diag_1", "readmitted")
+KEPT = (
+    *("encounter_id", "payer_code", "age", "medical_specialty", "race", "weight", "diag_1", "readmitted"),
+    *("num_medications", "number_diagnoses"),
+)
 
 
 def features(row: dict[str, str]) -> list[float]:

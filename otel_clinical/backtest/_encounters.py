@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.backtest._rows import HistoryError, RawRow
 from otel_clinical.backtest._words import DAY, BadRowError, moment, number
+from otel_clinical.features import Kind
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import OutcomeClass
 
@@ -43,6 +44,7 @@ class Encounter:
         quality: 0 to 1, or None.
         score: 0 to 1, 1 = right; None where the truth is missing.
         cell: Cell of the confusion matrix; None where the history has no truth and prediction.
+        features: Value of each mapped input feature, None for a missing one; a number where it is numeric.
     """
 
     row: int
@@ -55,6 +57,7 @@ class Encounter:
     quality: float | None
     score: float | None
     cell: OutcomeClass | None = None
+    features: dict[str, float | str | None] = field(default_factory=dict)
 
     def value_of(self, name: str) -> str:
         """Return the value of a segment, or of a pair, `payer,department`."""
@@ -94,6 +97,7 @@ class Reader:
         self.open = frozenset(name.value for name in model.open_segments)
         self.declared = {name.value: frozenset(values) for name, values in model.segments.items()}
         self.missing = frozenset(mapping.missing)
+        self.numeric = {f.name for f in model.feature_set.features if f.kind is Kind.NUMERIC}
         self.tally = Tally()
         self.seen: dict[str, int] = {}
         self.columns: set[str] = set()
@@ -165,6 +169,7 @@ class Reader:
             quality=self._quality(raw),
             score=score,
             cell=self._cell(raw, probability),
+            features={name: self._feature(raw, name, spec.column) for name, spec in mapping.features.items()},
         )
 
     def text(self, raw: RawRow, column: str) -> str | None:
@@ -229,6 +234,16 @@ class Reader:
             return str(value)
         self.tally.undeclared[name] += 1
         return OTHER
+
+    def _feature(self, raw: RawRow, name: str, column: str) -> float | str | None:
+        """Return a feature's value; text in place of a number stays text, and is unreadable like in production."""
+        word = self.text(raw, column)
+        if word is None or name not in self.numeric:
+            return word
+        try:
+            return number(word, column)
+        except BadRowError:
+            return word
 
     def _probability(self, raw: RawRow) -> float | None:
         prediction = self.mapping.outcome.prediction
@@ -311,4 +326,5 @@ def _columns(mapping: Mapping) -> list[str]:
     ]
     columns = [column for column in optional if column is not None]
     columns += [segment.column for segment in mapping.segments.values()]
+    columns += [feature.column for feature in mapping.features.values()]
     return columns + list(quality.complete if quality is not None else ())

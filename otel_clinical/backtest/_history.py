@@ -60,6 +60,7 @@ def freeze_baseline(encounters: list[Encounter], mapping: Mapping, model: ModelP
                 quality=encounter.quality,
                 at=encounter.time,
                 counts=encounter.counts(model.metric),
+                features=encounter.features,
             )
     try:
         return builder.build(created_at=until)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
 from otel_clinical.policy.document import (
+    MetricName,
     ModelName,
     Percent,
     Section,
@@ -145,6 +146,12 @@ class Segment(Section):
     values: dict[str, SegmentValue] = Field(default={}, description="Declared value per word of the column.")
 
 
+class FeatureColumn(Section):
+    """Where an input feature that the policy declares is."""
+
+    column: Column
+
+
 class Rows(Section):
     """A range of row numbers, both ends included."""
 
@@ -178,6 +185,9 @@ class Mapping(Section):
     confidence: Confidence | None = None
     quality: Quality | None = None
     segments: dict[SegmentName, Segment] = Field(default={})
+    features: dict[MetricName, FeatureColumn] = Field(
+        default={}, description="Column of each input feature that the policy declares."
+    )
     missing: tuple[Marker, ...] = Field(default=("",), description="Words that mean: nothing was entered.")
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] = Field(default=",")
     baseline: Rows | None = Field(default=None, description="Rows to freeze a baseline from, if there is none.")

@@ -19,7 +19,7 @@ from otel_clinical.backtest._history import History, check_metric, freeze_baseli
 from otel_clinical.backtest._inject import Injection, check_injection, inject
 from otel_clinical.backtest._replay import Replay, replay
 from otel_clinical.backtest._rows import HistoryError
-from otel_clinical.backtest._witnesses import witnesses
+from otel_clinical.backtest._witnesses import moved_inputs, witnesses
 from otel_clinical.policy import ALL, baseline_problems, load_baseline, with_open_values
 from otel_clinical.semconv.small_cells import if_enough
 
@@ -91,10 +91,17 @@ def mapped_policy(policy: Policy, mapping: Mapping) -> Policy:
     if model.standardise_by is not None and model.standardise_by not in mapping.segments:
         by = model.standardise_by.value
         raise HistoryError(f"mapping: no column for segment {by}, by which the policy standardises")
+    unknown = [feature for feature in mapping.features if feature not in model.features]
+    if unknown:
+        known = ", ".join(model.features) or "none"
+        raise HistoryError(f"mapping: the policy declares no feature {', '.join(unknown)}; declared: {known}")
     segments = {segment: values for segment, values in model.segments.items() if segment in mapping.segments}
     wide = {segment: one for segment, one in model.open_segments.items() if segment in mapping.segments}
     pairs = tuple(pair for pair in model.pairs if all(segment in mapping.segments for segment in pair))
-    mapped = model.model_copy(update={"segments": segments, "open_segments": wide, "pairs": pairs})
+    features = {feature: bins for feature, bins in model.features.items() if feature in mapping.features}
+    mapped = model.model_copy(
+        update={"segments": segments, "open_segments": wide, "pairs": pairs, "features": features}
+    )
     return policy.model_copy(update={"models": {name: mapped}})
 
 
@@ -170,6 +177,7 @@ def as_json(test: Backtest) -> dict[str, Any]:
         "baseline": _baseline(test.used),
         "segments": [_segment(row, test) for row in test.replayed.evidence],
         "drift": _drift(test),
+        "moved": [one.as_dict() for one in moved_inputs(test.replayed.transitions, test.timeline)],
         "calibration": [group.as_dict() for group in test.calibration],
     }
 

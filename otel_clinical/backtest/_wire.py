@@ -63,6 +63,7 @@ class Wire:
         )
         segments = {segment.value: values for segment, values in model.segments.items()}
         declare_segments(segments, telemetry=self.telemetry)
+        self.telemetry.features.declare(name, model.feature_set)
 
     def inference(self, encounter: Encounter) -> Receipt:
         """Record the inference of an encounter."""
@@ -74,6 +75,7 @@ class Wire:
             segments=encounter.segments,
             confidence=encounter.confidence,
             quality=self._quality(encounter),
+            features=encounter.features or None,
             started_at=encounter.time,
             duration=0.0,
             activation=activation,

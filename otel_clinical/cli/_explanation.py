@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from otel_clinical.drift.runtime.explanation import Explanation, TierGap
+    from otel_clinical.drift.runtime.explanation import Explanation, FeatureShift, TierGap
 
 
 def lines(found: Explanation) -> Iterator[str]:
@@ -35,6 +35,16 @@ def lines(found: Explanation) -> Iterator[str]:
     for witness in found.witnesses:
         state = "fired lately" if witness.active else "quiet"
         yield f"  witness      {witness.detector} on {witness.signal}: {state}, score {witness.score:.2f}"
+    for feature in found.features:
+        yield f"  input        {feature.name}: {_feature(feature)}"
+
+
+def _feature(feature: FeatureShift) -> str:
+    if feature.moved is None or feature.psi is None:
+        return "too few inferences for a look"
+    proved = [aspect for aspect, value in feature.evidence if value >= 1.0]
+    said = f"PROVED ({', '.join(proved)})" if proved else f"evidence {max(v for _, v in feature.evidence):.2g} of 1"
+    return f"{feature.moved:.1%} lie elsewhere than in the baseline, PSI {feature.psi:+.2f} beyond chance; {said}"
 
 
 def moment(seconds: float | None) -> str:

@@ -96,11 +96,12 @@ def _certificate(chain: Path | None, key: Path | None, clients: Path | None) -> 
 def explained() -> Iterator[None]:
     """Turn what a person can do something about into one sentence."""
     from otel_clinical.access import AccessError
+    from otel_clinical.drift.detectors import DetectorError
     from otel_clinical.drift.runtime import ListenError, StateDirectoryError
     from otel_clinical.drift.runtime.status import StatusError
     from otel_clinical.policy import BaselineError
 
     try:
         yield
-    except (AccessError, ListenError, StateDirectoryError, StatusError, BaselineError) as error:
+    except (AccessError, DetectorError, ListenError, StateDirectoryError, StatusError, BaselineError) as error:
         raise CliError(str(error)) from error

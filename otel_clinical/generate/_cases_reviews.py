@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_clinical.generate._cases_model import Scenario, growing, in_segment
-from otel_clinical.generate._rules_reviews import AUTOMATION_BIAS, OVERRIDES_HIGH
+from otel_clinical.generate._rules_reviews import AUTOMATION_BIAS, OVERRIDES_HIGH, OVERRIDES_LOW
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
 from otel_clinical.semconv.enums import ReviewAction, ReviewAttention, ReviewHorizon
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 def review_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield one scenario per alert about reviews."""
     yield _overrides(subject)
+    if subject.policy.overrides.minimum_ratio > 0:
+        yield _agreement(subject)
     yield _rubber_stamps(subject)
 
 
@@ -52,6 +54,31 @@ def _overrides(subject: Subject) -> Scenario:
             "it is only so in the end": (subject.active(), *reviewed(many, above, ReviewHorizon.RESOLVED)),
             "there are too few reviews": (subject.active(), *reviewed(limits.minimum_reviews / 2, 1)),
             "another version serves": (subject.active("another"), *reviewed(many, above)),
+        },
+        about=_about(subject),
+        model=subject.name,
+        looks=subject.looks,
+    )
+
+
+def _agreement(subject: Subject) -> Scenario:
+    limits = subject.policy.overrides
+    many = 20 * limits.minimum_reviews
+
+    def reviewed(total: float, changed: float) -> tuple[Series, ...]:
+        shares: dict[str, float] = {ReviewAction.ACCEPTED: 1 - changed, ReviewAction.REJECTED: changed}
+        return _counted(subject, metrics.SUGGESTIONS, attributes.REVIEW_ACTION, _times(total, shares))
+
+    return Scenario(
+        OVERRIDES_LOW,
+        fires={
+            "hardly anything is changed": (subject.active(), *reviewed(many, limits.minimum_ratio / 4)),
+            "nothing at all is changed": (subject.active(), *reviewed(many, 0)),
+        },
+        quiet={
+            "some are changed": (subject.active(), *reviewed(many, min(limits.minimum_ratio * 3, 1.0))),
+            "there are too few reviews": (subject.active(), *reviewed(limits.minimum_reviews / 2, 0)),
+            "another version serves": (subject.active("another"), *reviewed(many, 0)),
         },
         about=_about(subject),
         model=subject.name,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_clinical.generate._cases_confidence import confidence_cases
+from otel_clinical.generate._cases_features import feature_cases
+from otel_clinical.generate._cases_heartbeat import heartbeat_cases
 from otel_clinical.generate._cases_model import (
     Scenario,
     Series,
@@ -36,6 +38,8 @@ def signal_cases(subject: Subject) -> Iterator[Scenario]:
     yield from confidence_cases(subject)
     if subject.policy.segments:
         yield _some_segment(subject)
+    yield from feature_cases(subject)
+    yield from heartbeat_cases(subject)
     yield _drift(subject)
     yield _safety(subject)
 

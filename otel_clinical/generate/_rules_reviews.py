@@ -46,6 +46,7 @@ RUBBER_STAMP_RATIO: Final = "model_segment:clinical_ai_rubber_stamp:ratio"
 
 AUTOMATION_BIAS: Final = "ClinicalAIAutomationBias"
 OVERRIDES_HIGH: Final = "ClinicalAIOverrideRatioHigh"
+OVERRIDES_LOW: Final = "ClinicalAIOverrideRatioLow"
 
 _OVERRIDDEN: Final = any_of(ReviewAction.EDITED, ReviewAction.REJECTED)
 _UNDECIDED: Final = any_of(ReviewAction.IGNORED, ReviewAction.ESCALATED)
@@ -57,6 +58,8 @@ def reviews(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iterat
     """Yield the records and alerts about reviews of one model."""
     yield from _suggestion_records(name, pace.window(model.overrides.window))
     yield _overrides(author, name, model)
+    if model.overrides.minimum_ratio > 0:
+        yield _agreement(author, name, model)
     yield from _acceptance_records(name, pace.window(model.rubber_stamps.window))
     yield _rubber_stamps(author, name, model)
 
@@ -100,6 +103,34 @@ def _overrides(author: Author, name: str, model: ModelPolicy) -> Alert:
             "users what they see, compare with the tier alerts. Overrides alone never roll back.",
         ),
         severity="warning",
+        category="override",
+        model=name,
+        tier="engineering",
+        pending=model.hold.for_,
+        keep_firing=model.hold.keep_firing,
+    )
+
+
+def _agreement(author: Author, name: str, model: ModelPolicy) -> Alert:
+    limits = model.overrides
+    here = at(ReviewHorizon.IMMEDIATE, name)
+    reached = all_of(
+        f"{OVERRIDE_RATIO}{here} < {number(limits.minimum_ratio)}",
+        f"{SUGGESTIONS}{here} >= {limits.minimum_reviews}",
+    )
+    return author.alert(
+        OVERRIDES_LOW,
+        only_active(reached, name),
+        Message(
+            f"{MODEL_NAME} {MODEL_VERSION}: clinicians override only {{{{ $value | humanizePercentage }}}} in {WHERE}",
+            f"What: {{{{ $value | humanizePercentage }}}} of the reviewed answers of {MODEL_NAME} version "
+            f"{MODEL_VERSION} were edited or rejected at first sight; below {number(limits.minimum_ratio * 100)} % "
+            f"agreement is too good to be true. Where: {WHERE}. Since: within the last {duration_text(limits.window)}. "
+            f"How sure: a count of at least {limits.minimum_reviews} answers; whether people look is not said by it.",
+            "No page. Compare with the time of review (rubber stamps) and with the accuracy: are errors accepted? Give "
+            "a sample to a second reader. The machine does nothing.",
+        ),
+        severity="info",
         category="override",
         model=name,
         tier="engineering",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.generate._rules_confidence import confidence
+from otel_clinical.generate._rules_features import feature_drift
+from otel_clinical.generate._rules_heartbeat import heartbeat
 from otel_clinical.generate._rules_model import Group, Record, Rule
 from otel_clinical.generate._rules_promql import (
     SEGMENT,
@@ -53,6 +55,8 @@ def signals(policy: Policy, pace: Pace) -> Iterator[Group]:
             *reviews(author, name, model, pace),
             *confidence(author, name, model),
             *some_segment(author, name, model),
+            feature_drift(author, name, model),
+            *heartbeat(author, name, model),
             _drift(author, name, model),
             _safety(author, name, model, pace),
         )

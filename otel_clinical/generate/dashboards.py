@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.generate._dashboard_flow import causes, confidence, sight, traffic, versions
+from otel_clinical.generate._dashboard_inputs import inputs
 from otel_clinical.generate._dashboard_model import DATASOURCE, Colour, laid_out
 from otel_clinical.generate._dashboard_queries import LABEL_MODEL, serving
 from otel_clinical.generate._dashboard_status import attribution, headline, history, proof, where
@@ -39,6 +40,7 @@ def oncall(policy: Policy) -> dict[str, Any]:
         traffic(),
         causes(),
         confidence(),
+        inputs(),
         sight(),
     )
     return {

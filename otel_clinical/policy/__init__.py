@@ -1,6 +1,6 @@
 """What a hospital decided about its models: one file, checked in full, read by every part that acts."""
 
-from otel_clinical.policy._baseline import ALL, Baseline, Cell, Spread
+from otel_clinical.policy._baseline import ALL, Baseline, Cell, FeatureReference, Spread
 from otel_clinical.policy._baseline_approval import (
     BaselineDecision,
     check_change,
@@ -10,7 +10,9 @@ from otel_clinical.policy._baseline_approval import (
 )
 from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
+from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._detectors import DetectorPolicy
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._features import FeaturePolicy, InputDrift
 from otel_clinical.policy._follow import (
@@ -57,6 +59,7 @@ from otel_clinical.policy._warnings import policy_warnings
 
 __all__ = [
     "ALL",
+    "CONFIDENCE",
     "TIERS",
     "Baseline",
     "BaselineBuilder",
@@ -67,8 +70,10 @@ __all__ = [
     "Calibration",
     "Cell",
     "Confidence",
+    "DetectorPolicy",
     "Drift",
     "FeaturePolicy",
+    "FeatureReference",
     "FileTarget",
     "Fleet",
     "FollowCommand",

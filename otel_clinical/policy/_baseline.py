@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from otel_clinical.features import Feature
+
 ALL = AGGREGATE
 """Segment name and value of the aggregate, and the stratum of a model without strata."""
 SCHEMA = 1
@@ -42,6 +44,30 @@ class Spread:
     sd: float
 
 
+@dataclass(frozen=True, slots=True)
+class FeatureReference:
+    """Where the values of a feature lay in the reference period.
+
+    `bins` is the digest of its bins; `cells` holds, by (segment name, segment value), the inferences in each bin, then
+    those whose value was unreadable, then those without one.
+    """
+
+    bins: str
+    cells: Mapping[tuple[str, str], tuple[int, ...]]
+
+    def fits(self, feature: Feature) -> bool:
+        """Tell whether the counts are of the feature's own bins."""
+        return self.bins == feature.digest and all(len(counts) == feature.bins + 2 for counts in self.cells.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the file's content, cells sorted."""
+        cells = [
+            {"segment": name, "value": value, "counts": list(counts)}
+            for (name, value), counts in sorted(self.cells.items())
+        ]
+        return {"bins": self.bins, "cells": cells}
+
+
 @dataclass(frozen=True)
 class Baseline:
     """What the performance was; every question about "before" is answered here.
@@ -61,6 +87,7 @@ class Baseline:
     confidence: Spread | None = None
     quality: Spread | None = None
     reference: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
+    features: Mapping[str, FeatureReference] = field(default_factory=dict)
 
     def n(self, segment: str = ALL, value: str = ALL) -> int:
         """Return how many outcomes the reference holds for a segment value."""
@@ -152,14 +179,19 @@ class Baseline:
             spread: Spread | None = getattr(self, signal)
             content[signal] = None if spread is None else {"mean": spread.mean, "sd": spread.sd}
         content["reference"] = {name: dict(histogram) for name, histogram in sorted(self.reference.items())}
+        if self.features:  # a baseline of before keeps its hash
+            content["features"] = {name: feature.as_dict() for name, feature in sorted(self.features.items())}
         return content
 
     def dumps(self) -> str:
         """Return the file's text: one cell a line, so that a diff shows what moved."""
         content = self.as_dict()
         cells = ",\n    ".join(json.dumps(cell) for cell in content.pop("cells"))
-        head = json.dumps(content, indent=2)
-        return head[:-2] + f',\n  "cells": [\n    {cells}\n  ]\n}}\n'
+        features = ",\n    ".join(f"{json.dumps(k)}: {json.dumps(v)}" for k, v in content.pop("features", {}).items())
+        head = json.dumps(content, indent=2)[:-2]
+        if features:
+            head += f',\n  "features": {{\n    {features}\n  }}'
+        return head + f',\n  "cells": [\n    {cells}\n  ]\n}}\n'
 
     def save(self, path: Path) -> None:
         """Write the baseline to `path`."""

@@ -7,7 +7,9 @@ import math
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from otel_clinical.features import FeatureSet
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
+from otel_clinical.policy._baseline_features import CONFIDENCE, FeatureCounts
 from otel_clinical.policy._names import is_segment_value
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL
@@ -45,6 +47,7 @@ class BaselineBuilder:
         standardise_by: str | None = None,
         version: str | None = None,
         metric: str = "accuracy",
+        features: FeatureSet | None = None,
     ) -> None:
         self._head = (model, version, metric)
         self._declared = {str(name): frozenset(values) for name, values in segments.items()}
@@ -58,6 +61,7 @@ class BaselineBuilder:
         self._sums = [0.0] * _BINS
         self._encounters: set[bytes] = set()
         self._times = (math.inf, -math.inf)
+        self._features = FeatureCounts(features or FeatureSet(()))
 
     @classmethod
     def for_model(cls, name: str, model: ModelPolicy, version: str | None = None) -> BaselineBuilder:
@@ -70,6 +74,7 @@ class BaselineBuilder:
             standardise_by=None if model.standardise_by is None else model.standardise_by.value,
             version=version,
             metric=model.metric.name,
+            features=model.feature_set,
         )
 
     def add(
@@ -82,11 +87,13 @@ class BaselineBuilder:
         at: float | None = None,
         counts: bool = True,
         encounter: str | None = None,
+        features: Mapping[str, object] | None = None,
     ) -> None:
         """Count one outcome: `score` in [0, 1], 1 = right; `at` is its event time in unix seconds.
 
         With `counts` false it is of a class that the metric leaves out, and tells about confidence and quality only.
         Of several outcomes of one `encounter` the first is counted; a digest of its name is kept, and only in memory.
+        Of `features` that are declared, the bin of the value counts, None as missing.
 
         Raises:
             ValueError: a number is not finite or outside [0, 1].
@@ -103,6 +110,8 @@ class BaselineBuilder:
             self._sums[place] += score
         if quality is not None:
             self._signal("quality", quality)
+        watched = dict(features or {}) if confidence is None else {**(features or {}), CONFIDENCE.name: confidence}
+        self._features.add(watched, [(name, self._value(name, segments)) for name in self._declared])
         if at is not None:
             self._times = (min(self._times[0], at), max(self._times[1], at))
 
@@ -123,6 +132,7 @@ class BaselineBuilder:
             confidence=self._spread("confidence"),
             quality=self._spread("quality"),
             reference=self._reference(),
+            features=self._features.build(),
         )
 
     def _met(self, encounter: str, *, counts: bool) -> bool:

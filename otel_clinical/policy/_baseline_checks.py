@@ -131,6 +131,14 @@ def _covers_strata(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterat
             yield ("baseline", "file"), problem, ", ".join(sorted(known))
 
 
+def _same_bins(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    for feature in model.feature_set.features:
+        frozen = baseline.features.get(feature.name)
+        if frozen is not None and not frozen.fits(feature):
+            problem = f'"{model.baseline.file}" was frozen with other bins of it'
+            yield ("features", feature.name), problem, "a baseline frozen with these bins, or the bins of before"
+
+
 _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = (
     _same_model,
     _same_metric,
@@ -139,4 +147,5 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _covers_open,
     _covers_pairs,
     _covers_strata,
+    _same_bins,
 )

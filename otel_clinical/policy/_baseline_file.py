@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from otel_clinical.policy._baseline import ALL, SCHEMA, Baseline, Cell, CellKey, Spread
+from otel_clinical.policy._baseline_features import BaselineError, parse_features
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 _HISTOGRAM_KEYS = frozenset({"edges", "counts", "sums"})
 
 
-class BaselineError(ValueError):
-    """A baseline file is missing, malformed or contradicts itself; the text says which and where."""
+__all__ = ["BaselineError", "load_baseline", "parse_baseline"]
 
 
 def load_baseline(path: Path) -> Baseline:
@@ -58,6 +58,7 @@ def parse_baseline(text: str) -> Baseline:
         confidence=_spread(data, "confidence"),
         quality=_spread(data, "quality"),
         reference=_reference(data.get("reference") or {}),
+        features=parse_features(data.get("features") or {}),
     )
 
 

@@ -6,6 +6,7 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from otel_clinical.policy._detectors import check_detectors
 from otel_clinical.policy._features import check_features
 from otel_clinical.policy._follow import check_followers
 from otel_clinical.policy._lenient import Unusable
@@ -275,5 +276,6 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _limits,
     _enforce,
     check_features,
+    check_detectors,
     check_followers,
 )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 from pydantic import BeforeValidator, Field
 
 from otel_clinical.features import MOST_BINS, MOST_FEATURES, Feature, FeatureSet, Kind
+from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._names import MetricName, text
 from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
 from otel_clinical.policy._section import Section
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
     from otel_clinical.policy._schema import ModelPolicy
 
-RESERVED: Final = "confidence"
-"""Name under which the confidence itself is watched like a feature."""
 
 Word = Annotated[str, BeforeValidator(text), Field(min_length=1, max_length=64)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MOST_BINS - 1)]
@@ -79,7 +78,7 @@ def check_features(model: ModelPolicy) -> Iterator[tuple[tuple[str | int, ...], 
     """Yield what is wrong with the bins of each feature."""
     for name, feature in model.features.items():
         at = ("features", name)
-        if name == RESERVED:
+        if name == CONFIDENCE.name:
             yield at, f'"{name}" is reserved for the confidence itself, which is always watched', "another name"
         wanted = _BINS[feature.kind]
         given = [key for key in _BINS.values() if getattr(feature, key)]

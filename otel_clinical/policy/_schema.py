@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import Field, PrivateAttr
 
+from otel_clinical.policy._detectors import Detectors  # noqa: TC001 -- pydantic resolves it at run time
 from otel_clinical.policy._features import Features, InputDrift, feature_set
 from otel_clinical.policy._follow import Followers  # noqa: TC001 -- pydantic resolves it at run time
 from otel_clinical.policy._names import (
@@ -180,6 +181,9 @@ class Overrides(Section):
     """When clinicians correct the model too often."""
 
     maximum_ratio: Annotated[Percent, Field(gt=0)] = Field(default=0.3, description="Overrides per review allowed.")
+    minimum_ratio: Annotated[Percent, Field(lt=1)] = Field(
+        default=0.02, description="Overrides per review below which agreement is too good to be true; 0% for never."
+    )
     minimum_reviews: Positive = Field(default=100, description="Reviews in the window below which nothing fires.")
     window: PositiveDuration = Field(default=_DAY, description="Window of the ratio.")
     resolved_after: PositiveDuration = Field(
@@ -200,6 +204,33 @@ class RubberStamps(Section):
         default=100, description="Acceptances with a measured time in the window below which nothing fires."
     )
     window: PositiveDuration = Field(default=_DAY, description="Window of the ratio.")
+
+
+class Volume(Section):
+    """How far the number of inferences may be from that of the same hour of the weeks before."""
+
+    minimum_ratio: Annotated[Percent, Field(gt=0, lt=1)] = Field(
+        default=0.5, description="Share of the ordinary number that is tolerated for ever."
+    )
+    maximum_ratio: Annotated[float, Field(gt=1, le=100)] = Field(
+        default=2.0, description="Multiple of the ordinary number that is tolerated for ever."
+    )
+    false_alarms: FalseAlarms = Field(
+        default=Budget(1.0, SECONDS["y"]),
+        description="Accepted false alarms of the volume, over every model and source.",
+    )
+
+
+class Safety(Section):
+    """How often safety events may be reported."""
+
+    tolerated_gap: PositiveDuration = Field(
+        default=30 * _DAY, description="Mean time between safety events of the model that is tolerated for ever."
+    )
+    false_alarms: FalseAlarms = Field(
+        default=Budget(1.0, 10 * SECONDS["y"]),
+        description="Accepted false alarms of their frequency, over every model.",
+    )
 
 
 class Silence(Section):
@@ -299,6 +330,11 @@ class ModelPolicy(Section):
     overrides: Overrides = Field(default=Overrides())
     rubber_stamps: RubberStamps = Field(default=RubberStamps())
     silence: Silence = Field(default=Silence())
+    detectors: Detectors = Field(
+        default=(), description="Further detectors, your own by entry point otel_clinical.detectors; flags, no proof."
+    )
+    volume: Volume = Field(default=Volume())
+    safety: Safety = Field(default=Safety())
     rollback: Rollback
 
     @property

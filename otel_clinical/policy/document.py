@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from otel_clinical.policy._names import FilePath, ModelName, SegmentValue, Version
+from otel_clinical.policy._names import FilePath, MetricName, ModelName, SegmentValue, Version
 from otel_clinical.policy._problems import PolicyErrors, PolicyProblem, did_you_mean
 from otel_clinical.policy._quantities import Duration, Percent, mistake
 from otel_clinical.policy._section import Section
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Duration",
     "FilePath",
+    "MetricName",
     "ModelName",
     "Percent",
     "PolicyErrors",

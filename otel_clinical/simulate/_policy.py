@@ -10,7 +10,7 @@ from importlib.resources import files
 from string import Template
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.policy import BaselineBuilder
+from otel_clinical.policy import BaselineBuilder, load_policy
 from otel_clinical.release import ReleasePointer, create_pointer
 from otel_clinical.simulate.model import code_v7
 from otel_clinical.simulate.population import MODEL, SEGMENTS, Arrivals, Encounter
@@ -19,6 +19,7 @@ from otel_clinical.simulate.truth import QUIET
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from otel_clinical.features import FeatureSet
     from otel_clinical.policy import Baseline
 
 _DAY: Final = 86_400
@@ -62,7 +63,8 @@ def write_policy(folder: Path, load: Load, seed: int) -> Path:
             segments=json.dumps({name: list(values) for name, values in SEGMENTS.items()}),
         )
     )
-    validate(seed).save(folder / "baseline.json")
+    features = load_policy(policy, baselines=False).models[MODEL].feature_set
+    validate(seed, features=features).save(folder / "baseline.json")
     now = time.time()
     create_pointer(
         folder / "coding.json",
@@ -78,12 +80,13 @@ def write_policy(folder: Path, load: Load, seed: int) -> Path:
     return policy
 
 
-def validate(seed: int, encounters: int = _VALIDATION_ENCOUNTERS) -> Baseline:
+def validate(seed: int, encounters: int = _VALIDATION_ENCOUNTERS, *, features: FeatureSet | None = None) -> Baseline:
     """Return the baseline of version 7, counted over ``encounters`` of quiet months before go-live."""
     rng = random.Random(f"validation-{seed}")
     arrivals = Arrivals(rng)
     until = time.time() - _SERVING_SINCE
-    builder = BaselineBuilder(MODEL, segments=SEGMENTS, standardise_by="department", version=None)
+    builder = BaselineBuilder(MODEL, segments=SEGMENTS, standardise_by="department", version=None, features=features)
+    names = [feature.name for feature in features.features] if features is not None else []
     for number in range(encounters):
         encounter = arrivals.draw(QUIET.mix, QUIET.lost_fields)
         right = rng.random() < QUIET.accuracy(encounter, "7")
@@ -94,6 +97,7 @@ def validate(seed: int, encounters: int = _VALIDATION_ENCOUNTERS) -> Baseline:
             confidence=code_v7(encounter).probability,
             quality=1.0,
             at=at,
+            features={name: getattr(encounter, name) for name in names},
         )
     return builder.build(created_at=until)
 

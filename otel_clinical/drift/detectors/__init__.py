@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
 from otel_clinical.drift.detectors._betting import LOG_CEILING, BettingDetector, bet, bets_of, log_growth, sr_path
+from otel_clinical.drift.detectors._chi_square import ChiSquareDetector, chi_square
+from otel_clinical.drift.detectors._looks import SLACK, log_bet, next_log
+from otel_clinical.drift.detectors._psi import PSIDetector, psi
+from otel_clinical.drift.detectors._rare_event import RareEventDetector
 from otel_clinical.drift.detectors._registry import (
     DETECTORS,
     GROUP,
@@ -12,19 +16,38 @@ from otel_clinical.drift.detectors._registry import (
     detector_class,
     detector_names,
 )
+from otel_clinical.drift.detectors._shares import BETS, ShareDetector, share_bets, share_growth
+from otel_clinical.drift.detectors._volume import VolumeDetector
+from otel_clinical.drift.detectors._wasserstein import WassersteinDetector, wasserstein, wasserstein_p
 
 __all__ = [
+    "BETS",
     "DETECTORS",
     "GROUP",
     "LOG_CEILING",
+    "SLACK",
     "BettingDetector",
+    "ChiSquareDetector",
     "DetectorError",
     "GuardedADWIN",
     "GuardedDetector",
+    "PSIDetector",
+    "RareEventDetector",
+    "ShareDetector",
+    "VolumeDetector",
+    "WassersteinDetector",
     "bet",
     "bets_of",
+    "chi_square",
     "detector_class",
     "detector_names",
+    "log_bet",
     "log_growth",
+    "next_log",
+    "psi",
+    "share_bets",
+    "share_growth",
     "sr_path",
+    "wasserstein",
+    "wasserstein_p",
 ]

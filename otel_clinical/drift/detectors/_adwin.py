@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KIND, _VERSION = "adwin", 1
+_CLOCK: Final = 32  # River's own default
 _RIVER: Final = version("river")
 _SMALLEST_SD: Final = 1e-3
 _RECENT: Final = 1 / 32  # weight of the newest value in the recent mean
@@ -39,6 +40,7 @@ class GuardedADWIN(base.DriftDetector):
         sd: Reference standard deviation; at least 0.001 is used.
         delta: ADWIN's significance: smaller is fewer false alarms and longer delays.
         clip: Standard deviations at which values are cut off.
+        clock: Values between two looks; 1 for few values that are means of many.
 
     Example:
         >>> import random
@@ -59,16 +61,19 @@ class GuardedADWIN(base.DriftDetector):
         Conference on Data Mining, 2007.
     """
 
-    def __init__(self, mean: float = 0.0, sd: float = 1.0, delta: float = 0.002, clip: float = 4.0) -> None:
+    def __init__(
+        self, mean: float = 0.0, sd: float = 1.0, delta: float = 0.002, clip: float = 4.0, clock: int = _CLOCK
+    ) -> None:
         super().__init__()
         self.mean = mean
         self.sd = max(sd, _SMALLEST_SD)
         self.delta = delta
         self.clip = clip
+        self.clock = clock
         self.rejected = 0
         self.detections = 0
         self.recent = 0.0
-        self._adwin: Any = drift.ADWIN(delta=delta)  # type: ignore[no-untyped-call]  # River is not typed
+        self._adwin: Any = drift.ADWIN(delta=delta, clock=clock)  # type: ignore[no-untyped-call]  # River is not typed
 
     @property
     def rising(self) -> bool:
@@ -129,6 +134,8 @@ class GuardedADWIN(base.DriftDetector):
         helper = self._adwin._helper  # noqa: SLF001
         meta: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         meta["river"] = _RIVER
+        if self.clock != _CLOCK:
+            meta["clock"] = self.clock
         return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(helper.__getstate__(), np.uint8)})
 
     @staticmethod
@@ -151,7 +158,7 @@ class GuardedADWIN(base.DriftDetector):
             CodecError: `data` is damaged, or something else.
         """
         meta, arrays = unpack(data, _KIND, _VERSION)
-        detector = cls(meta["mean"], meta["sd"], meta["delta"], meta["clip"])
+        detector = cls(meta["mean"], meta["sd"], meta["delta"], meta["clip"], meta.get("clock", _CLOCK))
         for name in _FIELDS:
             setattr(detector, name, meta[name])
         if meta["river"] == _RIVER:

@@ -13,6 +13,12 @@ from river import base
 from otel_clinical.drift._codec import CodecError, pack, unpack
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
 from otel_clinical.drift.detectors._betting import BettingDetector
+from otel_clinical.drift.detectors._chi_square import ChiSquareDetector
+from otel_clinical.drift.detectors._psi import PSIDetector
+from otel_clinical.drift.detectors._rare_event import RareEventDetector
+from otel_clinical.drift.detectors._shares import ShareDetector
+from otel_clinical.drift.detectors._volume import VolumeDetector
+from otel_clinical.drift.detectors._wasserstein import WassersteinDetector
 from otel_clinical.semconv.enums import DriftDetector
 
 if TYPE_CHECKING:
@@ -22,9 +28,15 @@ if TYPE_CHECKING:
 GROUP: Final = "otel_clinical.detectors"
 """Entry point group in which a distribution names its detectors."""
 
-DETECTORS: Final[Mapping[DriftDetector, type[GuardedADWIN | BettingDetector]]] = {
+DETECTORS: Final[Mapping[DriftDetector, type[base.DriftDetector]]] = {
     DriftDetector.ADWIN: GuardedADWIN,
     DriftDetector.E_DETECTOR: BettingDetector,
+    DriftDetector.PSI: PSIDetector,
+    DriftDetector.WASSERSTEIN: WassersteinDetector,
+    DriftDetector.CHI_SQUARE: ChiSquareDetector,
+    DriftDetector.SHARES: ShareDetector,
+    DriftDetector.VOLUME: VolumeDetector,
+    DriftDetector.RARE_EVENT: RareEventDetector,
 }
 """The class behind each detector name that telemetry may carry. No entry point can take one of these names."""
 

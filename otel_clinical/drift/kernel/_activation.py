@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.kernel._calibration import Calibration
+from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
+from otel_clinical.drift.kernel._feature_stream import FeatureStream
+from otel_clinical.drift.kernel._features import Features
 from otel_clinical.drift.kernel._mix import Mix
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
@@ -22,9 +25,12 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from otel_clinical.drift.kernel._chosen import Chosen
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
-    from otel_clinical.drift.kernel._rows import CalibrationRow, EstimateRow, Transition
+    from otel_clinical.drift.kernel._rows import CalibrationRow, EstimateRow, FeatureRow, Transition
 
+FEATURES: Final = "features"
+"""First part of the keys of the features' states."""
 _LOWEST_SCORE: Final = -9.0  # of an e-detector that has seen nothing
 
 StateKey = tuple[str, ...]
@@ -51,6 +57,8 @@ class Activation:
         self._mixes: dict[str, Mix] = {}
         self._calibrations: dict[SegmentKey, Calibration] = {}
         self._estimate: Estimate | None = None
+        self._features = Features(plan, version)
+        self._chosen = ChosenDetectors(plan, version)
         self._dirty: set[StateKey] = set()
         self._stored: dict[StateKey, bytes] = {}
         self._shown: dict[SegmentKey, tuple[tuple[int, int, float | None], EvidenceRow]] = {}
@@ -79,6 +87,15 @@ class Activation:
             if worse:
                 found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
             found += self._change_tier(key, stream, end)
+        found += self._feed_chosen(rows, end, outcomes=True)
+        return found
+
+    def _feed_chosen(self, rows: NDArray[np.void], end: int, *, outcomes: bool) -> list[Transition]:
+        """Feed the detectors that the policy adds."""
+        found: list[Transition] = []
+        for key, detection in self._chosen.feed(rows, end, outcomes=outcomes):
+            self._dirty.add(key)
+            found += [] if detection is None else [detection]
         return found
 
     def _feed_confidence(self, rows: NDArray[np.void], end: int) -> None:
@@ -106,6 +123,10 @@ class Activation:
                 DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end, float(mix.scores()[place])))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
+        found += self._feed_chosen(rows, end, outcomes=False)
+        for key, moved in self._features.feed(rows, end):
+            self._dirty.add((FEATURES, *key))
+            found += moved
         if self._expected().infer(rows):
             self._estimated(end)
         self._note(rows, end)
@@ -150,6 +171,13 @@ class Activation:
         for segment, mix in self._mixes.items():
             for place, score in enumerate(mix.scores().tolist()):
                 yield self._mix_row(segment, mix, place, watermark, score)
+        yield from self._features.witnesses(watermark)
+        yield from self._chosen.rows(watermark)
+
+    def features(self) -> Iterator[FeatureRow]:
+        """Yield every input feature of every stream that has seen something."""
+        self._wake()
+        yield from self._features.rows()
 
     def dump_dirty(self) -> dict[StateKey, bytes]:
         """Return the states that changed."""
@@ -165,6 +193,8 @@ class Activation:
             *(("signal", name, *key) for name, key in self._signals),
             *(("mix", segment) for segment in self._mixes),
             *(("calibration", *key) for key in self._calibrations),
+            *((FEATURES, *key) for key in self._features.streams),
+            *self._chosen.keys,
             *([] if self._estimate is None else [("estimate",)]),
         ]
 
@@ -197,6 +227,8 @@ class Activation:
             return OutcomeStream.goes_on(data, self.plan.design((key[1], key[2])))
         if key[0] == "calibration":
             return Calibration.goes_on(data, self.plan.bias)
+        if key[0] == FEATURES:
+            return FeatureStream.goes_on(data, self.plan.features.design((key[1], key[2])))
         return key[0] == "signal" and Signal.goes_on(data, key[1], self.plan.baseline)
 
     def _knows(self, key: StateKey) -> bool:
@@ -204,9 +236,18 @@ class Activation:
             return True
         if key[0] == "mix":
             return key[1] in self.plan.names
+        if key[0] == CHOSEN and not self._chosen.knows(key[1]):
+            return False
         return key[-2:] in self.plan.known or (key[0] == "outcomes" and key[-2:] in self.plan.pairs)
 
-    def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate:
+    def _state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate | FeatureStream | Chosen:
+        if key[0] == CHOSEN:
+            return self._chosen.state(key[1], (key[2], key[3]))
+        return self._own_state(key)
+
+    def _own_state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate | FeatureStream:
+        if key[0] == FEATURES:
+            return self._features.stream((key[1], key[2]))
         if key[0] == "estimate":
             return self._expected()
         if key[0] == "calibration":

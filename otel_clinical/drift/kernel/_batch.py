@@ -33,6 +33,7 @@ class Kind(IntEnum):
     OUTCOME = 2
     REVIEW = 3
     CHANGE = 4
+    SAFETY = 5
 
 
 RECORD: Final = np.dtype(

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.kernel._attribution import InputShift, LabelHealth, Situation, attribute
+from otel_clinical.drift.kernel._features import PREFIX
 from otel_clinical.drift.kernel._rows import AttributionRow
 from otel_clinical.drift.kernel._signals import INPUT_QUALITY
 from otel_clinical.drift.kernel._tiers import decide_tier
+from otel_clinical.policy import CONFIDENCE
 from otel_clinical.semconv.enums import EscalationLevel, SegmentName
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from otel_clinical.drift.kernel._rows import CoverageRow, DriftRow, EvidenceRow
+    from otel_clinical.drift.kernel._rows import CoverageRow, DriftRow, EvidenceRow, FeatureRow
     from otel_clinical.policy import Policy
 
 _ENOUGH: Final = 50  # mature inferences below which their label coverage says nothing
@@ -37,6 +39,7 @@ class Known:
         served: Time of the newest inference by (model, version) and activation.
         labels: Time of the newest outcome by model.
         newest: Time of the newest record; None before the first.
+        features: Input features of the newest activations.
     """
 
     evidence: Sequence[EvidenceRow]
@@ -45,6 +48,7 @@ class Known:
     served: Mapping[VersionKey, Mapping[int, float]]
     labels: Mapping[str, float]
     newest: float | None
+    features: Sequence[FeatureRow] = ()
 
 
 def attributions(policy: Policy, known: Known) -> Iterator[AttributionRow]:
@@ -122,6 +126,11 @@ def _shifts(known: Known, row: EvidenceRow, began: float | None) -> Iterator[Inp
             yield InputShift(found.signal, found.detected)
         elif began is not None and found.score <= _lowest_before(inputs, found) - _FAR:
             yield InputShift(found.signal, began)
+    for feature in known.features:
+        # The confidence says nothing of the input: a worse version changes it as well.
+        ours = row_key(row) == (feature.model, feature.version) and feature.feature != CONFIDENCE.name
+        if ours and feature.proved is not None and (feature.segment, feature.value) in places:
+            yield InputShift(PREFIX + feature.feature, feature.proved)
 
 
 def _lowest_before(inputs: Sequence[DriftRow], found: DriftRow) -> float:

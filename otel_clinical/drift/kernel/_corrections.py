@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_NAMES = {Kind.INFERENCE: "inference", Kind.OUTCOME: "outcome", Kind.REVIEW: "review", Kind.CHANGE: "change"}
+_NAMES = {
+    Kind.INFERENCE: "inference",
+    Kind.OUTCOME: "outcome",
+    Kind.REVIEW: "review",
+    Kind.CHANGE: "change",
+    Kind.SAFETY: "safety",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Correction:
     """One late record: numbers, declared words and hashes of random ids, as in the journal.
 
     Attributes:
-        kind: inference, outcome, review or change.
+        kind: inference, outcome, review, change or safety.
         model: Declared model.
         version: Declared version, or `_OTHER`.
         activation: Ordinal of the activation that served.

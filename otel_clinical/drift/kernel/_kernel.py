@@ -19,8 +19,10 @@ from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
 from otel_clinical.drift.kernel._reviews import KINDS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
+from otel_clinical.drift.kernel._safety import KNOWN, SAFETY, SafetyLog
 from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
 from otel_clinical.drift.kernel._truth import REVIEWED, made_of_reviews, with_reviews
+from otel_clinical.drift.kernel._volume import VOLUME, Volumes
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ProcessorSignal
 
@@ -38,8 +40,11 @@ if TYPE_CHECKING:
         DriftRow,
         EstimateRow,
         EvidenceRow,
+        FeatureRow,
+        SafetyRow,
         SuggestionRow,
         Transition,
+        VolumeRow,
     )
     from otel_clinical.policy import Baseline, Policy
 
@@ -50,6 +55,7 @@ _SIGNALS = {
     Kind.OUTCOME: ProcessorSignal.OUTCOME,
     Kind.REVIEW: ProcessorSignal.REVIEW,
     Kind.CHANGE: ProcessorSignal.CHANGE,
+    Kind.SAFETY: ProcessorSignal.SAFETY,
 }
 
 
@@ -82,6 +88,8 @@ class Kernel:
         self._slots = Slots(times.slot)
         self._ledger = Ledger(self._plans, self._words)
         self._reviews = Reviews(self._plans, self._words, times.slot)
+        self._volumes = Volumes(self._plans, policy)
+        self._safety = SafetyLog(self._plans, policy)
         self._clean = True
 
     def apply(self, batch: Batch) -> Applied:
@@ -116,11 +124,14 @@ class Kernel:
             end = (slot + 1) * self._slots.width
             changed, known = self._ledger.close(rows, end)
             self._reviews.begin(rows[rows["kind"] == Kind.REVIEW], end)
+            self._volumes.add(rows, end - self._slots.width)
+            known += self._safety.add(rows, end)
             self._clock.unreported += repeated + known
             self._clean = False
             found += changed
         if self._reviews.resolve(self._bound()):
             self._clean = False
+        self._volumes.settle(self._bound() * self._slots.width)
         return found
 
     def evidence(self) -> list[EvidenceRow]:
@@ -147,6 +158,18 @@ class Kernel:
         """Return what recent confidences let expect of the newest activation of each version seen, sorted."""
         return [activation.estimate(now) for activation, now in self._newest()]
 
+    def features(self) -> list[FeatureRow]:
+        """Return the input features of the newest activation of each version seen, sorted."""
+        return [row for activation, _ in self._newest() for row in activation.features()]
+
+    def volumes(self) -> list[VolumeRow]:
+        """Return how many inferences every model and each of its sources makes, sorted by model."""
+        return list(self._volumes.rows())
+
+    def safety(self) -> list[SafetyRow]:
+        """Return how frequent the safety events of every model are, sorted."""
+        return list(self._safety.rows(self._clock.watermark or 0))
+
     def suggestions(self) -> list[SuggestionRow]:
         """Return what was done with the answers of each version seen, sorted."""
         return list(self._reviews.rows(sorted(self._clock.activations)))
@@ -163,7 +186,7 @@ class Kernel:
         served = {
             key: {ordinal: time / 1e6 for ordinal, time in times.items()} for key, times in self._clock.served.items()
         }
-        known = Known(evidence, self.drift(), self.coverage(), served, self.label_times, self.newest)
+        known = Known(evidence, self.drift(), self.coverage(), served, self.label_times, self.newest, self.features())
         return list(attributions(self._policy, known))
 
     @property
@@ -196,7 +219,7 @@ class Kernel:
         """Return what changed since the last dump, by key; an empty value says: delete this key."""
         found = {} if self._clean else {_CLOCK: self._clock.dumps(self._words, self._slots.width)}
         found |= {f"{_PENDING}/{key}": data for key, data in self._slots.dump_dirty().items()}
-        for part in (self._ledger, self._reviews):
+        for part in (self._ledger, self._reviews, self._volumes, self._safety):
             found |= {"/".join(map(_escape, key)): data for key, data in part.dump_dirty().items()}
         self._clean = True
         return found
@@ -227,6 +250,10 @@ class Kernel:
             elif kind in KINDS:
                 parts = tuple(map(unquote, key.split("/")))
                 lost.append(self._reviews.load(parts, data, lambda rows: translate(rows, table), moved=moved))
+            elif kind == VOLUME:
+                lost.append(self._volumes.load(unquote(rest), data))
+            elif kind in {SAFETY, KNOWN}:
+                lost.append(self._safety.load(kind, unquote(rest), data))
             elif kind != _CLOCK:
                 lost.append(self._ledger.load(tuple(map(unquote, key.split("/"))), data))
         self._ledger.resume(self._clock.served)
@@ -253,23 +280,24 @@ class Kernel:
         """Return the records to keep, how many came late, how many of those were known before, and the late ones.
 
         Whether a record is late is a matter of the watermark before its batch, not of when slots were closed. A
-        late outcome takes effect now: it is still the truth about its inference. Anything else that is late has
-        nothing to add.
+        late outcome takes effect now: it is still the truth about its inference. So does a late safety event: people
+        report what they find. Anything else that is late has nothing to add.
         """
         bound = self._bound()
         late = rows["effective"] // self._slots.width < bound
         if not late.any():
             return rows, 0, 0, ()
         outcome = late & (rows["kind"] == Kind.OUTCOME)
-        fed = outcome & self._ledger.fed.holds(rows["inference"])
-        outcome &= ~fed
+        safety = late & (rows["kind"] == Kind.SAFETY)
+        known = outcome & self._ledger.fed.holds(rows["inference"]) | safety & self._safety.known.holds(rows["event"])
+        used = (outcome | safety) & ~known
         told = (
-            late & ~fed & ((rows["kind"] != Kind.OUTCOME) | (rows["mark"] != REVIEWED))
+            late & ~known & ((rows["kind"] != Kind.OUTCOME) | (rows["mark"] != REVIEWED))
         )  # the review itself is told of
         open_at = bound * self._slots.width
-        corrected = corrections(rows[told], rows["effective"][told], outcome[told], self._words, open_at)
-        rows["effective"][outcome] = open_at
-        return rows[outcome | ~late], int(late.sum()) - int(fed.sum()), int(fed.sum()), corrected
+        corrected = corrections(rows[told], rows["effective"][told], used[told], self._words, open_at)
+        rows["effective"][used] = open_at
+        return rows[used | ~late], int(late.sum()) - int(known.sum()), int(known.sum()), corrected
 
     def _bound(self) -> int:
         """Return the first slot that is not closed."""

@@ -9,8 +9,11 @@ import numpy as np
 
 from otel_clinical.drift.kernel._batch import SEGMENTS
 from otel_clinical.drift.kernel._bias import BiasDesign, calibration_thresholds
+from otel_clinical.drift.kernel._chosen import Chosen
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream, strata_of, thresholds
 from otel_clinical.drift.kernel._estimate import Curve
+from otel_clinical.drift.kernel._feature_design import feature_threshold
+from otel_clinical.drift.kernel._features import FeaturePlan
 from otel_clinical.policy import ALL
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL
@@ -41,6 +44,7 @@ class ModelPlan:
         baseline: Its frozen reference.
         thresholds: Evidence thresholds by tier.
         calibration: Evidence threshold of the calibration.
+        features: Evidence threshold of the input features.
         words: Number of every word.
         times: Widths and horizons of the policy, in microseconds.
     """
@@ -53,6 +57,7 @@ class ModelPlan:
         *,
         thresholds: Mapping[EscalationLevel, float],
         calibration: float,
+        features: float,
         words: Mapping[str, int],
         times: Times,
     ) -> None:
@@ -72,6 +77,9 @@ class ModelPlan:
             for segment, values in model.segments.items()
         }
         self._strata = self._strata_table(words)
+        self.features = FeaturePlan(self, features)
+        for declared in model.detectors:
+            Chosen.fresh(declared)  # found now, at the start, and not at the first record
 
     @cached_property
     def segments(self) -> tuple[SegmentKey, ...]:
@@ -178,6 +186,7 @@ def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping
         KeyError: A model has no baseline.
     """
     limits, calibration, times = thresholds(policy), calibration_thresholds(policy), Times(policy)
+    features = feature_threshold(policy)
     return {
         words[name]: ModelPlan(
             name,
@@ -185,6 +194,7 @@ def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping
             baselines[name],
             thresholds=limits[name],
             calibration=calibration[name],
+            features=features[name],
             words=words,
             times=times,
         )

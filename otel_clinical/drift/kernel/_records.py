@@ -47,6 +47,7 @@ KINDS: Final = {
     events.OUTCOME: Kind.OUTCOME,
     events.REVIEW: Kind.REVIEW,
     events.DEPLOYMENT_CHANGE: Kind.CHANGE,
+    events.SAFETY_EVENT: Kind.SAFETY,
 }
 _STATUSES: Final = frozenset(status.value for status in InferenceStatus)
 SPAN_ID_BYTES: Final = 8  # bytes

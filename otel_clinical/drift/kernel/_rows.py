@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         DriftDetector,
         EscalationLevel,
         EstimateValidity,
+        InputAspect,
         ProcessorSignal,
         ReviewAction,
         ReviewAttention,
@@ -277,4 +278,85 @@ class DriftDetected:
     row: DriftRow
 
 
-Transition = TierChange | DriftDetected
+@dataclass(frozen=True)
+class FeatureRow:
+    """How far one input feature moved in one stream.
+
+    Attributes:
+        model: Declared model.
+        version: Declared version, or `_OTHER`.
+        segment: Segment name, `all` for the aggregate.
+        value: Declared segment value, `all` for the aggregate.
+        feature: Declared feature, or `confidence`.
+        tested: Whether the baseline holds enough of it; without, nothing is ever proved.
+        evidence: By aspect, 1 or more means that it is proved to be beyond the policy's tolerance.
+        moved: Share of the inputs in other bins than in the baseline, beyond what chance explains; at the last look.
+        psi: Population stability index beyond what chance explains; at the last look.
+        shift: Of a numeric feature, mean in standard deviations from the baseline; at the last look.
+        inferences: Of the last look; 0 before the first.
+        proved: Event time (Unix seconds) since which it is proved; None while it is not.
+    """
+
+    model: str
+    version: str
+    segment: str
+    value: str
+    feature: str
+    tested: bool
+    evidence: Mapping[InputAspect, float]
+    moved: float
+    psi: float
+    shift: float
+    inferences: int
+    proved: float | None
+
+
+@dataclass(frozen=True)
+class FeatureMoved:
+    """A feature was proved to have moved when the slot that ended at `at` (event time, Unix seconds) was closed."""
+
+    at: float
+    row: FeatureRow
+
+
+@dataclass(frozen=True)
+class VolumeRow:
+    """Inferences of a model or of one of its sources against the same hour of the weeks before.
+
+    Attributes:
+        model: Declared model.
+        segment: Segment that names the source, `all` for the model as a whole.
+        value: Declared source, `all` for the model as a whole.
+        count: Inferences of the last full hour; None before the second.
+        expected: Mean of the same hour of the weeks before; None while fewer than two are known.
+        silence: Evidence that there are fewer than tolerated; 1 or more is proof.
+        surge: Evidence that there are more than tolerated.
+    """
+
+    model: str
+    segment: str
+    value: str
+    count: int | None
+    expected: float | None
+    silence: float
+    surge: float
+
+
+@dataclass(frozen=True)
+class SafetyRow:
+    """Safety events of a model.
+
+    Attributes:
+        model: Declared model.
+        events: All that were reported.
+        recent: Mean time between the newest five, seconds; None before the second.
+        evidence: That they have become more frequent than tolerated; 1 or more is proof.
+    """
+
+    model: str
+    events: int
+    recent: float | None
+    evidence: float
+
+
+Transition = TierChange | DriftDetected | FeatureMoved

@@ -12,8 +12,11 @@ from otel_clinical.drift.kernel import (
     DriftRow,
     EstimateRow,
     EvidenceRow,
+    FeatureRow,
     Kernel,
+    SafetyRow,
     SuggestionRow,
+    VolumeRow,
 )
 
 
@@ -30,6 +33,9 @@ class KernelView:
         estimates: One row per model version.
         attributions: One row per stream in a tier.
         discoveries: One row per model version and tier.
+        features: One row per input feature of each stream.
+        volumes: One row per model and source.
+        safety: One row per model.
         activations: Newest activation by (model, version).
         waiting: Outcomes by (model, version) whose inference is not mature.
         label_times: Unix seconds of the newest outcome, by model.
@@ -45,6 +51,9 @@ class KernelView:
     estimates: tuple[EstimateRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
     discoveries: tuple[DiscoveryRow, ...] = ()
+    features: tuple[FeatureRow, ...] = ()
+    volumes: tuple[VolumeRow, ...] = ()
+    safety: tuple[SafetyRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
@@ -63,6 +72,9 @@ class KernelView:
             estimates=tuple(kernel.estimates()),
             attributions=tuple(kernel.attributions()),
             discoveries=tuple(kernel.discoveries()),
+            features=tuple(kernel.features()),
+            volumes=tuple(kernel.volumes()),
+            safety=tuple(kernel.safety()),
             activations=dict(kernel.activations),
             waiting=dict(kernel.waiting),
             label_times=dict(kernel.label_times),

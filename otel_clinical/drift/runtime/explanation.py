@@ -13,6 +13,7 @@ from otel_clinical.semconv.enums import EscalationLevel
 from otel_clinical.semconv.small_cells import SMALL_CELL
 
 _CAUSE = prometheus_label(attributes.ATTRIBUTION_CAUSE)
+_FEATURE, _ASPECT = (prometheus_label(key) for key in (attributes.INPUT_FEATURE, attributes.INPUT_ASPECT))
 _WITNESS = tuple(prometheus_label(key) for key in (attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR))
 
 
@@ -50,6 +51,23 @@ class Witness:
 
 
 @dataclass(frozen=True)
+class FeatureShift:
+    """One input feature of the segment.
+
+    Attributes:
+        name: As declared.
+        moved: Share of the inputs in other bins than in the baseline, beyond chance; None before the first look.
+        psi: Population stability index beyond chance; None before the first look.
+        evidence: By aspect, 1 or more means proved.
+    """
+
+    name: str
+    moved: float | None
+    psi: float | None
+    evidence: tuple[tuple[str, float], ...]
+
+
+@dataclass(frozen=True)
 class Explanation:
     """One segment of one model version.
 
@@ -71,6 +89,7 @@ class Explanation:
         coverage: Share of mature inferences of the version that have an outcome; None when not known.
         tiers: Mildest first.
         witnesses: Sorted by signal and detector.
+        features: Those that the baseline holds, the one that moved most first.
     """
 
     model: str
@@ -90,6 +109,7 @@ class Explanation:
     coverage: float | None
     tiers: tuple[TierGap, ...]
     witnesses: tuple[Witness, ...]
+    features: tuple[FeatureShift, ...] = ()
 
 
 def explain(
@@ -163,6 +183,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
             if level in model.tiers
         ),
         witnesses=tuple(_witnesses(page, stream)),
+        features=tuple(sorted(_features(page, stream), key=lambda one: (-(one.moved or 0.0), one.name))),
     )
 
 
@@ -194,3 +215,16 @@ def _witnesses(page: Page, stream: tuple[str, ...]) -> Iterator[Witness]:
     for key, active in sorted(page.by(metrics.DRIFT_STATUS, labels)):
         if key[: len(STREAM)] == stream:
             yield Witness(key[-2], key[-1], scores.get(key, 0.0), active >= 1.0)
+
+
+def _features(page: Page, stream: tuple[str, ...]) -> Iterator[FeatureShift]:
+    evidence: dict[str, list[tuple[str, float]]] = {}
+    for key, value in page.by(metrics.INPUT_FEATURE_EVIDENCE, (*STREAM, _FEATURE, _ASPECT)):
+        if key[: len(STREAM)] == stream:
+            evidence.setdefault(key[-2], []).append((key[-1], value))
+    moved, psi = (
+        dict(page.by(metric, (*STREAM, _FEATURE)))
+        for metric in (metrics.INPUT_FEATURE_SHIFT_RATIO, metrics.INPUT_FEATURE_PSI)
+    )
+    for name, found in evidence.items():
+        yield FeatureShift(name, moved.get((*stream, name)), psi.get((*stream, name)), tuple(sorted(found)))

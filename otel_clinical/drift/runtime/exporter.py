@@ -11,6 +11,8 @@ from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._families import Sample, counter, gauge
+from otel_clinical.drift.runtime._features import feature_families
+from otel_clinical.drift.runtime._heartbeat import heartbeat_families
 from otel_clinical.drift.runtime._segments import segment_families
 from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
@@ -67,6 +69,8 @@ def families(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     yield from segment_families(shown.kernel)
     yield from _models(shown, policy)
     yield from confidence_families(shown.kernel)
+    yield from feature_families(shown.kernel)
+    yield from heartbeat_families(shown.kernel)
     yield from _suggestions(shown.kernel.suggestions)
     yield from _drift(shown)
     yield from _processor(shown)

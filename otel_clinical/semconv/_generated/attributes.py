@@ -37,7 +37,9 @@ __all__ = [
     "INFERENCE_ID",
     "INFERENCE_STATUS",
     "INFERENCE_TIME",
+    "INPUT_ASPECT",
     "INPUT_DOMAIN",
+    "INPUT_FEATURE",
     "INPUT_FEATURES",
     "INPUT_FIELD_NAME",
     "INPUT_ISSUE_TYPE",
@@ -227,6 +229,12 @@ INPUT_FIELD_NAME: Final = "clinical_ai.input.field.name"
 
 INPUT_FEATURES: Final = "clinical_ai.input.features"
 """Bins of the declared input features, one letter each, after a digest of the bins; never a value."""
+
+INPUT_FEATURE: Final = "clinical_ai.input.feature"
+"""Input feature that the policy declares; `confidence` is the confidence itself."""
+
+INPUT_ASPECT: Final = "clinical_ai.input.aspect"
+"""What of a feature moved, its values, how often it is missing, or how often it is of the wrong type."""
 
 INPUT_SCHEMA_VERSION: Final = "clinical_ai.input.schema.version"
 """Version of the declared input schema."""

@@ -23,6 +23,7 @@ __all__ = [
     "FeedbackChannel",
     "FeedbackRating",
     "InferenceStatus",
+    "InputAspect",
     "InputDomain",
     "InputIssueType",
     "InputQualityAction",
@@ -318,6 +319,14 @@ class InputIssueType(StrEnum):
     OTHER = "_OTHER"
 
 
+class InputAspect(StrEnum):
+    """What of a feature moved, its values, how often it is missing, or how often it is of the wrong type."""
+
+    DISTRIBUTION = "distribution"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
 class UseCase(StrEnum):
     """Clinical use of the model."""
 
@@ -416,6 +425,11 @@ class DriftDetector(StrEnum):
     HDDM_W = "hddm_w"
     PSI = "psi"
     KS = "ks"
+    WASSERSTEIN = "wasserstein"
+    CHI_SQUARE = "chi_square"
+    SHARES = "shares"
+    VOLUME = "volume"
+    RARE_EVENT = "rare_event"
     OTHER = "_OTHER"
 
 
@@ -464,6 +478,7 @@ class ProcessorSignal(StrEnum):
     OUTCOME = "outcome"
     REVIEW = "review"
     CHANGE = "change"
+    SAFETY = "safety"
     OTHER = "other"
 
 

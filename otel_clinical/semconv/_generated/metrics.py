@@ -47,6 +47,9 @@ __all__ = [
     "FEEDBACK_TRIAGE_DURATION",
     "INFERENCES",
     "INFERENCE_DURATION",
+    "INPUT_FEATURE_EVIDENCE",
+    "INPUT_FEATURE_PSI",
+    "INPUT_FEATURE_SHIFT_RATIO",
     "INPUT_ISSUES",
     "INPUT_QUALITY",
     "INPUT_RECORDS",
@@ -86,6 +89,7 @@ __all__ = [
     "ROUTER_DEGRADED",
     "ROUTING_DECISIONS",
     "SAFETY_EVENTS",
+    "SAFETY_EVIDENCE",
     "SEGMENT_INFERENCES",
     "SEGMENT_OUTCOMES",
     "SEGMENT_RECORDS",
@@ -96,6 +100,8 @@ __all__ = [
     "TELEMETRY_DROPPED",
     "TELEMETRY_ERRORS",
     "TELEMETRY_REDACTIONS",
+    "VOLUME_EVIDENCE",
+    "VOLUME_RATIO",
 ]
 
 ROLLBACK_STATE: Final = MetricDef(
@@ -868,6 +874,72 @@ ESTIMATE_STATUS: Final = MetricDef(
     source="processor",
 )
 
+INPUT_FEATURE_EVIDENCE: Final = MetricDef(
+    name="clinical_ai.input.feature.evidence",
+    instrument="gauge",
+    unit="{evidence}",
+    description="Evidence that a feature moved further from the baseline than tolerated; 1 or more is proof.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.input.feature", "clinical_ai.input.aspect"),
+    buckets=None,
+    prometheus="clinical_ai_input_feature_evidence",
+    source="processor",
+)
+
+INPUT_FEATURE_SHIFT_RATIO: Final = MetricDef(
+    name="clinical_ai.input.feature.shift.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Share of the inputs that lie in other bins than in the baseline, beyond what chance explains.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.input.feature"),
+    buckets=None,
+    prometheus="clinical_ai_input_feature_shift_ratio",
+    source="processor",
+)
+
+INPUT_FEATURE_PSI: Final = MetricDef(
+    name="clinical_ai.input.feature.psi",
+    instrument="gauge",
+    unit="{score}",
+    description="Population stability index of a feature minus what chance explains at its number of inferences.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.input.feature"),
+    buckets=None,
+    prometheus="clinical_ai_input_feature_psi",
+    source="processor",
+)
+
+VOLUME_EVIDENCE: Final = MetricDef(
+    name="clinical_ai.volume.evidence",
+    instrument="gauge",
+    unit="{evidence}",
+    description="Evidence that inferences are below (down) or above (up) those of the same hour of the weeks before, beyond the tolerated.",
+    attributes=("clinical_ai.model.name", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.drift.direction"),
+    buckets=None,
+    prometheus="clinical_ai_volume_evidence",
+    source="processor",
+)
+
+VOLUME_RATIO: Final = MetricDef(
+    name="clinical_ai.volume.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Inferences of the last full hour over those of the same hour of the weeks before.",
+    attributes=("clinical_ai.model.name", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_volume_ratio",
+    source="processor",
+)
+
+SAFETY_EVIDENCE: Final = MetricDef(
+    name="clinical_ai.safety.evidence",
+    instrument="gauge",
+    unit="{evidence}",
+    description="Evidence that safety events have become more frequent than tolerated; 1 or more is proof.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_safety_evidence",
+    source="processor",
+)
+
 DRIFT_STATUS: Final = MetricDef(
     name="clinical_ai.drift.status",
     instrument="updowncounter",
@@ -1137,6 +1209,12 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ESTIMATE_PERFORMANCE_RATIO,
     ESTIMATE_INFERENCES,
     ESTIMATE_STATUS,
+    INPUT_FEATURE_EVIDENCE,
+    INPUT_FEATURE_SHIFT_RATIO,
+    INPUT_FEATURE_PSI,
+    VOLUME_EVIDENCE,
+    VOLUME_RATIO,
+    SAFETY_EVIDENCE,
     DRIFT_STATUS,
     DRIFT_DETECTIONS,
     DRIFT_SCORE,

@@ -18,8 +18,11 @@ from otel_clinical.drift.kernel import (
     DriftRow,
     EstimateRow,
     EvidenceRow,
+    FeatureRow,
     ReliabilityBin,
+    SafetyRow,
     SuggestionRow,
+    VolumeRow,
 )
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
@@ -32,6 +35,7 @@ from otel_clinical.semconv.enums import (
     DriftDetector,
     EscalationLevel,
     EstimateValidity,
+    InputAspect,
     ProcessorRejection,
     ReviewAction,
     ReviewAttention,
@@ -97,7 +101,25 @@ CALIBRATION = CalibrationRow(
 ESTIMATE = EstimateRow("coding", "7", 0.8, 400, EstimateValidity.VALID)
 VERDICT = AttributionRow("coding", "7", ROW.segment, ROW.value, AttributionCause.INPUT, ("because",))
 FOUND = DiscoveryRow("coding", "7", EscalationLevel.ROLLBACK, 2.5, ((ROW.segment, ROW.value),))
+FEATURE = FeatureRow(
+    model="coding",
+    version="7",
+    segment="all",
+    value="all",
+    feature="age",
+    tested=True,
+    evidence=dict.fromkeys(InputAspect, 0.5) | {InputAspect.MISSING: 3.0},
+    moved=0.2,
+    psi=0.15,
+    shift=0.4,
+    inferences=400,
+    proved=1_790_000_100.0,
+)
+VOLUME = VolumeRow("coding", "source_system", "ehr-a", 30, 120.0, 5.0, 0.0)
 KERNEL = KernelView(
+    features=(FEATURE,),
+    volumes=(VOLUME,),
+    safety=(SafetyRow("coding", 9, 86_400.0, 2.0),),
     discoveries=(FOUND,),
     calibration=(CALIBRATION,),
     estimates=(ESTIMATE,),
@@ -181,6 +203,49 @@ def test_what_the_confidence_is_worth_is_shown_bin_by_bin():
     assert of(samples, metrics.ESTIMATE_PERFORMANCE_RATIO) == {("coding", "7"): 0.8}
     states = of(samples, metrics.ESTIMATE_STATUS)
     assert {key[-1] for key, value in states.items() if value} == {"valid"}
+
+
+def test_a_feature_shows_its_evidence_by_aspect_and_what_is_not_tested_shows_nothing():
+    samples = scrape(shown())
+    key = ("coding", "7", "all", "all", "age")
+    assert of(samples, metrics.INPUT_FEATURE_EVIDENCE) == {
+        (*key, "distribution"): 0.5,
+        (*key, "missing"): 3.0,
+        (*key, "unreadable"): 0.5,
+    }
+    assert of(samples, metrics.INPUT_FEATURE_SHIFT_RATIO) == {key: 0.2}
+    assert of(samples, metrics.INPUT_FEATURE_PSI) == {key: 0.15}
+    none = scrape(shown(replace(KERNEL, features=(replace(FEATURE, tested=False),))))
+    assert of(none, metrics.INPUT_FEATURE_EVIDENCE) == {}
+    before = scrape(shown(replace(KERNEL, features=(replace(FEATURE, inferences=0),))))
+    assert of(before, metrics.INPUT_FEATURE_SHIFT_RATIO) == {}
+
+
+def test_volume_and_safety_events_show_their_evidence_and_no_small_count():
+    samples = scrape(shown())
+    source = ("coding", "source_system", "ehr-a")
+    assert of(samples, metrics.VOLUME_EVIDENCE) == {(*source, "down"): 5.0, (*source, "up"): 0.0}
+    assert of(samples, metrics.VOLUME_RATIO) == {source: 0.25}
+    assert of(samples, metrics.SAFETY_EVIDENCE) == {("coding",): 2.0}
+    for few in (replace(VOLUME, count=SMALL_CELL - 1), replace(VOLUME, expected=10.0), replace(VOLUME, count=None)):
+        assert of(scrape(shown(replace(KERNEL, volumes=(few,)))), metrics.VOLUME_RATIO) == {}
+
+
+def test_an_explanation_names_the_features_that_moved_most_first():
+    other = replace(FEATURE, feature="payer", moved=0.4, evidence=dict.fromkeys(InputAspect, 0.1))
+    small = replace(FEATURE, feature="code", moved=0.0, inferences=0, evidence=dict.fromkeys(InputAspect, 0.0))
+    kernel = replace(KERNEL, features=(small, FEATURE, other))
+    (found,) = explain(families(shown(kernel), policy()), policy(), f"{ROW.segment}={ROW.value}")
+    assert found.features == ()
+    kernel = replace(kernel, evidence=(replace(ROW, segment="all", value="all"),))
+    (found,) = explain(families(shown(kernel), policy()), policy(), "all")
+    assert [one.name for one in found.features] == ["payer", "age", "code"]
+    said = [line.strip() for line in lines(found) if line.strip().startswith("input")]
+    assert said == [
+        "input        payer: 40.0% lie elsewhere than in the baseline, PSI +0.15 beyond chance; evidence 0.1 of 1",
+        "input        age: 20.0% lie elsewhere than in the baseline, PSI +0.15 beyond chance; PROVED (missing)",
+        "input        code: too few inferences for a look",
+    ]
 
 
 class TestSmallCells:

@@ -1,0 +1,87 @@
+"""Detectors that the policy adds, ours and those of another distribution."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from otel_clinical.drift.detectors import DetectorError
+from otel_clinical.drift.kernel import DriftDetected, Kernel
+from otel_clinical.policy import parse_policy
+from tests.drift.detectors.test_registry import SOURCE
+from tests.drift.kernel import _world
+from tests.drift.kernel._world import START, World, make_baseline, run
+
+END = START + 10 * 86_400.0
+
+
+@pytest.fixture
+def installed(tmp_path, monkeypatch):
+    """Install a distribution that adds `above`: it fires once it has seen `limit` values over a half."""
+    (tmp_path / "third_party_detectors.py").write_text(SOURCE, encoding="utf-8")
+    info = tmp_path / "third_party-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: third-party\nVersion: 1.0\n", encoding="utf-8")
+    points = "[otel_clinical.detectors]\nabove = third_party_detectors:Above\n"
+    (info / "entry_points.txt").write_text(points, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    yield
+    sys.modules.pop("third_party_detectors", None)
+
+
+def kernel(declared):
+    text = _world._TEXT.format(**_world._DEFAULTS) + f"\n    detectors: {declared}\n"
+    return Kernel(parse_policy(text, baselines=False), {"coding": make_baseline()})
+
+
+def rows(found, signal):
+    return [row for row in found.drift() if row.signal == signal]
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_detector_of_another_distribution_is_fed_and_shown_by_segment():
+    found = kernel("[{name: above, signal: confidence, parameters: {limit: 50}}]")
+    changes = run(found, World(1).records(400), to=END)
+    shown = rows(found, "confidence:above")
+    assert {(row.segment, row.value) for row in shown} >= {("all", "all"), ("payer", "medicaid")}
+    assert {row.detector.value for row in shown} == {"_OTHER"}
+    whole = next(row for row in shown if row.segment == "all")
+    assert whole.detections > 0
+    assert whole.detected is not None
+    assert [c for c in changes if isinstance(c, DriftDetected) and c.row.signal == "confidence:above"]
+
+
+@pytest.mark.usefixtures("installed")
+def test_its_state_goes_on_and_other_parameters_begin_anew():
+    declared = "[{name: above, signal: performance, parameters: {limit: 50}}]"
+    found = kernel(declared)
+    run(found, World(1).records(400), to=END)
+    saved = found.dump_dirty()
+    again = kernel(declared)
+    assert again.load(saved) == []
+    assert again.drift() == found.drift()
+    other = kernel(declared.replace("50", "60"))
+    assert all("chosen" in sentence for sentence in other.load(saved))
+    assert rows(other, "performance:above") == [] or not rows(other, "performance:above")[0].detections
+    without = kernel("[]")
+    assert any("chosen" in sentence for sentence in without.load(saved))
+
+
+def test_one_of_ours_may_be_added_to_another_signal():
+    found = kernel("[{name: adwin, signal: performance, parameters: {mean: 0.9, sd: 0.3}}]")
+    run(found, World(1).records(400), to=END)
+    (whole,) = (row for row in rows(found, "performance:adwin") if row.segment == "all")
+    assert whole.detector.value == "adwin"
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ("[{name: above, signal: confidence}]", "detector 'above' is not installed"),
+        ("[{name: adwin, signal: confidence, parameters: {limit: 3}}]", "does not accept the parameters"),
+    ],
+)
+def test_one_that_cannot_be_made_stops_the_start_with_a_sentence(declared, said):
+    with pytest.raises(DetectorError, match=said):
+        kernel(declared)
