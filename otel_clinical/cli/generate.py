@@ -59,9 +59,9 @@ def semconv(out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own fla
 @_out
 @_check
 def rules(policy: Path, out: Path, check: bool) -> None:  # noqa: FBT001  -- click's own flag
-    """Write Prometheus rules, their unit tests and the Alertmanager configuration."""
+    """Write Prometheus rules, their unit tests, the Alertmanager configuration and the words of notifications."""
     read = read_policy(policy)
-    parts = (_renderer(name)(read) for name in ("rules", "alertmanager", "promtool_tests"))
+    parts = (_renderer(name)(read) for name in ("rules", "alertmanager", "notifications", "promtool_tests"))
     deliver({path: content for files in parts for path, content in files.items()}, out, check=check)
 
 

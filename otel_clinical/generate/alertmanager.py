@@ -26,6 +26,9 @@ SAFETY, PLATFORM = "safety-officer", "platform"
 PEOPLE: Final = (ONCALL, GOVERNANCE, ENGINEERING, SAFETY, PLATFORM)
 """Receivers that are people; their addresses are the hospital's to set."""
 
+INCIDENTS: Final = 'category="incident"'
+"""What the controller itself posts: one alert per incident and state, with who is called by now as `escalation`."""
+
 _MODEL = prometheus_label(attributes.MODEL_NAME)
 _SEGMENT = prometheus_label(attributes.SEGMENT_NAME)
 _HEADER = """\
@@ -113,6 +116,16 @@ def _machine_routes(interval: float) -> list[dict[str, Any]]:
 def _people_routes() -> list[dict[str, Any]]:
     """Return who is told what; critical means that somebody wakes up."""
     return [
+        {
+            "matchers": [INCIDENTS],
+            "receiver": ONCALL,
+            "group_by": ["incident"],
+            "group_wait": "0s",
+            "routes": [
+                {"matchers": ['escalation="second_line"'], "receiver": GOVERNANCE},
+                {"matchers": ['escalation="safety_officer"'], "receiver": SAFETY},
+            ],
+        },
         {
             "matchers": ['category="safety"'],
             "receiver": SAFETY,
