@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     from otel_clinical.drift.kernel._index import PolicyIndex
+    from otel_clinical.drift.kernel._wire import Gathered
     from otel_clinical.drift.kernel._wire_skeleton import Layout
 
 _Record = TypeVar("_Record", Span, LogRecord)
@@ -129,29 +130,39 @@ class _Work(Generic[_Record]):
 
     def walk(self, body: bytes) -> Exploded:
         """Take every record, or every one that can be decoded by itself."""
+        gathered = self._gather(body)
+        if gathered and all(found.sound and not found.rest for found in gathered.values()):
+            for found in gathered.values():
+                self._add(found)
+            return self._done()
         request = self._shape.request()
         try:
             request.ParseFromString(body)
         except DecodeError:
             return self._salvage(body)
-        wire = self._wire(body)
         for place, records, shared in self._shape.scopes(request):
-            found = None if wire is None else wire.gather(*place, self._reader, shared)
+            first = self._count
             rest: Iterable[int] = range(len(records))
-            if found is not None:
-                self._columns += [(self._count + at, rows) for at, rows in zip(found.places, found.rows, strict=True)]
-                self._ignored += found.ignored
-                rest = found.rest
+            if place in gathered:
+                rest = gathered[place].rest
+                self._add(gathered[place])
+            else:
+                self._count += len(records)
             for number in rest:
-                self._take(records[number], shared, self._count + number)
-            self._count += len(records)
+                self._take(records[number], shared, first + number)
         return self._done()
 
-    def _wire(self, body: bytes) -> Wire | None:
+    def _gather(self, body: bytes) -> Mapping[tuple[int, int], Gathered]:
+        """Return what can be taken in columns, by resource and scope."""
         try:
-            return Wire(body, self._shape.layout, self._fewest)
+            return Wire(body, self._shape.layout, self._shape.record, self._fewest).gather(self._reader)
         except UnusualError:
-            return None
+            return {}
+
+    def _add(self, found: Gathered) -> None:
+        self._columns += [(self._count + at, rows) for at, rows in zip(found.places, found.rows, strict=True)]
+        self._ignored += found.ignored
+        self._count += found.count
 
     def _take(self, record: _Record, shared: Mapping[str, AnyValue], place: int) -> None:
         try:

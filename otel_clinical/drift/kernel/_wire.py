@@ -1,8 +1,9 @@
 """Take the clean records of a request in columns, without looking at one alone.
 
-Protobuf has accepted the whole request already: what remains is to find the values. Records that are not written
-exactly like others of the same request, and records of which anything is to be refused or set aside, are left to the
-general reader, one by one. So both routes give the same rows; that is a property test.
+Records that are not written exactly like others of the same request, and records of which anything is to be refused
+or set aside, are left to protobuf and the general reader, one by one. Where every record was followed to its end and
+all texts are ASCII, protobuf would accept the request, and need not be asked. So both routes give the same rows; that
+is a property test.
 """
 
 from __future__ import annotations
@@ -12,36 +13,56 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
+from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from otel_clinical.drift.kernel._batch import Kind
 from otel_clinical.drift.kernel._records import KINDS, LOG_KEYS, SPAN_KEYS, is_inference
+from otel_clinical.drift.kernel._subject import SUBJECT_KEYS
+from otel_clinical.drift.kernel._values import pick
 from otel_clinical.drift.kernel._wire_bytes import Bytes
 from otel_clinical.drift.kernel._wire_columns import Columns
 from otel_clinical.drift.kernel._wire_follow import follow
-from otel_clinical.drift.kernel._wire_frames import frames
+from otel_clinical.drift.kernel._wire_frames import groups
 from otel_clinical.drift.kernel._wire_rows import SPAN, START, TIME, inference_rows, outcome_rows, review_rows
 from otel_clinical.drift.kernel._wire_skeleton import Layout, Skeleton, UnusualError, resembles, skeleton_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from google.protobuf.message import Message
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     from otel_clinical.drift.kernel._subject import Reader
-    from otel_clinical.drift.kernel._wire_frames import Frame
+    from otel_clinical.drift.kernel._wire_frames import Frame, Group
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]
     Build = Callable[[Reader, Columns], Rows]
 
-SPANS: Final = Layout(0x4A, frozenset(key.encode() for key in SPAN_KEYS), {0x12: SPAN, 0x39: START})
-"""Of `opentelemetry.proto.trace.v1.Span`: attributes are field 9, the span id 2, the start 7."""
-EVENTS: Final = Layout(0x32, frozenset(key.encode() for key in LOG_KEYS), {0x09: TIME}, literal=0x62)
+SPANS: Final = Layout(
+    attributes=0x4A,
+    wanted=frozenset(key.encode() for key in SPAN_KEYS),
+    fields={0x12: SPAN, 0x39: START},
+    texts=frozenset({0x1A, 0x2A}),
+    raw=frozenset({0x0A, 0x12, 0x22}),
+)
+"""Of `opentelemetry.proto.trace.v1.Span`: attributes are field 9, the span id 2, the start 7, the name 5."""
+EVENTS: Final = Layout(
+    attributes=0x32,
+    wanted=frozenset(key.encode() for key in LOG_KEYS),
+    fields={0x09: TIME},
+    texts=frozenset({0x1A}),
+    raw=frozenset({0x4A, 0x52}),
+    literal=0x62,
+)
 """Of `opentelemetry.proto.logs.v1.LogRecord`: attributes are field 6, the time 1, the event name 12."""
 FEWEST: Final = 24
 """Records of one skeleton below which one by one is faster."""
 _MOST_SKELETONS: Final = 12
+_TAG_AND_SIZE: Final = 5  # bytes before a record: its tag, and its length in at most four
 _RECENT: Final = {layout.attributes: deque[Skeleton](maxlen=4) for layout in (SPANS, EVENTS)}
 """The last skeletons by layout. Only a short cut: whichever is tried, every byte is compared."""
 _BUILD: Final[Mapping[Kind, Build]] = {Kind.OUTCOME: outcome_rows, Kind.REVIEW: review_rows}
@@ -54,54 +75,83 @@ class Gathered:
     Attributes:
         rows: Rows.
         places: Which record of the scope each row is.
+        count: Records of the scope.
         ignored: Records that are not about clinical AI.
         rest: The records that are left, in order.
+        sound: Whether protobuf accepts every record of the scope; if not, only protobuf itself can tell.
     """
 
     rows: list[Rows]
     places: list[Places]
+    count: int
     ignored: int
     rest: list[int]
+    sound: bool
 
 
 class Wire:
-    """The bytes of one accepted request.
+    """The bytes of one request, not looked at by protobuf yet.
 
     Args:
         body: The request.
         layout: `SPANS` or `EVENTS`.
+        record: Message of one record.
         fewest: Records of one skeleton below which they are left to the general reader.
 
     Raises:
-        UnusualError: Its frame is not as every exporter writes it.
+        UnusualError: Its frame is not as every exporter writes it, or is broken.
     """
 
-    def __init__(self, body: bytes, layout: Layout, fewest: int) -> None:
+    def __init__(self, body: bytes, layout: Layout, record: type[Message], fewest: int) -> None:
         self._raw = body
-        self._layout = layout
+        self._layout, self._record = layout, record
         self._fewest = max(fewest, 1)
-        found = frames(body)
-        self._frames = {(frame.group, frame.scope): frame for frame in found}
-        self._body = Bytes(body) if any(len(frame.starts) >= self._fewest for frame in found) else None
+        self._groups = groups(body)
+        worth = any(len(frame.starts) >= self._fewest for group in self._groups for frame in group.frames)
+        self._body = Bytes(body) if worth else None
 
-    def gather(self, group: int, scope: int, reader: Reader, shared: Mapping[str, AnyValue]) -> Gathered | None:
-        """Take what can be taken of one scope; None if nothing is worth it."""
-        frame = self._frames.get((group, scope))
-        if self._body is None or frame is None or len(frame.starts) < self._fewest:
-            return None
-        return _Scope(self._body, self._raw, frame, self._layout).gather(reader, shared, self._fewest)
+    def gather(self, reader: Reader) -> dict[tuple[int, int], Gathered]:
+        """Take what can be taken, by ordinal of the resource and of the scope in it."""
+        if self._body is None:
+            return {}
+        try:
+            shared = [self._shared(group) for group in self._groups]
+        except (DecodeError, UnicodeDecodeError):
+            return {}
+        return {
+            (frame.group, frame.scope): self._scope(self._body, frame).gather(reader, values, self._fewest)
+            for group, values in zip(self._groups, shared, strict=True)
+            for frame in group.frames
+        }
+
+    def _scope(self, body: Bytes, frame: Frame) -> _Scope:
+        return _Scope(body, self._raw, frame, self._layout, self._record)
+
+    def _shared(self, group: Group) -> Mapping[str, AnyValue]:
+        """Return what a resource says about all its records, after a look at everything around them."""
+        resource = Resource()
+        for start, end in group.resource:
+            resource.ParseFromString(self._raw[start:end])
+        for frame in group.frames:
+            for start, end in frame.around:
+                InstrumentationScope.FromString(self._raw[start:end])
+        for start, end in (*group.schemas, *(one for frame in group.frames for one in frame.schemas)):
+            self._raw[start:end].decode()
+        return pick(resource.attributes, SUBJECT_KEYS)
 
 
 class _Scope:
     """The records of one scope while they are taken."""
 
-    def __init__(self, body: Bytes, raw: bytes, frame: Frame, layout: Layout) -> None:
-        self._body, self._raw, self._layout = body, raw, layout
+    def __init__(self, body: Bytes, raw: bytes, frame: Frame, layout: Layout, record: type[Message]) -> None:
+        self._body, self._raw, self._layout, self._record = body, raw, layout, record
         self._starts, self._ends = np.array(frame.starts, np.intp), np.array(frame.ends, np.intp)
         self._rows: list[Rows] = []
         self._places: list[Places] = []
         self._ignored = 0
         self._rest: list[Places] = []
+        self._seen = 0
+        self._binary: list[tuple[Places, int]] = []
 
     def gather(self, reader: Reader, shared: Mapping[str, AnyValue], fewest: int) -> Gathered:
         """Try the skeleton of the first record that is left on all that are left, until few are."""
@@ -112,18 +162,33 @@ class _Scope:
             left = self._follow(left, reader, shared)
         self._rest.append(left)
         rest: list[int] = np.sort(np.concatenate(self._rest)).tolist()
-        return Gathered(self._rows, self._places, self._ignored, rest)
+        return Gathered(self._rows, self._places, len(self._starts), self._ignored, rest, self._sound())
+
+    def _sound(self) -> bool:
+        """Say whether every record has a skeleton that looks at everything, and its texts are ASCII."""
+        if self._seen < len(self._starts):
+            return False
+        if not len(self._starts):
+            return True
+        gaps = self._starts[1:] - self._ends[:-1]
+        if (gaps > _TAG_AND_SIZE).any():
+            return False  # something stands between the records
+        between = [(self._starts[1:][gaps >= width] - width + 1, 1) for width in range(2, _TAG_AND_SIZE + 1)]
+        return self._body.ascii(int(self._starts[0]), int(self._ends[-1]), (*self._binary, *between))
 
     def _follow(self, left: Places, reader: Reader, shared: Mapping[str, AnyValue]) -> Places:
         """Take the records of one skeleton; return those that have another."""
         first = int(left[0])
         try:
-            skeleton = _skeleton(self._raw[self._starts[first] : self._ends[first]], self._layout)
-        except UnusualError:
+            skeleton = _skeleton(self._raw[self._starts[first] : self._ends[first]], self._layout, self._record)
+        except (UnusualError, DecodeError):
             self._rest.append(left[:1])
             return left[1:]
         followed = follow(skeleton, self._body, self._starts[left], self._ends[left])
         same = np.flatnonzero(followed.matches)
+        if skeleton.sound:
+            self._seen += len(same)
+            self._binary += [(places[same], width) for places, width in followed.binary]
         columns = Columns(
             self._body,
             {name: places[same] for name, places in followed.places.items()},
@@ -148,16 +213,18 @@ class _Scope:
             self._rest.append(places[~columns.clean])
 
 
-def _skeleton(record: bytes, layout: Layout) -> Skeleton:
+def _skeleton(record: bytes, layout: Layout, message: type[Message]) -> Skeleton:
     """Return the skeleton of a record, one of the last few if it is that: exporters go on as they began.
 
     Raises:
         UnusualError: It cannot serve as one.
+        DecodeError: It is no such message.
     """
     recent = _RECENT[layout.attributes]
     for skeleton in tuple(recent):
         if resembles(record, skeleton):
             return skeleton
+    message().ParseFromString(record)
     made = skeleton_of(record, layout)
     recent.append(made)
     return made

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _PADDING: Final = 1024
 """Bytes that may be read past the end: more than two of the longest keys. What is read there never counts."""
+_HIGH: Final = 0x80  # set in every byte that is not ASCII
 _WORD: Final = 8  # bytes
 _WIDEST: Final = 64
 """Bytes of the longest text that a `Texts` knows."""
@@ -41,6 +42,14 @@ class Bytes:
         self.size = len(body)
         self._padded = body + bytes(_PADDING)
         self._each = np.frombuffer(self._padded, np.uint8)
+
+    def ascii(self, start: int, end: int, binary: Iterable[tuple[Places, int]]) -> bool:
+        """Say whether everything from `start` to `end` is ASCII but for the (places, width) in `binary`."""
+        rest = self._each[: end + _PADDING].copy()
+        for places, width in binary:
+            shape = (len(rest) - width + 1,)
+            np.ndarray(shape, f"V{width}", rest, strides=(1,))[places] = np.void(bytes(width))
+        return not len(rest[start:end]) or int(rest[start:end].max()) < _HIGH
 
     def byte(self, places: Places) -> NDArray[np.intp]:
         """Return the byte at each place."""

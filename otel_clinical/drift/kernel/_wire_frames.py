@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _RESOURCE_GROUP, _RESOURCE, _SCOPE_GROUP, _SCOPE, _RECORD, _SCHEMA = 0x0A, 0x0A, 0x12, 0x0A, 0x12, 0x1A
+Span = tuple[int, int]
 _MORE: Final = 0x80  # set in every byte of a varint but the last
 _LONGEST_SIZE: Final = 4  # bytes of the length of a field; more is not how anybody writes it
 
@@ -24,38 +25,70 @@ class Frame:
         scope: Ordinal of the scope in its resource.
         starts: Where each record's bytes begin.
         ends: Where they end.
+        around: (start, end) of the scope itself, at most one.
+        schemas: (start, end) of the addresses of its schema.
     """
 
     group: int
     scope: int
     starts: list[int] = field(default_factory=list)
     ends: list[int] = field(default_factory=list)
+    around: list[Span] = field(default_factory=list)
+    schemas: list[Span] = field(default_factory=list)
 
 
-def frames(body: bytes) -> list[Frame]:
-    """Return the frames of a trace or logs request that protobuf has accepted; both number their fields alike.
+@dataclass(frozen=True)
+class Group:
+    """One resource with its scopes.
+
+    Attributes:
+        resource: (start, end) of the resource itself, at most one.
+        frames: Of its scopes.
+        schemas: (start, end) of the addresses of its schema.
+    """
+
+    resource: list[Span]
+    frames: list[Frame]
+    schemas: list[Span]
+
+
+def groups(body: bytes) -> list[Group]:
+    """Return where everything stands in a trace or logs request; both number their fields alike.
 
     Raises:
-        UnusualError: It has fields that are not expected, or lengths written in more bytes than needed.
+        UnusualError: It is not as every exporter writes it, or no such request at all.
     """
-    found = []
-    for group, (start, end) in enumerate(_children(body, 0, len(body), _RESOURCE_GROUP, (-1, -1))):
-        for scope, (first, last) in enumerate(_children(body, start, end, _SCOPE_GROUP, (_RESOURCE, _SCHEMA))):
-            frame = Frame(group, scope)
-            _records(body, first, last, frame)
-            found.append(frame)
-    return found
+    try:
+        return [_group(body, place, *found) for place, (_, found) in enumerate(_children(body, 0, len(body)))]
+    except IndexError:
+        raise UnusualError from None
 
 
-def _children(body: bytes, start: int, end: int, tag: int, others: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Yield (start, end) of each field `tag`; skip `others`."""
+def _group(body: bytes, place: int, start: int, end: int) -> Group:
+    group = Group([], [], [])
+    for tag, found in _children(body, start, end):
+        if tag == _RESOURCE:
+            group.resource.append(found)
+        elif tag == _SCOPE_GROUP:
+            frame = Frame(place, len(group.frames))
+            _records(body, *found, frame)
+            group.frames.append(frame)
+        else:
+            group.schemas.append(found)
+    if len(group.resource) > 1 or any(len(frame.around) > 1 for frame in group.frames):
+        raise UnusualError  # they are merged
+    return group
+
+
+def _children(body: bytes, start: int, end: int) -> Iterator[tuple[int, Span]]:
+    """Yield (tag, (start, end)) of each field."""
+    top = start == 0
     while start < end:
-        found = body[start]
+        tag = body[start]
         start, size = _size(body, start + 1)
-        if found == tag:
-            yield start, start + size
-        elif found not in others:
+        if start + size > end or tag not in ({_RESOURCE_GROUP} if top else {_RESOURCE, _SCOPE_GROUP, _SCHEMA}):
             raise UnusualError
+        yield tag, (start, start + size)
         start += size
 
 
@@ -74,9 +107,15 @@ def _records(body: bytes, at: int, end: int, frame: Frame) -> None:
         if tag == _RECORD:
             starts.append(at)
             ends.append(at + size)
-        elif tag not in {_SCOPE, _SCHEMA}:
+        elif tag == _SCOPE:
+            frame.around.append((at, at + size))
+        elif tag == _SCHEMA:
+            frame.schemas.append((at, at + size))
+        else:
             raise UnusualError
         at += size
+    if at != end:
+        raise UnusualError
 
 
 def _size(body: bytes, at: int) -> tuple[int, int]:

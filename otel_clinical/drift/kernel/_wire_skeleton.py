@@ -7,11 +7,11 @@ its own, and every byte that is no value is compared: what is not exactly alike 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
 
 _MORE: Final = 0x80  # set in every byte of a varint but the last
 _KEY, _VALUE = 0x0A, 0x12  # of a KeyValue
-TEXT, WHOLE, REAL = 0x0A, 0x18, 0x21
-"""Tags of an AnyValue: text, whole number, double."""
+TEXT, TRUTH, WHOLE, REAL = 0x0A, 0x10, 0x18, 0x21
+"""Tags of an AnyValue: text, truth value, whole number, double."""
 VARINT, FIXED64, SIZED, FIXED32 = 0, 1, 2, 5
 """Wire types."""
 _WIDTHS: Final = {FIXED64: 8, FIXED32: 4}
 LONGEST_LITERAL: Final = 512
 """Bytes of the longest key that is compared."""
+LONGEST_VARINT: Final = 9
+"""Bytes of a number; a tenth can only hold one bit, and the general decoder knows which."""
+_NUMBERS: Final = {TRUTH: (1,), WHOLE: (1, 2), REAL: (8,)}
+"""Bytes that a value of each kind may have."""
+_SHORT: Final = 32
+"""Bytes of a field that is compared as a whole because it is neither text nor raw."""
 _TAG_BYTES: Final = 2  # of the highest field that OTLP has
 
 
@@ -43,12 +49,16 @@ class Layout:
         attributes: Tag of its attributes.
         wanted: Keys of the attributes that are read.
         fields: Names of the fields that are read, by tag; each may occur once.
+        texts: Tags of its texts.
+        raw: Tags of its fields of raw bytes.
         literal: Tag of a text that is the same in all records of one skeleton; 0 for none.
     """
 
     attributes: int
     wanted: frozenset[bytes]
     fields: Mapping[int, str]
+    texts: frozenset[int]
+    raw: frozenset[int]
     literal: int = 0
 
 
@@ -62,8 +72,8 @@ class Step:
         wire: Wire type.
         sizes: Bytes of its length, and of the length of the attribute's value.
         literal: What must follow the length: key and beginning of the value, or the whole content.
-        kind: Tag of the attribute's value if it is noted.
-        width: Bytes of a number that is noted.
+        kind: Tag of the attribute's value; 0 if it is passed over.
+        width: Bytes of a number that is noted, or of raw bytes; 0 if they may differ.
         whole: Whether `literal` is the whole content.
     """
 
@@ -85,11 +95,14 @@ class Skeleton:
         steps: One per field.
         kinds: Tag of the value by the key of each attribute that is read.
         literal: Content of the layout's literal field.
+        sound: Whether nothing is passed over unseen: a record that has the skeleton is one that protobuf accepts, if
+            its texts are.
     """
 
     steps: tuple[Step, ...]
     kinds: Mapping[str, int]
     literal: bytes = b""
+    sound: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,11 +113,13 @@ class Followed:
         matches: Which of the records asked for.
         places: Where each value begins, by name, for all that were asked for.
         lengths: Bytes of each value.
+        binary: (places, width) of everything that is not text.
     """
 
     matches: Flags
     places: Mapping[str, Places]
     lengths: Mapping[str, Places]
+    binary: Sequence[tuple[Places, int]]
 
 
 def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
@@ -113,7 +128,7 @@ def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
     Raises:
         UnusualError: It cannot serve as one: a field twice, a group, a value of a type that is not expected.
     """
-    steps, at, literal = [], 0, b""
+    steps, at, literal, literals = [], 0, b"", 0
     while at < len(record):
         tag, start = _varint(record, at)
         head, wire = record[at:start], tag & 7
@@ -129,15 +144,26 @@ def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
             size, begin = _varint(record, start)
             at = begin + size
             step = _sized(record[begin:at], tag, head, begin - start, layout)
-            literal = step.literal if step.whole else literal
+            if tag == layout.literal:
+                literal, literals = step.literal, literals + 1
             steps.append(step)
         else:
             raise UnusualError
     names = [step.name for step in steps if step.name]
     longest = max((len(step.literal) for step in steps), default=0)
-    if len(set(names)) < len(names) or sum(step.whole for step in steps) > 1 or longest > LONGEST_LITERAL:
+    if len(set(names)) < len(names) or literals > 1 or longest > LONGEST_LITERAL:
         raise UnusualError
-    return Skeleton(tuple(steps), {step.name: step.kind for step in steps if step.kind}, literal)
+    kinds = {step.name: step.kind for step in steps if step.name and step.kind}
+    return Skeleton(tuple(steps), kinds, literal, all(_is_seen(step, layout) for step in steps))
+
+
+def _is_seen(step: Step, layout: Layout) -> bool:
+    """Say whether a step looks at everything that protobuf could refuse."""
+    if step.wire != SIZED:
+        return step.sizes[0] <= LONGEST_VARINT
+    if step.whole or step.kind or step.width:
+        return True
+    return not step.literal and step.head[0] in layout.texts
 
 
 def resembles(record: bytes, skeleton: Skeleton) -> bool:
@@ -166,9 +192,11 @@ def _sized(content: bytes, tag: int, head: bytes, size: int, layout: Layout) -> 
         raise UnusualError
     if tag == layout.attributes:
         return _attribute(content, head, size, layout)
-    if tag == layout.literal:
-        return Step("", head, SIZED, (size, 1), content, whole=True)
-    return Step(layout.fields.get(tag, ""), head, SIZED, (size, 1))
+    name, sizes = layout.fields.get(tag, ""), (size, 1)
+    if tag in layout.raw:
+        return Step(name, head, SIZED, sizes, width=len(content))
+    whole = tag == layout.literal or (tag not in layout.texts and len(content) <= _SHORT)
+    return Step(name, head, SIZED, sizes, content if whole else b"", whole=whole)
 
 
 def _attribute(content: bytes, head: bytes, size: int, layout: Layout) -> Step:
@@ -183,24 +211,20 @@ def _attribute(content: bytes, head: bytes, size: int, layout: Layout) -> Step:
     if value + inner != len(content) or value - end - 1 > _TAG_BYTES:
         raise UnusualError
     key = content[begin:end]
-    sizes = size, value - end - 1
-    if key not in layout.wanted:
-        return Step("", head, SIZED, sizes, content[: end + 1])
-    return _wanted(key.decode(), content, Step(key.decode(), head, SIZED, sizes, content[: end + 1]), value)
-
-
-def _wanted(key: str, content: bytes, step: Step, value: int) -> Step:
-    """Return the step of an attribute whose value is read."""
-    kind = content[value] if value < len(content) else 0
+    wanted = key in layout.wanted
+    step = Step(key.decode() if wanted else "", head, SIZED, (size, value - end - 1), content[: end + 1])
+    kind = content[value] if value < len(content) and step.sizes[1] == 1 else 0
     rest = len(content) - value - 1
-    if step.sizes[1] != 1 or kind not in {TEXT, WHOLE, REAL}:
+    if kind == TEXT and rest > 0 and content[value + 1] == rest - 1:
+        return replace(step, kind=kind)
+    if kind == WHOLE and not wanted:
+        return replace(step, kind=kind)
+    # The length of other values is the same in all, and so part of the literal.
+    if rest in _NUMBERS.get(kind, ()) and not (wanted and kind == TRUTH):
+        return replace(step, kind=kind, width=rest, literal=content[: value + 1])
+    if wanted:
         raise UnusualError
-    if kind == TEXT:
-        return Step(key, step.head, SIZED, step.sizes, step.literal, kind)
-    # The length of the value is the same in all, and so part of the literal.
-    if (kind == REAL and rest != _WIDTHS[FIXED64]) or (kind == WHOLE and not 1 <= rest <= _TAG_BYTES):
-        raise UnusualError
-    return Step(key, step.head, SIZED, step.sizes, content[: value + 1], kind, rest)
+    return step
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:

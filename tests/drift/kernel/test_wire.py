@@ -186,7 +186,7 @@ def watched() -> Iterator[list[int]]:
 
     def noted(*arguments: Any) -> Any:
         gathered = gather(*arguments)
-        found.append(0 if gathered is None else sum(map(len, gathered.rows)))
+        found.append(sum(len(rows) for one in gathered.values() for rows in one.rows))
         return gathered
 
     with pytest.MonkeyPatch.context() as patch:
@@ -194,10 +194,15 @@ def watched() -> Iterator[list[int]]:
         yield found
 
 
+def many(number: int) -> dict[str, Any]:
+    """Return attributes that nobody reads, of every type and width that is passed over."""
+    return {"tokens": number * 5000, "cached": number > 2, "cost": 0.1 * number, "route": f"/v{number}"}
+
+
 SAID = {attributes.INPUT_FEATURES: PLACES[0]}
 SOUND = {
     explode_traces: wire.traces(
-        [wire.span(n, START + n, confidence=n / 8, segments=DECLARED, extra=SAID) for n in range(6)]
+        [wire.span(n, START + n, confidence=n / 8, segments=DECLARED, extra=SAID | many(n)) for n in range(6)]
     ),
     explode_logs: wire.logs(
         [
@@ -234,6 +239,9 @@ def test_what_the_sdk_sends_never_needs_the_general_route(monkeypatch: pytest.Mo
         assert ours == general
         with monkeypatch.context() as patch:
             patch.setattr("otel_clinical.drift.kernel._explode._Work._take", lambda *_: pytest.fail("read one by one"))
+            patch.setattr(
+                "otel_clinical.drift.kernel._explode._Shape.scopes", lambda *_: pytest.fail("given to protobuf")
+            )
             assert len(explode(template.body, 1_790_000_000.0 + 1.0, INDEX, fewest=1).batch) == 30
 
 
