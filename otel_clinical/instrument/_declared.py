@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 MAX_VALUES: Final = 200
 _UNDECLARED: Final = (
-    "an inference or record names {} that the policy does not declare (declared: {}); the redaction sends _OTHER in "
-    "its place, and the drift processor will not take it: correct the name, or declare it"
+    "an inference or record names {} that the policy does not declare (declared: {}); _OTHER leaves in its "
+    "place, which the drift processor will not take: correct the name, or declare it"
 )
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/+@-]{0,63}\Z")
 _ALLOWED = "letters, digits or any of _ . : / + @ -, with a letter, digit or _ first"
@@ -76,6 +76,13 @@ class DeclaredModels:
     def allowed(self, key: str) -> Collection[str]:
         """Return the names of models or of versions that may leave: those of the policy alone, where there is one."""
         return (self._names if self.any else CODE).allowed(key)
+
+    def admit(self, model: str, version: str) -> tuple[str, str]:
+        """Return both names, each as `_OTHER` where there is a policy that does not declare it."""
+        known = self._versions.get(model)
+        if not self.any or (known is not None and version in known):
+            return model, version
+        return (OTHER if known is None else model), OTHER
 
     def problem(self, model: str, version: str) -> tuple[str, str] | None:
         """Return name and sentence of what is not declared, None when all is; the sentence has declared names only."""

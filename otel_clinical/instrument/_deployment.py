@@ -90,10 +90,11 @@ def record_deployment_change(
     where = telemetry or default_telemetry()
 
     def record() -> str:
+        name, after = where.models.admit(_identifier(model), _identifier(to_version))
         fields: Fields = {
-            attributes.MODEL_NAME: _identifier(model),
-            attributes.MODEL_VERSION: _identifier(to_version),
-            attributes.MODEL_PREVIOUS_VERSION: _identifier(from_version),
+            attributes.MODEL_NAME: name,
+            attributes.MODEL_VERSION: after,
+            attributes.MODEL_PREVIOUS_VERSION: where.models.admit(_identifier(model), _identifier(from_version))[1],
             attributes.DEPLOYMENT_ACTIVATION: _ordinal(activation),
             attributes.DEPLOYMENT_CHANGE_TYPE: required(
                 where, DeploymentChangeType, type, "record_deployment_change: type"

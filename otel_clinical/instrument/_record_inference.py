@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_clinical.semconv import OTHER
@@ -63,15 +64,18 @@ def record_inference(
     the receipt for reviews and outcomes.
     """
     where = telemetry or default_telemetry()
+    told = identifier(model) or _withhold(where), identifier(version) or _withhold(where)
+    where.check_declared(*told)
+    name, answers = where.models.admit(*told)
     spec = InferenceSpec(
-        identifier(model) or _withhold(where),
+        name,
         admit(where, UseCase, use_case, "record_inference: use_case") or UseCase.OTHER,
         admit(where, OperationName, operation, "record_inference: operation") or OperationName.OTHER,
         admit(where, DeploymentRole, role, "record_inference: role") or DeploymentRole.ACTIVE,
     )
-    found = Inference(where, spec, identifier(version) or _withhold(where), _activation(where, activation))
-    for name, value in (segments or {}).items():
-        found.set_segment(name, value)
+    found = Inference(where, spec, answers, _activation(where, activation))
+    for segment, value in (segments or {}).items():
+        found.set_segment(segment, value)
     if confidence is not None:
         found.set_confidence(confidence, confidence_method)
     if quality is not None:
@@ -87,7 +91,14 @@ def record_inference(
     except Exception as error:  # noqa: BLE001 -- telemetry never breaks its caller
         where.failed(TelemetryComponent.DECORATOR, error)
     found.end(duration=_number(where, lasting, duration) or 0.0)
-    return found.receipt
+    return found.receipt if told == (name, answers) else _named(found.receipt, *told)
+
+
+def _named(receipt: Receipt, model: str, version: str) -> Receipt:
+    """Return a receipt with the names that were told: the policy may have caught up when it comes back."""
+    named = replace(receipt, model=model, version=version)
+    named.vouch()
+    return named
 
 
 def _withhold(telemetry: Telemetry) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -109,4 +109,6 @@ def open_receipt(telemetry: Telemetry, receipt: Receipt | str, at: object) -> Re
     if not opened.vouched:
         opened = checked_receipt(telemetry, opened)
     telemetry.check_declared(opened.model, opened.version)
-    return opened
+    told = (opened.model, opened.version)
+    model, version = telemetry.models.admit(*told)
+    return opened if told == (model, version) else replace(opened, model=model, version=version)

@@ -6,10 +6,12 @@ import pytest
 
 from otel_clinical.instrument import (
     Rejection,
+    record_deployment_change,
     record_inference,
     record_outcome,
     record_review,
 )
+from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import OutcomeResult, ReviewAction
 from tests.instrument._coding import AT
 
@@ -48,7 +50,7 @@ def test_each_parameter_with_a_misspelt_word_is_said(capture, receipt, caplog):
     assert not {"corect", "codng", "incomplet", "codr"} & set(caplog.text.replace(",", " ").replace(";", " ").split())
 
 
-def test_undeclared_models_and_versions_are_said_once_counted_and_sent(capture, receipt, caplog):
+def test_undeclared_models_and_versions_are_said_once_counted_and_sent_as_other(capture, receipt, caplog):
     capture.telemetry.models.declare("coding", ["8"])
     capture.telemetry.models.declare("sepsis", ["1"])
     for _ in range(2):
@@ -60,7 +62,26 @@ def test_undeclared_models_and_versions_are_said_once_counted_and_sent(capture, 
     assert "codng" not in caplog.text
     assert capture.errors() == {("config", "UndeclaredVersion"): 2, ("config", "UndeclaredModel"): 1}
     assert len(capture.events) == 2
-    assert len(capture.spans) == 2
+    assert [dict(event.attributes)[attributes.MODEL_VERSION] for event in capture.events] == ["_OTHER", "_OTHER"]
+    (_, other) = capture.spans
+    assert other.attributes[attributes.MODEL_NAME] == other.attributes[attributes.MODEL_VERSION] == "_OTHER"
+    assert other.name == "predict _OTHER"
+
+
+def test_a_receipt_keeps_the_name_until_the_policy_declares_it(capture):
+    capture.telemetry.models.declare("coding", ["7"])
+    early = record_inference(model="coding", version="8", started_at=AT, telemetry=capture.telemetry)
+    assert (early.model, early.version) == ("coding", "8")
+    capture.telemetry.models.declare("coding", ["8"])
+    assert record_outcome(early, result="correct", at=AT + 1, telemetry=capture.telemetry)
+    assert capture.events[0].attributes[attributes.MODEL_VERSION] == "8"
+
+
+def test_a_change_to_a_version_that_the_policy_does_not_declare_is_sent_as_other(capture):
+    capture.telemetry.models.declare("coding", ["7"])
+    assert record_deployment_change("coding", from_version="7", to_version="mrn-1", telemetry=capture.telemetry)
+    sent = capture.events[0].attributes
+    assert (sent[attributes.MODEL_VERSION], sent[attributes.MODEL_PREVIOUS_VERSION]) == ("_OTHER", "7")
 
 
 def test_what_is_declared_and_what_has_no_version_yet_is_no_problem(capture, receipt, caplog):
