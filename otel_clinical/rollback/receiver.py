@@ -17,7 +17,9 @@ from starlette.routing import Route
 
 from otel_clinical.rollback import faults
 from otel_clinical.rollback.alerts import MalformedNotificationError, load_json, parse_notification
+from otel_clinical.rollback.interface import Interface, RequestRefusedError
 from otel_clinical.rollback.leaving import leaving
+from otel_clinical.rollback.openapi import document
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -62,6 +64,7 @@ class Receiver:
         self._terms, self._tokens, self._store = terms, tokens, store
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
+        self._interface = Interface(terms, store, worker, clock)
 
     def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:
         """Return the ASGI application, with the pages for people beside the interface for machines."""
@@ -69,7 +72,13 @@ class Receiver:
             routes=[
                 Route("/v1/alertmanager", self._counted(self._notification), methods=["POST"]),
                 Route("/v1/heartbeat", self._counted(self._heartbeat), methods=["POST"]),
-                Route("/v1/incidents", self._guarded(self._incidents)),
+                Route("/v1/openapi.json", self._guarded(self._document)),
+                Route("/v1/models", self._asked(lambda _: self._interface.models())),
+                Route("/v1/models/{model}", self._asked(lambda r: self._interface.model(r.path_params["model"]))),
+                Route("/v1/acts", self._asked(lambda r: self._interface.acts(r.query_params))),
+                Route("/v1/incidents", self._asked(lambda r: self._interface.incidents(r.query_params))),
+                Route("/v1/incidents/{id}/report", self._asked(lambda r: self._interface.report(r.path_params["id"]))),
+                Route("/v1/incidents/{id}/{act}", self._guarded(self._act), methods=["POST"]),
                 Route("/v1/incidents/{id}", self._guarded(self._incident)),
                 Route("/v1/audit", self._guarded(self._audit)),
                 Route("/v1/releases", self._guarded(self._releases)),
@@ -109,9 +118,34 @@ class Receiver:
         await run_in_threadpool(self._commit, self._store.beat, self._clock())
         return JSONResponse({"heard": True}, 202)
 
-    async def _incidents(self, request: Request) -> Response:
+    async def _document(self, request: Request) -> Response:
         del request
-        return JSONResponse({"incidents": leaving(await run_in_threadpool(self._store.incidents))})
+        return JSONResponse(document())
+
+    async def _act(self, request: Request) -> Response:
+        key, kind = request.path_params["id"], request.path_params["act"]
+        body = await self._body(request)
+        try:
+            answer = await run_in_threadpool(
+                self._interface.act, key, kind, request.headers.get("idempotency-key"), body
+            )
+        except RequestRefusedError as error:
+            raise _Answer(error.code, str(error)) from None
+        except sqlite3.Error as error:
+            _log.error("cannot commit: %s", type(error).__name__)
+            raise _Answer(503, "the controller cannot store this now") from None
+        return JSONResponse(answer)
+
+    def _asked(self, ask: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
+        """Return a guarded handler that answers what `ask` returns."""
+
+        async def handler(request: Request) -> Response:
+            try:
+                return JSONResponse(await run_in_threadpool(ask, request))
+            except RequestRefusedError as error:
+                raise _Answer(error.code, str(error)) from None
+
+        return self._guarded(handler)
 
     async def _incident(self, request: Request) -> Response:
         found = await run_in_threadpool(self._store.incident, request.path_params["id"])

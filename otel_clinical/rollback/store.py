@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
-from otel_clinical.rollback import acts, audit
+from otel_clinical.rollback import acts, audit, once
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
@@ -61,6 +61,7 @@ CREATE TABLE IF NOT EXISTS heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), t
 """
     + audit.SCHEMA
     + acts.SCHEMA
+    + once.SCHEMA
 )
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 _INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
@@ -236,6 +237,11 @@ class Store:
         """Store what a person did, with its audit event; raises `acts.ActRefusedError` as `acts.record_act` does."""
         with self._transaction() as connection:
             return acts.record_act(connection, act, at, link)
+
+    def act_once(self, act: acts.Act, at: float, key: str, said: str) -> tuple[dict[str, Any], bool]:
+        """As `act`, once for all requests of one key; return what it led to and whether it was done before."""
+        with self._transaction() as connection:
+            return once.once(connection, key, said, at, lambda: acts.record_act(connection, act, at))
 
     def link_used_by(self, nonce: str) -> str:
         """Return who used a link, or an empty string."""

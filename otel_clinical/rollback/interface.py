@@ -1,0 +1,121 @@
+"""Answer machines: what serves, what is open, what people did; and take what a person does through a program."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from otel_clinical.report import incident_report, render_json
+from otel_clinical.rollback.acts import REASONS, Act, ActKind, ActRefusedError
+from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json
+from otel_clinical.rollback.leaving import leaving
+from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
+from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
+from otel_clinical.rollback.telemetry import in_force
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from otel_clinical.rollback.store import Store
+    from otel_clinical.rollback.terms import Terms
+    from otel_clinical.rollback.worker import Worker
+
+OPEN: Final = UNDECIDED | WORKING | WATCHING
+_FIELDS: Final = frozenset({"by", "reason", "note"})
+
+
+class RequestRefusedError(ValueError):
+    """A request that is answered with `code` and a sentence."""
+
+    def __init__(self, code: int, problem: str) -> None:
+        super().__init__(problem)
+        self.code = code
+
+
+class Interface:
+    """What the routes under `/v1` that are for people's programs answer; raises `RequestRefusedError`."""
+
+    def __init__(self, terms: Mapping[str, Terms], store: Store, worker: Worker, clock: Callable[[], float]) -> None:
+        self._terms, self._store, self._worker, self._clock = terms, store, worker, clock
+
+    def models(self) -> dict[str, Any]:
+        """Return every model of the policy: what serves, what the controller may do, what is in force."""
+        return {"models": [self.model(name) for name in self._terms]}
+
+    def model(self, name: str) -> dict[str, Any]:
+        """Return one model."""
+        if name not in self._terms:
+            raise RequestRefusedError(404, f"no such model; declared: {', '.join(sorted(self._terms))}")
+        seen, terms = self._worker.snapshot(), self._terms[name]
+        state, pointer = seen.states.get(name, ModelState()), seen.pointers.get(name)
+        standing = [item for item in state.incidents.values() if in_force(item, state, pointer)]
+        return {
+            "model": name,
+            "mode": terms.mode,
+            "release": asdict(pointer) if pointer else None,
+            "quarantined": sorted(state.quarantined),
+            "incidents": [
+                {"id": item.id, "segment": asdict(item.key.segment), "state": item.state}
+                for item in sorted(standing, key=lambda item: (-item.opened_at, item.id))
+            ],
+        }
+
+    def incidents(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return the incidents, the newest first: of one `model`, in one `state`, or only those still `open`."""
+        unknown = set(query) - {"model", "state", "open"}
+        if unknown:
+            raise RequestRefusedError(400, f"unknown filter {min(unknown)}; use model, state or open")
+        if query.get("open", "true") not in {"true", "false"}:
+            raise RequestRefusedError(400, "open is true or false")
+        found = self._store.incidents()
+        if "model" in query:
+            found = [item for item in found if item["key"]["model"] == query["model"]]
+        if "state" in query:
+            found = [item for item in found if item["state"] == query["state"]]
+        if "open" in query:
+            found = [item for item in found if (item["state"] in OPEN) is (query["open"] == "true")]
+        return {"incidents": leaving(found)}
+
+    def report(self, key: str) -> dict[str, Any]:
+        """Return the report of one incident."""
+        found = self._store.incident(key)
+        if found is None:
+            raise RequestRefusedError(404, "no such incident")
+        report: dict[str, Any] = json.loads(render_json(incident_report(leaving(found))))
+        return report
+
+    def acts(self, query: Mapping[str, str]) -> dict[str, Any]:
+        """Return what people did, oldest first, about one `incident` or about all."""
+        return {"acts": self._store.acts(query.get("incident"))}
+
+    def act(self, key: str, kind: str, idempotency: str | None, body: bytes) -> dict[str, Any]:
+        """Store what a person does through a program, once."""
+        if not idempotency or len(idempotency) > MAX_KEY or not idempotency.isprintable():
+            raise RequestRefusedError(400, f"expected a header Idempotency-Key of 1 to {MAX_KEY} characters")
+        if kind not in set(ActKind):
+            raise RequestRefusedError(404, f"no such act; use {' or '.join(ActKind)}")
+        act = Act(key, ActKind(kind), method="api", **_fields(body, ActKind(kind)))
+        said = digest(json.dumps([key, kind, act.by, act.reason, act.note]).encode())
+        try:
+            answer, again = self._store.act_once(act, self._clock(), idempotency, said)
+        except KeyReusedError as error:
+            raise RequestRefusedError(422, str(error)) from None
+        except ActRefusedError as error:
+            raise RequestRefusedError(409, str(error)) from None
+        if not again:
+            self._worker.wake()
+        return {"incident": key, "act": kind, "by": act.by, **answer}
+
+
+def _fields(body: bytes, kind: ActKind) -> dict[str, str]:
+    try:
+        found: Any = load_json(body)
+    except MalformedNotificationError as error:
+        raise RequestRefusedError(400, str(error)) from None
+    fields: dict[str, Any] = found if isinstance(found, dict) else {}
+    texts = all(isinstance(value, str) for value in fields.values())
+    if not texts or not {"by", "reason"} <= set(fields) <= _FIELDS:
+        reasons = "; ".join(REASONS[kind])
+        raise RequestRefusedError(400, f"expected by, reason and maybe note, each text. Reasons: {reasons}")
+    return fields
