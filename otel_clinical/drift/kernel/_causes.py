@@ -14,8 +14,9 @@ from otel_clinical.policy import CONFIDENCE
 from otel_clinical.semconv.enums import EscalationLevel, SegmentName
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from otel_clinical.drift.kernel._attribution import Comparison
     from otel_clinical.drift.kernel._rows import CoverageRow, DriftRow, EvidenceRow, FeatureRow
     from otel_clinical.policy import Policy
 
@@ -40,6 +41,7 @@ class Known:
         labels: Time of the newest outcome by model.
         newest: Time of the newest record; None before the first.
         features: Input features of the newest activations.
+        compared: How another version does on the cases of (model, version, activation), None without such cases.
     """
 
     evidence: Sequence[EvidenceRow]
@@ -49,6 +51,7 @@ class Known:
     labels: Mapping[str, float]
     newest: float | None
     features: Sequence[FeatureRow] = ()
+    compared: Callable[[str, str, int], Comparison | None] = lambda _model, _version, _activation: None
 
 
 def attributions(policy: Policy, known: Known) -> Iterator[AttributionRow]:
@@ -93,6 +96,7 @@ def _situation(policy: Policy, known: Known, row: EvidenceRow, reached: Sequence
         shifts=tuple(_shifts(known, row, began)),
         models=tuple(_models(row, reached)),
         source=_source(known, row, reached),
+        comparison=known.compared(row.model, row.version, row.activation),
     )
 
 

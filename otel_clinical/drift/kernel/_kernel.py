@@ -186,7 +186,9 @@ class Kernel:
         served = {
             key: {ordinal: time / 1e6 for ordinal, time in times.items()} for key, times in self._clock.served.items()
         }
-        known = Known(evidence, self.drift(), self.coverage(), served, self.label_times, self.newest, self.features())
+        compared = self._ledger.pairing.comparison
+        seen = evidence, self.drift(), self.coverage(), served, self.label_times, self.newest, self.features()
+        known = Known(*seen, compared)
         return list(attributions(self._policy, known))
 
     @property

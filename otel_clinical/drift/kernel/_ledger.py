@@ -12,6 +12,8 @@ from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
 from otel_clinical.drift.kernel._encounters import Encounters
 from otel_clinical.drift.kernel._fed import Fed
+from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
+from otel_clinical.drift.kernel._pairing import Pairing
 from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class Ledger:
         self._gone: list[tuple[str, ...]] = []
         self.fed = Fed()
         self.encounters = Encounters(words)
+        self.pairing = Pairing(words)
 
     def close(self, rows: NDArray[np.void], end: int) -> tuple[list[Transition], int]:
         """Take one closed slot, its records in order; `end` is its end, microseconds.
@@ -60,7 +63,9 @@ class Ledger:
             found += self._if_newest(activation, activation.feed_inferences(served, end))
         for activation, served in self._by_activation(outcomes):
             self._coverage_of(activation).label(served["inferred"][served["mark"] & ELSEWHERE == 0])
-        for activation, served in self._by_activation(self.encounters.first(outcomes, end)):
+        judged = self.encounters.first(outcomes, end)
+        self.pairing.feed(judged, end)
+        for activation, served in self._by_activation(judged):
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
         self.fed.add(outcomes["inference"], end)
         self._forget(end)
@@ -96,6 +101,7 @@ class Ledger:
             found["fed", hour] = data
         for hour, data in self.encounters.seen.dump_dirty().items():
             found["encounter", hour] = data
+        found |= self.pairing.dump_dirty()
         return found
 
     def load(self, key: tuple[str, ...], data: bytes) -> str | None:
@@ -104,11 +110,7 @@ class Ledger:
         Raises:
             CodecError: `data` is damaged.
         """
-        if key[0] == "fed":
-            self.fed.load(key[1], data)
-            return None
-        if key[0] == "encounter":
-            self.encounters.seen.load(key[1], data)
+        if self._of_all(key, data):
             return None
         plan = self._by_name.get(key[1])
         if plan is None:
@@ -123,6 +125,18 @@ class Ledger:
         if not activation.load(state, data):
             return self._abandon(key, "its baseline, guard or segment has changed")
         return None
+
+    def _of_all(self, key: tuple[str, ...], data: bytes) -> bool:
+        """Take over a state that belongs to no single version; say whether it was one."""
+        if key[0] == "fed":
+            self.fed.load(key[1], data)
+        elif key[0] == "encounter":
+            self.encounters.seen.load(key[1], data)
+        elif key[0] in PAIRING:
+            self.pairing.load(key, data)
+        else:
+            return False
+        return True
 
     def resume(self, served: Mapping[VersionKey, Mapping[int, int]]) -> None:
         """Give loaded activations the times at which they last served, microseconds: a restart ages nothing."""

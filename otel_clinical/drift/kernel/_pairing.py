@@ -1,0 +1,143 @@
+"""Find the cases that two versions both answered: a version in the shadow, or a champion beside a challenger."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.kernel._attribution import Comparison
+from otel_clinical.drift.kernel._paired import Paired
+from otel_clinical.drift.kernel._truth import UNCOUNTED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+Case = tuple[str, int]
+"""(model, hash of an encounter)."""
+Arm = tuple[str, int]
+"""(version, activation)."""
+PairKey = tuple[str, str, str, str, str]
+"""(model, version, activation, version, activation), the smaller arm first, as text."""
+
+_HOUR: Final = 3_600_000_000  # microseconds
+_KEPT: Final = 7 * 24  # hours that the score of one version waits for that of another
+_MOST: Final = 16  # pairs of arms of a model that are kept
+_WAITING: Final = "unpaired"
+_TESTS: Final = "paired"
+KINDS: Final = frozenset({_WAITING, _TESTS})
+"""First part of the keys of saved states."""
+
+
+class Pairing:
+    """Scores that wait for the score of another version on the same encounter, and the tests of all pairs.
+
+    Args:
+        words: Every word by its number.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self._words = words
+        self._cases: dict[Case, dict[Arm, int]] = {}
+        self._hours: dict[int, set[tuple[Case, Arm]]] = {}
+        self._tests: dict[PairKey, Paired] = {}
+        self._dirty_hours: set[int] = set()
+        self._dirty: set[PairKey] = set()
+        self._gone: list[tuple[str, ...]] = []
+
+    def feed(self, rows: NDArray[np.void], end: int) -> None:
+        """Take outcomes of one closed slot, in order, each the first of its encounter and version."""
+        chosen = rows[(rows["encounter"] != 0) & (rows["mark"] & UNCOUNTED == 0)]
+        hour = end // _HOUR
+        columns = ("model", "version", "activation", "encounter", "score")
+        for model, version, activation, encounter, score in chosen[list(columns)].tolist():
+            arm = (self._words[version], activation)
+            self._take((self._words[model], encounter), arm, score, hour)
+        self._forget(hour)
+
+    def comparison(self, model: str, version: str, activation: int) -> Comparison | None:
+        """Return how another version does on the cases of this one; the one with most cases decides."""
+        mine = (version, str(activation))
+        found = [(key, test) for key, test in self._tests.items() if key[0] == model and mine in {key[1:3], key[3:5]}]
+        if not found:
+            return None
+        key, test = max(found, key=lambda one: (one[1].cases, one[0]))
+        first, second, first_not, second_not = test.proved()
+        if key[3:5] == mine:  # then the other one is the first
+            return Comparison(test.cases, first, first_not)
+        return Comparison(test.cases, second, second_not)
+
+    def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
+        """Return the states that changed, by parts of their key."""
+        found: dict[tuple[str, ...], bytes] = dict.fromkeys(self._gone, b"")
+        self._gone.clear()
+        for hour in self._dirty_hours:
+            known = self._hours.get(hour, set())
+            found[_WAITING, str(hour)] = self._packed(known) if known else b""
+        found |= {(_TESTS, *key): self._tests[key].dumps() for key in self._dirty if key in self._tests}
+        self._dirty_hours.clear()
+        self._dirty.clear()
+        return found
+
+    def load(self, key: tuple[str, ...], data: bytes) -> None:
+        """Take over a state.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        if key[0] == _WAITING:
+            for case, arm, score in _unpacked(data):
+                self._keep(case, arm, score, int(key[1]))
+        else:
+            self._tests[key[1], key[2], key[3], key[4], key[5]] = Paired.loads(data)
+
+    def _take(self, case: Case, arm: Arm, score: int, hour: int) -> None:
+        for other, its in sorted(self._cases.get(case, {}).items()):
+            if other[0] != arm[0]:
+                self._compare(case[0], (other, its), (arm, score))
+        self._keep(case, arm, score, hour)
+        self._dirty_hours.add(hour)
+
+    def _keep(self, case: Case, arm: Arm, score: int, hour: int) -> None:
+        self._cases.setdefault(case, {})[arm] = score
+        self._hours.setdefault(hour, set()).add((case, arm))
+
+    def _compare(self, model: str, one: tuple[Arm, int], other: tuple[Arm, int]) -> None:
+        (first, its), (second, score) = sorted((one, other))
+        key = (model, first[0], str(first[1]), second[0], str(second[1]))
+        self._tests.setdefault(key, Paired()).feed(its, score)
+        self._dirty.add(key)
+        mine = [known for known in self._tests if known[0] == model]
+        if len(mine) > _MOST:
+            gone = min(mine, key=lambda known: (self._tests[known].cases, known))
+            del self._tests[gone]
+            self._gone.append((_TESTS, *gone))
+
+    def _forget(self, hour: int) -> None:
+        for old in [known for known in self._hours if known < hour - _KEPT]:
+            for case, arm in self._hours.pop(old):
+                arms = self._cases[case]
+                arms.pop(arm, None)
+                if not arms:
+                    del self._cases[case]
+            self._dirty_hours.add(old)
+
+    def _packed(self, known: set[tuple[Case, Arm]]) -> bytes:
+        return _packed(sorted((*case, *arm, self._cases[case][arm]) for case, arm in known))
+
+
+def _packed(rows: list[tuple[str, int, str, int, int]]) -> bytes:
+    names = [[model, version] for model, _, version, _, _ in rows]
+    cases = np.array([case for _, case, *_ in rows], np.uint64)
+    numbers = np.array([[activation, score] for *_, activation, score in rows], np.int64).reshape(-1, 2)
+    return pack(_WAITING, 1, {"names": names}, {"cases": cases, "numbers": numbers})
+
+
+def _unpacked(data: bytes) -> Iterator[tuple[Case, Arm, int]]:
+    meta, arrays = unpack(data, _WAITING, 1)
+    rows = zip(meta["names"], arrays["cases"].tolist(), arrays["numbers"].tolist(), strict=True)
+    for (model, version), case, (activation, score) in rows:
+        yield (model, case), (version, activation), score
