@@ -40,6 +40,7 @@ COMMANDS: Mapping[str, SubCommand] = {
     "generate": SubCommand("sdk", "Write rules, dashboards and other files from the policy and the registry."),
     "processor": SubCommand("processor", "Run the drift processor."),
     "quarantine": SubCommand("processor", "List what the drift processor could not use, and retry what it set aside."),
+    "release": SubCommand("rollback", "Keep the ledger of versions."),
     "rollback": SubCommand("rollback", "Run the rollback controller and read its incidents."),
     "target": SubCommand("rollback", "Test the places that follow the release pointer."),
 }

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from otel_clinical.cli import orders
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
 
@@ -54,6 +55,7 @@ def command() -> None:
 @click.option("--public-url", help="Address of this HTTP interface as people reach it; for the links in those alerts.")
 @click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
 @click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
+@click.option("--audit-key", type=_FILE, help="Private key that signs the audit; in --state by default.")
 @click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
 @click.option("--retry", default=15.0, show_default=True, help="Seconds after which an open question is asked again.")
 @click.option("--watch", default=5.0, show_default=True, help="Seconds between two looks at a recovery.")
@@ -74,6 +76,7 @@ def serve(
     public_url: str | None,
     proxy_address: str | None,
     proxy_header: str,
+    audit_key: Path | None,
     pull: float,
     retry: float,
     watch: float,
@@ -107,6 +110,7 @@ def serve(
             zone=_zone(time_zone),
             proxy=_proxy(proxy_address, proxy_header),
             people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
+            audit_key=audit_key,
         )
     line = {
         "event": "ready",
@@ -175,7 +179,15 @@ def close(*, incident_id: str, state: Path, by: str, reason: str) -> None:
 @click.option("--state", type=_DIRECTORY, help="State directory of the controller, for its incidents.")
 def status(policy_path: Path, state: Path | None) -> None:
     """Say what serves, what the controller may do, what is held back, and which incidents there are."""
-    from otel_clinical.rollback import activity, how_to_activate, incidents, quarantined, read_terms, serving
+    from otel_clinical.rollback import (
+        activity,
+        how_to_activate,
+        incidents,
+        quarantined,
+        read_terms,
+        serving,
+        standing_orders,
+    )
 
     policy = read_policy(policy_path)
     with _explained():
@@ -190,6 +202,8 @@ def status(policy_path: Path, state: Path | None) -> None:
             click.echo(f"  mode {_mode(terms[model].mode, modes.get(model))}")
             if state is not None and (versions := quarantined(state, model)):
                 click.echo(f"  quarantined: {', '.join(sorted(versions))}")
+            for order in standing_orders(state, model).values() if state is not None else ():
+                click.echo(_order(order))
         if seen is not None:
             click.echo(f"controller: started {_when(seen.started)}")
             click.echo(f"  last heartbeat {_when(seen.heartbeat)}, last webhook {_when(seen.webhook)}")
@@ -281,6 +295,9 @@ def _proxy(address: str | None, header: str) -> Proxy | None:
         raise CliError(f"--proxy-address {address}: expected one IP address, such as 10.0.0.5") from None
 
 
+orders.add_to(command)
+
+
 def _print_release(model: str, pointer: ReleasePointer) -> None:
     click.echo(f"{model}: version {pointer.version} on route {pointer.route}, epoch {pointer.epoch}")
     for rule in pointer.rules:
@@ -298,6 +315,13 @@ def _mode(declared: str, running: str | None) -> str:
 
 def _when(time: float | None) -> str:
     return "never" if time is None else datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _order(order: dict[str, Any]) -> str:
+    until = f" until {_when(order['until'])}" if order["until"] else ""
+    waits = "" if order["in_force"] else ", waits for a second person"
+    people = " and ".join(order["by"])
+    return f"  {order['kind']} since {_when(order['since'])}{until} by {people}: {order['reason']}{waits}"
 
 
 def _line(item: dict[str, Any]) -> str:
@@ -324,7 +348,7 @@ def _explained() -> Iterator[None]:
     from otel_clinical.access import AccessError
     from otel_clinical.policy import BaselineError
     from otel_clinical.release import EpochConflict, PointerError, PointerLocked
-    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError
+    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError, AuditBrokenError, StateTooNewError
 
     try:
         yield
@@ -332,10 +356,12 @@ def _explained() -> Iterator[None]:
         AccessError,
         ActivationRefusedError,
         AlreadyRunningError,
+        AuditBrokenError,
         BaselineError,
         EpochConflict,
         FileNotFoundError,
         PointerError,
         PointerLocked,
+        StateTooNewError,
     ) as error:
         raise CliError(str(error)) from error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otel_clinical.policy._detectors import check_detectors
 from otel_clinical.policy._features import check_features
@@ -232,6 +232,10 @@ def _tier_guard(model: ModelPolicy) -> Iterator[Finding]:
             continue
 
 
+_LONGEST_VETO: Final = 300.0
+"""Seconds; longer is a decision for people."""
+
+
 def _percent(ratio: float) -> str:
     return f"{100 * ratio:.4g}%"
 
@@ -258,6 +262,20 @@ def _enforce(model: ModelPolicy) -> Iterator[Finding]:
             ("rollback", "mode"),
             "enforce with one version: nothing to roll back to",
             "two versions or more",
+        )
+
+
+def _veto(model: ModelPolicy) -> Iterator[Finding]:
+    rollback = model.rollback
+    if not rollback.veto:
+        return
+    if rollback.veto > _LONGEST_VETO:
+        yield ("rollback", "veto"), f"{rollback.veto:g} s keep a bad version serving", "at most 5m"
+    if rollback.safety_class not in {"A", "B"}:
+        yield (
+            ("rollback", "veto"),
+            "a time to veto delays every rollback, and the safety class does not allow that",
+            "safety_class A or B, or no veto",
         )
 
 

@@ -16,7 +16,18 @@ if TYPE_CHECKING:
 
 def policy_warnings(policy: Policy) -> tuple[str, ...]:
     """Return one sentence per value of a sound policy that its author may want to look at again."""
-    return tuple(warning for name, model in policy.models.items() for warning in _label_order(name, model))
+    return tuple(
+        warning
+        for name, model in policy.models.items()
+        for find in (_label_order, _known_good)
+        for warning in find(name, model)
+    )
+
+
+def _known_good(name: str, model: ModelPolicy) -> Iterator[str]:
+    if model.rollback.mode == "enforce" and model.rollback.known_good is None:
+        key = dotted(("models", name, "rollback", "known_good"))
+        yield f"{key}: not set, so a rollback restores whatever served before, whether it is known to be good or not"
 
 
 def _label_order(name: str, model: ModelPolicy) -> Iterator[str]:

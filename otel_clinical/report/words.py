@@ -8,7 +8,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATES: Final[Mapping[str, str]] = {
+    "engineering_review": "Performance dropped by the first tier; engineering reviews it.",
+    "governance_review": "Performance dropped by the second tier; clinical governance reviews it.",
     "deciding": "The controller is confirming it.",
+    "announced": "A change is announced; until its time any person may stop it.",
     "inconclusive": "The controller could not confirm it and keeps asking.",
     "recommended": "The controller recommends a change; its mode does not let it act.",
     "rolling_back": "The controller is changing the deployment.",
@@ -32,10 +35,25 @@ GUARDS: Final[Mapping[str, str]] = {
     "alert_age": "Is the alert recent, by clocks that agree?",
     "attribution": "Is it known since when?",
     "label_health": "Are there labels enough, and do they still come?",
+    "case_mix": "Is the drop there at the baseline's mix of cases?",
+    "counterfactual": "Would the version to go back to be better today?",
+    "common_cause": "Did nothing else drop with it?",
 }
 
 ACTIONS: Final[Mapping[str, str]] = {
     "incident.opened": "Alert heard, incident opened",
+    "incident.escalated": "Proved by the tier that may act",
+    "incident.time_is_up": "Nobody decided in time; the policy does",
+    "incident.unanswered": "Nobody has answered; people are called again",
+    "change.announced": "Change announced; until its time any person may stop it",
+    "change.begun": "The time to stop the change is over",
+    "order.acknowledge": "A person takes care of it",
+    "order.veto": "A person stopped what would have been done",
+    "order.approve": "A person decided it",
+    "order.refused": "An order that could not be taken",
+    "review.opened": "People are asked to review it",
+    "review.raised": "The next tier asks for a review",
+    "review.cleared": "Reviewed and cleared by a person",
     "incident.reopened": "Still firing now that the controller may act; decided anew",
     "incident.stale": "Another version serves by now",
     "alert.fires": "Alert fires again",

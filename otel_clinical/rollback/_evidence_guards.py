@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback._verdicts import failed, finite, judged, passed, unknown
@@ -125,6 +126,12 @@ def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
         return unknown(guard, because, needed=float(terms.verify_samples), **facts)
     because = f"version {arm.version} minus serving: {100 * lower:+.1f} points at least, on {arm.samples:.0f} labels"
     return judged(guard, because, good=lower > 0, lower=lower, **facts)
+
+
+def _score(terms: Terms, found: Comparison) -> Comparison:
+    """Turn a metric that is better when lower into a score that is better when higher."""
+    performance = found.performance
+    return found if performance is None else replace(found, performance=terms.scale.shown(performance))
 
 
 def lower_difference(scale: Scale, arm: Comparison, current: Comparison) -> float | None:

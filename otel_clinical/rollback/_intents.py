@@ -6,16 +6,29 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback._records import Record, Setting, Step, close, put
-from otel_clinical.rollback.state import Incident, Intent, IntentStatus, ModelState
+from otel_clinical.rollback.state import ANNOUNCED, Incident, Intent, IntentStatus, ModelState
 from otel_clinical.semconv.enums import RollbackDecision, RollbackState
 
 if TYPE_CHECKING:
-    from otel_clinical.rollback.events import ChangeMade, ChangeRefused, TargetUnreachable
+    from otel_clinical.rollback.events import ChangeBegun, ChangeMade, ChangeRefused, TargetUnreachable
 
 _CONTAINED: Final = {
     RollbackDecision.HOLD: RollbackState.HOLD,
     RollbackDecision.SAFE_MODE: RollbackState.SAFE_MODE,
 }
+
+
+def begun(setting: Setting, state: ModelState, event: ChangeBegun) -> Step:
+    """Close the time for a veto before the target is touched.
+
+    After a kill between the change and its record a veto would otherwise stop what was already done.
+    """
+    intent = state.intents[event.intent]
+    incident = state.incidents[intent.incident]
+    if incident.state is not ANNOUNCED or intent.status is not IntentStatus.PLANNED:
+        return Step(state)
+    incident = replace(incident, state=RollbackState.ROLLING_BACK, next_at=setting.now)
+    return Step(put(state, incident), (Record("change.begun", incident.id, {"intent": intent.id}),))
 
 
 def made(setting: Setting, state: ModelState, event: ChangeMade) -> Step:
@@ -48,6 +61,9 @@ def made(setting: Setting, state: ModelState, event: ChangeMade) -> Step:
         state = replace(state, quarantined=state.quarantined | {intent.from_version})
         quarantine = Record("version.quarantined", intent.from_version, {"incident": incident.id})
         return Step(put(state, incident, intent), (record, quarantine))
+    if intent.change.version is not None and intent.change.segment is not None:
+        failed = intent.from_version, intent.change.segment
+        state = replace(state, quarantined_in=state.quarantined_in | {failed})
     return Step(put(state, incident, intent), (record,))
 
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback._records import Record, Setting, Step, close, put
 from otel_clinical.rollback.state import Incident, Intent, IntentStatus, ModelState
 from otel_clinical.semconv.enums import RollbackMode, RollbackState
@@ -28,12 +29,25 @@ def plan(setting: Setting, state: ModelState, incident: Incident, change: Change
         epoch=pointer.epoch,
         planned_at=setting.now,
     )
-    if setting.terms.mode is RollbackMode.ENFORCE:
-        incident = replace(incident, state=RollbackState.ROLLING_BACK, next_at=setting.now)
-        return Step(put(state, incident, intent), (_record("change.planned", intent),))
+    held = disarmed(state, setting.now)
+    if incident.approved_by or (setting.terms.mode is RollbackMode.ENFORCE and held is None):
+        return _begin(setting, state, incident, intent)
     intent = replace(intent, status=IntentStatus.SKIPPED)
     incident = close(incident, RollbackState.RECOMMENDED, setting.now)
-    record = _record("change.recommended", intent, page=setting.terms.mode is RollbackMode.RECOMMEND)
+    page = setting.terms.mode is RollbackMode.RECOMMEND or held is not None
+    record = _record("change.recommended", intent, page=page)
+    return Step(put(state, incident, intent), (record,))
+
+
+def _begin(setting: Setting, state: ModelState, incident: Incident, intent: Intent) -> Step:
+    """Act at once, or announce the action where people may veto it for a while."""
+    veto = 0.0 if incident.approved_by or incident.verify_by is not None else setting.terms.veto
+    act_at = setting.now + veto
+    begun = RollbackState.ANNOUNCED if veto else RollbackState.ROLLING_BACK
+    incident = replace(incident, state=begun, next_at=act_at, act_at=act_at if veto else None)
+    record = _record("change.announced" if veto else "change.planned", intent, page=bool(veto))
+    if veto:
+        record = replace(record, data={**record.data, "act_at": act_at})
     return Step(put(state, incident, intent), (record,))
 
 

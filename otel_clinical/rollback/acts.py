@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
-from otel_clinical.rollback.state import UNDECIDED
+from otel_clinical.rollback.orders import Order, OrderKind
+from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
 
 if TYPE_CHECKING:
     import sqlite3
@@ -101,6 +103,7 @@ def record_act(connection: sqlite3.Connection, act: Act, at: float, link: str = 
         "INSERT INTO acts (at, incident, kind, by, method, reason, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (at, act.incident, act.kind.value, act.by, act.method, act.reason, act.note),
     )
+    _order(connection, act, at)
     data = {"by": act.by, "method": act.method, "reason": act.reason, "note": act.note, **led_to}
     audit.append(connection, at, f"person.{act.kind}", act.incident, data, actor=act.by)
     return led_to
@@ -118,6 +121,13 @@ def _use_up(connection: sqlite3.Connection, nonce: str, by: str, at: float) -> N
         raise ActRefusedError("this link was used already; it works once")
 
 
+def _order(connection: sqlite3.Connection, act: Act, at: float) -> None:
+    """Leave the act for the controller as well: it stops what is announced, and what time alone would decide."""
+    (model,) = connection.execute("SELECT model FROM incidents WHERE id = ?", (act.incident,)).fetchone()
+    order = Order(OrderKind(act.kind.value), model, act.by, act.reason, at, act.incident)
+    connection.execute("INSERT INTO orders (model, data) VALUES (?, ?)", (model, json.dumps(asdict(order))))
+
+
 def acts_of(connection: sqlite3.Connection, incident: str | None = None) -> list[dict[str, Any]]:
     """Return the acts about one incident, or about all, oldest first, as JSON-ready values."""
     where, arguments = ("WHERE incident = ?", (incident,)) if incident is not None else ("", ())
@@ -126,7 +136,12 @@ def acts_of(connection: sqlite3.Connection, incident: str | None = None) -> list
 
 
 def _veto(connection: sqlite3.Connection, act: Act, state: str) -> dict[str, Any]:
-    """Let the controller close an undecided incident, at its next turn, once two different people ask for it."""
+    """Let the controller close an undecided incident, at its next turn, once two different people ask for it.
+
+    An announced change, or one that time alone would bring, is stopped by any one person.
+    """
+    if state == ANNOUNCED:
+        return {"vetoes": 1, "needed": 1}
     if state not in UNDECIDED:
         raise ActRefusedError(
             f"the incident is {state.replace('_', ' ')}: there is no decision left to veto. To give the AI its reach "

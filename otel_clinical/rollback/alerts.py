@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from otel_clinical.release import Segment
 from otel_clinical.semconv import attributes, prometheus_label
+from otel_clinical.semconv.enums import EscalationLevel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 32
 MAX_ALERTS: Final = 2_000
 _FIRST_YEAR: Final = 2_000
+REVIEWS: Final = {
+    "engineering": EscalationLevel.ENGINEERING_REVIEW,
+    "governance": EscalationLevel.GOVERNANCE_REVIEW,
+}
+"""Tiers that ask people for a review, by the label `tier` of their alerts."""
 AGGREGATE: Final = Segment("all", "all")
 
 _MODEL = prometheus_label(attributes.MODEL_NAME)
@@ -33,10 +39,15 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
 
 
 class Cause(StrEnum):
-    """What an alert is about: proved performance, or the quality of one source's input."""
+    """What an incident is about: proved performance, the quality of one source's input, or a silent watchdog.
+
+    `restored` is performance as well, of a version that was given back to one segment and fails there too.
+    """
 
     PERFORMANCE = "performance"
     INPUT = "input"
+    BLIND = "blind"
+    RESTORED = "restored"
 
 
 class MalformedNotificationError(ValueError):
@@ -45,7 +56,11 @@ class MalformedNotificationError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One alert the controller may act on. `version` is None for input alerts; times are Unix seconds."""
+    """One alert the controller may act on. `version` is None for input alerts; times are Unix seconds.
+
+    A `drill` is heard and noted, and never acted on. Of a `tier` below rollback people are told; only Prometheus is
+    asked for those, Alertmanager need not send them.
+    """
 
     name: str
     cause: Cause
@@ -54,6 +69,8 @@ class Alert:
     segment: Segment
     firing: bool
     starts_at: float
+    drill: bool = False
+    tier: EscalationLevel = EscalationLevel.ROLLBACK
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +124,12 @@ def parse_notification(body: bytes, terms: Mapping[str, Terms]) -> Notification:
 
 def alert_from_labels(labels: Mapping[str, str], *, starts_at: float, terms: Mapping[str, Terms]) -> Alert | None:
     """Return the alert that Prometheus' own `ALERTS` series describes, or None where it is not for us."""
+    tier = REVIEWS.get(labels.get("tier", ""))
     try:
+        if tier is not None and labels.get("category") == "performance":
+            # It names what a proved drop names.
+            found = _from_labels({**labels, "tier": "rollback"}, firing=True, starts_at=starts_at, terms=terms)
+            return found and replace(found, tier=tier)
         return _from_labels(labels, firing=True, starts_at=starts_at, terms=terms)
     except _RefusedAlertError:
         return None
@@ -175,7 +197,8 @@ def _from_labels(
     name = labels.get("alertname", "")
     if not _NAME.fullmatch(name):
         raise _RefusedAlertError("alertname is not a plain name")
-    return Alert(name, cause, model.model, version, segment, firing, starts_at)
+    drill = labels.get("drill", "").lower() not in {"", "false"}
+    return Alert(name, cause, model.model, version, segment, firing, starts_at, drill)
 
 
 def _cause(labels: Mapping[str, str]) -> Cause | None:

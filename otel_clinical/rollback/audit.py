@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 GENESIS: Final = "0" * 64
 
-SCHEMA: Final = """
+_TABLES: Final = """
 CREATE TABLE IF NOT EXISTS audit (
     seq INTEGER PRIMARY KEY, time REAL NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
     object TEXT NOT NULL, data TEXT NOT NULL, hash TEXT NOT NULL
@@ -28,12 +28,29 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE INDEX IF NOT EXISTS audit_object ON audit (object, seq);
 CREATE TRIGGER IF NOT EXISTS audit_no_update BEFORE UPDATE ON audit
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
-CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit
-    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
 CREATE TRIGGER IF NOT EXISTS audit_in_order BEFORE INSERT ON audit
     WHEN NEW.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM audit)
     BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;
+-- Where the chain begins once events past their retention were archived and removed.
+CREATE TABLE IF NOT EXISTS audit_anchor (
+    one INTEGER PRIMARY KEY CHECK (one = 1), seq INTEGER NOT NULL, hash TEXT NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoints (
+    seq INTEGER PRIMARY KEY, hash TEXT NOT NULL, time REAL NOT NULL, key TEXT NOT NULL, signature TEXT NOT NULL
+) STRICT;
+CREATE TRIGGER IF NOT EXISTS checkpoints_no_update BEFORE UPDATE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;
 """
+KEEPERS: Final = (
+    """CREATE TRIGGER IF NOT EXISTS audit_no_delete BEFORE DELETE ON audit
+    BEGIN SELECT RAISE(ABORT, 'the audit is append-only'); END;""",
+    """CREATE TRIGGER IF NOT EXISTS checkpoints_no_delete BEFORE DELETE ON checkpoints
+    BEGIN SELECT RAISE(ABORT, 'checkpoints are append-only'); END;""",
+)
+"""What keeps rows from being removed but by their retention."""
+SCHEMA: Final = _TABLES + "\n".join(KEEPERS)
+PRUNED: Final = "audit.pruned"
+_DIGITS: Final = 13
 
 
 Row = tuple[int, float, str, str, str, str]
@@ -63,6 +80,15 @@ class Checkpoint:
 
     seq: int
     hash: str
+
+    @property
+    def digest(self) -> int:
+        """Return the hash's first 52 bits, which a sample of Prometheus holds exactly: a witness kept elsewhere.
+
+        >>> Checkpoint(1, "f" * 64).digest == 2**52 - 1
+        True
+        """
+        return int(self.hash[:_DIGITS], 16)
 
 
 def canonical(value: object) -> str:
@@ -117,18 +143,36 @@ def newest(connection: sqlite3.Connection, last: int, limit: int, about: str = "
     return [AuditEvent(seq, at, who, what, of, json.loads(data), hash_) for seq, at, who, what, of, data, hash_ in rows]
 
 
-def verify(rows: Iterable[tuple[int, float, str, str, str, str, str]], against: Checkpoint | None = None) -> Checkpoint:
+def origin(connection: sqlite3.Connection) -> Checkpoint:
+    """Return the last event that was removed after its retention; (0, GENESIS) where none was."""
+    row = connection.execute("SELECT seq, hash FROM audit_anchor").fetchone()
+    return Checkpoint(*row) if row else Checkpoint(0, GENESIS)
+
+
+def verify(
+    rows: Iterable[tuple[int, float, str, str, str, str, str]],
+    against: Checkpoint | None = None,
+    start: Checkpoint | None = None,
+    kept: Iterable[Checkpoint] = (),
+    *,
+    partial: bool = False,
+) -> Checkpoint:
     """Check the whole chain and return its head.
 
     Args:
         rows: Every row of the table in order.
         against: A checkpoint kept elsewhere that the chain must contain.
+        start: What came before the first row, where earlier events were archived.
+        kept: Checkpoints that the chain must contain as well, as far as it begins before them.
+        partial: The rows are a part of the chain: what came before need not be said to be archived.
 
     Raises:
-        AuditBrokenError: an event is missing, edited, out of order, or the checkpoint is not in the chain.
+        AuditBrokenError: an event is missing, edited, out of order, or a checkpoint is not in the chain.
     """
-    last = Checkpoint(0, GENESIS)
-    seen = against is None
+    last = first = start or Checkpoint(0, GENESIS)
+    expected = {checkpoint.seq: checkpoint for checkpoint in kept if checkpoint.seq > first.seq}
+    seen = against is None or against == first
+    admitted = partial or first.seq == 0
     for *covered, hash_ in rows:
         row = cast("Row", tuple(covered))
         seq = row[0]
@@ -138,11 +182,26 @@ def verify(rows: Iterable[tuple[int, float, str, str, str, str, str]], against: 
             raise AuditBrokenError(f"event {seq} or the one before it was changed after it was written")
         last = Checkpoint(seq, hash_)
         seen = seen or last == against
+        if expected.get(seq, last) != last:
+            raise AuditBrokenError(f"event {seq} is not the one that checkpoint {seq} was made of")
+        admitted = admitted or _admits(row, first)
     if not seen and against is not None:
         raise AuditBrokenError(
             f"checkpoint {against.seq} is not in the chain, which ends at {last.seq}: events were cut off or rewritten"
         )
+    if expected and max(expected) > last.seq:
+        raise AuditBrokenError(f"checkpoint {max(expected)} is beyond the chain, which ends at {last.seq}: cut off")
+    if not admitted:
+        raise AuditBrokenError(f"events up to {first.seq} are missing, and no event says that they were archived")
     return last
+
+
+def _admits(row: Row, first: Checkpoint) -> bool:
+    """Tell whether an event says that everything up to `first` was archived."""
+    if row[3] != PRUNED:
+        return False
+    said = json.loads(row[5])
+    return (said.get("through"), said.get("hash")) == (first.seq, first.hash)
 
 
 def open_read_only(database: Path) -> closing[sqlite3.Connection]:
@@ -156,13 +215,35 @@ def verify_file(database: Path, against: Checkpoint | None = None) -> Checkpoint
     """Check the chain in a controller's database; raises as `verify` and `open_read_only` do."""
     with open_read_only(database) as connection:
         try:
-            return verify(connection.execute("SELECT * FROM audit ORDER BY seq"), against)
+            connection.execute("BEGIN")
+            kept = [Checkpoint(*row) for row in connection.execute("SELECT seq, hash FROM checkpoints ORDER BY seq")]
+            return verify(connection.execute("SELECT * FROM audit ORDER BY seq"), against, origin(connection), kept)
         except sqlite3.DatabaseError as error:
             raise AuditBrokenError(f"the database cannot be read: {error}") from None
 
 
+def verify_lines(lines: Iterable[str], against: Checkpoint | None = None) -> Checkpoint:
+    """Check an export by itself, from whatever event it begins with; raises as `verify` does.
+
+    Only a checkpoint ties an export that begins later than the chain to what came before it.
+    """
+    rows, start = [], None
+    try:
+        for line in lines:
+            event = json.loads(line)
+            row = (event["seq"], event["time"], event["actor"], event["action"], event["object"])
+            rows.append((*row, canonical(event["data"]), event["hash"]))
+            start = start or Checkpoint(int(event["seq"]) - 1, str(event["previous"]))
+    except (ValueError, KeyError, TypeError):
+        raise AuditBrokenError(f"line {len(rows) + 1} is no event; expected what `audit export` writes") from None
+    return verify(rows, against, start, partial=True)
+
+
 def export_file(database: Path, after: int = 0) -> Iterator[str]:
-    """Yield every event as one line of JSON."""
+    """Yield every event as one line of JSON, with the hash before it, so that a part can be checked by itself."""
     with open_read_only(database) as connection:
+        row = connection.execute("SELECT hash FROM audit WHERE seq <= ? ORDER BY seq DESC LIMIT 1", (after,)).fetchone()
+        previous = row[0] if row else origin(connection).hash
         for event in events(connection, after=after):
-            yield canonical(asdict(event))
+            yield canonical({**asdict(event), "previous": previous})
+            previous = event.hash

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.rollback.alerts import Alert, Cause, alert_from_labels
+from otel_clinical.rollback.alerts import REVIEWS, Alert, Cause, alert_from_labels
 from otel_clinical.rollback.events import Recovery
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
 from otel_clinical.rollback.state import Comparison, Fellow, Incident, Processor, Sample, Stratum
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import DeploymentState, EscalationLevel
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +29,7 @@ CAUSE: Final = prometheus_label(attributes.ATTRIBUTION_CAUSE)
 BASELINE: Final = prometheus_label(attributes.BASELINE_HASH)
 _AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 _MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
+_MARK: Final = {**_MARKS, Cause.RESTORED: _MARKS[Cause.PERFORMANCE]}
 
 
 def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float, target: str | None = None) -> Sample:
@@ -55,7 +57,7 @@ def look_at_recovery(
             taken_at=now,
             serving=_serving(prometheus, pointer.model),
             performance=_lowest(prometheus, selector(metrics.PERFORMANCE_RATIO.prometheus, stream)),
-            samples=_lowest(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
+            samples=_count(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
             activation=_lowest(
                 prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, {**model, VERSION: version})
             ),
@@ -65,13 +67,21 @@ def look_at_recovery(
         return Recovery(now, reachable=False)
 
 
+def labels_of(prometheus: Prometheus, model: str, version: str) -> float | None:
+    """Return how many mature outcomes a version has under its activation; None where nobody says."""
+    stream = {MODEL: model, VERSION: version, **_AGGREGATE}
+    return _count(prometheus, selector(metrics.EVIDENCE_LABELS.prometheus, stream))
+
+
 def firing_alerts(prometheus: Prometheus, terms: Mapping[str, Terms], now: float) -> list[Alert]:
     """Return every alert Prometheus shows firing that the controller may act on.
 
     A notification can be lost: silenced, routed away, or fired and resolved while nobody listened.
     """
     found = []
-    for mark in _MARKS.values():
+    reviews = [{"tier": tier, "category": "performance"} for tier in REVIEWS]
+    # The highest tier first: it opens what the lower ones would only have people review.
+    for mark in (*_MARKS.values(), *reversed(reviews)):
         for series in prometheus.query(selector("ALERTS", {"alertstate": "firing", **mark})):
             alert = alert_from_labels(series.labels, starts_at=now, terms=terms)
             if alert is not None:
@@ -90,9 +100,9 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
     return Sample(
         taken_at=now,
         clock=prometheus.now(),
-        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARKS[key.cause], **stream}),
+        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARK[key.cause], **stream}),
         evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, {**stream, **tier})),
-        samples=_lowest(prometheus, selector(metrics.EVIDENCE_SAMPLES.prometheus, stream)),
+        samples=_count(prometheus, selector(metrics.EVIDENCE_SAMPLES.prometheus, stream)),
         drop=_lowest(prometheus, selector(metrics.DEGRADATION_RATIO.prometheus, stream)),
         change_point=_lowest(prometheus, selector(metrics.CHANGE_POINT_TIME.prometheus, stream)),
         activation=_lowest(prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, mine)),
@@ -162,7 +172,7 @@ def _comparison(prometheus: Prometheus, where: Mapping[str, str], version: str) 
     return Comparison(
         version,
         _lowest(prometheus, selector(metrics.PERFORMANCE_RATIO.prometheus, stream)),
-        _lowest(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
+        _count(prometheus, selector(metrics.PERFORMANCE_SAMPLES.prometheus, stream)),
     )
 
 
@@ -174,8 +184,8 @@ def _look_at_input(prometheus: Prometheus, terms: Terms, incident: Incident, now
     return Sample(
         taken_at=now,
         clock=prometheus.now(),
-        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARKS[key.cause], **source}),
-        samples=_lowest(prometheus, f"sum(increase({records}[{window}s]))"),
+        evaluated_at=_evaluated_at(prometheus, {"alertname": incident.alert, **_MARK[key.cause], **source}),
+        samples=_count(prometheus, f"sum(increase({records}[{window}s]))"),
         active_versions=_active(prometheus, key.model),
     )
 
@@ -189,6 +199,12 @@ def _evaluated_at(prometheus: Prometheus, labels: Mapping[str, str]) -> float | 
 def _lowest(prometheus: Prometheus, expression: str) -> float | None:
     """Return the lowest value of all instances that export it: the cautious one where two disagree."""
     return min(prometheus.values(expression), default=None)
+
+
+def _count(prometheus: Prometheus, expression: str) -> float | None:
+    """Return a count of outcomes or records; 0 below eleven, so that no small cell is ever stored, shown or told."""
+    found = _lowest(prometheus, expression)
+    return found if found is None or found >= SMALL_CELL else 0.0
 
 
 def _cause(prometheus: Prometheus, stream: Mapping[str, str]) -> str:

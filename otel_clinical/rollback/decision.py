@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback import guards
+from otel_clinical.rollback import guards, ledger
 from otel_clinical.rollback.alerts import AGGREGATE, Cause
 from otel_clinical.rollback.targets import Change
 from otel_clinical.semconv.enums import AttributionCause, RollbackDecision, RoutingLevel, RoutingReason
@@ -44,8 +44,13 @@ def decide(
     if incident.key.cause is Cause.INPUT:
         change = Change(RoutingReason.INPUT_QUALITY, route=terms.on_breach, segment=segment)
         return Decision(RollbackDecision.HOLD, "input", change, "input of this source is below its minimum")
+    if incident.key.cause is Cause.RESTORED:
+        change = Change(RoutingReason.ROLLBACK, route=RoutingLevel.MANUAL, segment=segment)
+        reason = f"version {incident.version}, which was given back to this segment, fails there too"
+        return Decision(RollbackDecision.REFUSED, "version", change, f"{reason}; a second step back is for people")
     elsewhere = _not_the_version(setting, state, incident, sample, pointer)
-    if elsewhere:
+    # A person who approves has decided that it is the version, and that it may be changed.
+    if elsewhere and not incident.approved_by:
         change = Change(RoutingReason.DRIFT, route=terms.on_environment, segment=segment)
         cause = AttributionCause.INPUT if sample.cause == AttributionCause.INPUT else AttributionCause.ENVIRONMENT
         return Decision(RollbackDecision.SAFE_MODE, cause.value, change, elsewhere)
@@ -53,7 +58,10 @@ def decide(
     if (sample.aggregate_evidence or 0.0) >= 1:
         segment = None
     useless = next((report.because for report in incident.guards if guards.futile(report)), "")
-    return _back(setting, state, segment, pointer, useless)
+    problem = useless and f"going back would not help: {useless}"
+    if not problem and segment is None:
+        problem = _limit_problem(terms, state, setting.now)
+    return _back(setting, state, segment, pointer, "" if incident.approved_by else problem)
 
 
 def _not_the_version(
@@ -87,28 +95,17 @@ def _input_held(state: ModelState, incident: Incident) -> bool:
 
 
 def _back(
-    setting: Setting, state: ModelState, segment: Segment | None, pointer: ReleasePointer, useless: str
+    setting: Setting, state: ModelState, segment: Segment | None, pointer: ReleasePointer, problem: str
 ) -> Decision:
-    """Go back to the previous version, or route to people where that is not safe or would not help."""
-    target = pointer.previous_version or ""
-    problem = useless and f"going back would not help: {useless}"
-    problem = problem or _target_problem(setting.terms, state, target)
-    if not problem and segment is None:
-        problem = _limit_problem(setting.terms, state, setting.now)
-    if problem:
+    """Go back to the version that is known good, or route to people where there is none or `problem` speaks against."""
+    problem = ledger.problem(setting.terms, state, pointer, segment, setting.now) or problem
+    target = ledger.candidate(setting.terms, state, pointer)
+    if problem or target is None:
         change = Change(RoutingReason.ROLLBACK, route=RoutingLevel.MANUAL, segment=segment)
         return Decision(RollbackDecision.REFUSED, "version", change, problem)
     change = Change(RoutingReason.ROLLBACK, version=target, segment=segment)
     reason = f"performance dropped after {pointer.version} was activated; {target} served before"
     return Decision(RollbackDecision.ROLLBACK, "version", change, reason)
-
-
-def _target_problem(terms: Terms, state: ModelState, target: str) -> str:
-    if target not in terms.versions:
-        return f"previous version {target} is not declared in the policy"
-    if target in state.quarantined:
-        return f"previous version {target} is quarantined"
-    return ""
 
 
 def _limit_problem(terms: Terms, state: ModelState, now: float) -> str:

@@ -10,27 +10,36 @@ interleaving of crash, duplicate alert and human, and that it fails without any 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import most_restrictive
-from otel_clinical.rollback import guards
-from otel_clinical.rollback._intents import made, refused, unreachable
-from otel_clinical.rollback._planning import incident_of, plan
+from otel_clinical.rollback._blind import looked
+from otel_clinical.rollback._intents import begun, made, refused, unreachable
+from otel_clinical.rollback._ordered import disarmed, ordered
+from otel_clinical.rollback._planning import incident_of
 from otel_clinical.rollback._records import Record, Setting, Step, Timing, close, put
+from otel_clinical.rollback._releasing import seen
+from otel_clinical.rollback._reviews import cleared, reviewed
+from otel_clinical.rollback._sampling import sampled, stale
 from otel_clinical.rollback._verification import watch
 from otel_clinical.rollback.alerts import Cause
-from otel_clinical.rollback.decision import decide
 from otel_clinical.rollback.events import (
     AlertSeen,
+    ChangeBegun,
     ChangeMade,
     ChangeRefused,
     ClosedByPerson,
     Event,
+    HeartbeatLooked,
     PointerSeen,
     RecoverySeen,
+    ReleaseSeen,
     Sampled,
+    TargetUnreachable,
 )
+from otel_clinical.rollback.orders import Order
 from otel_clinical.rollback.state import (
+    REVIEW,
     UNDECIDED,
     WATCHING,
     WORKING,
@@ -38,14 +47,13 @@ from otel_clinical.rollback.state import (
     IntentStatus,
     Key,
     ModelState,
-    Sample,
+    serving_in,
 )
-from otel_clinical.semconv.enums import RollbackDecision, RollbackMode, RollbackState
+from otel_clinical.semconv.enums import EscalationLevel, RollbackMode, RollbackState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-    from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.terms import Terms
 
 
@@ -75,25 +83,7 @@ Work = Look | Make | Watch
 
 def step(terms: Terms, state: ModelState, event: Event, now: float, timing: Timing | None = None) -> Step:
     """Return what `event` makes of `state` at Unix time `now`."""
-    setting = Setting(terms, timing or Timing(), now)
-    match event:
-        case AlertSeen():
-            result = _alert(setting, state, event)
-        case Sampled():
-            result = _sampled(setting, state, event)
-        case ChangeMade():
-            result = made(setting, state, event)
-        case ChangeRefused():
-            result = refused(setting, state, event)
-        case RecoverySeen():
-            result = watch(setting, state, event)
-        case PointerSeen():
-            result = _pointer(setting, state, event)
-        case ClosedByPerson():
-            result = _closed(setting, state, event)
-        case _:
-            result = unreachable(setting, state, event)
-    return result
+    return _HANDLERS[type(event)](Setting(terms, timing or Timing(), now), state, event)
 
 
 def due(terms: Terms, state: ModelState, now: float) -> tuple[Work, ...]:
@@ -115,7 +105,7 @@ def _agenda(terms: Terms, state: ModelState) -> Iterator[tuple[float, Work]]:
         elif incident.state in WATCHING:
             yield incident.next_at, Watch(incident.id)
         # An alert that has ended or fallen silent is not looked at again until it is heard of again.
-        elif incident.state in UNDECIDED and _heard(terms, incident):
+        elif incident.state in UNDECIDED and (incident.approved_by or _heard(terms, incident)):
             yield incident.next_at, Look(incident.id)
 
 
@@ -126,19 +116,31 @@ def _heard(terms: Terms, incident: Incident) -> bool:
 def _alert(setting: Setting, state: ModelState, event: AlertSeen) -> Step:
     alert, pointer, now = event.alert, event.pointer, setting.now
     version = alert.version or pointer.version
+    if alert.drill:
+        return Step(state, () if event.pulled else (Record("drill.heard", alert.model, {"alert": asdict(alert)}),))
     key = Key(alert.model, alert.cause, alert.segment, pointer.activation)
+    if version != pointer.version and version == serving_in(pointer, alert.segment):
+        key = replace(key, cause=Cause.RESTORED)
     known = state.incidents.get(key.id)
-    if version != pointer.version:
+    if key.cause is not Cause.RESTORED and version != pointer.version:
         data: dict[str, Any] = {"alert": alert.name, "version": version, "active": pointer.version}
         return Step(state) if event.pulled else Step(state, (Record("alert.stale", alert.model, data),))
-    if known is not None and not (alert.firing and _only_recommended(setting.terms, state, known)):
-        return _again(state, known, event, now)
-    if not alert.firing:
-        return Step(state)
-    covering = _covering(setting.terms, state, event)
+    if alert.tier is not EscalationLevel.ROLLBACK:
+        return reviewed(setting, state, event, key)
+    if known is None or known.state in REVIEW or (alert.firing and _only_recommended(setting, state, known)):
+        return _taken_up(setting, state, event, key) if alert.firing else Step(state)
+    return _again(state, known, event, now)
+
+
+def _taken_up(setting: Setting, state: ModelState, event: AlertSeen, key: Key) -> Step:
+    """Open an incident, or take up again what lower tiers or other modes have left, unless a change covers it."""
+    known, now = state.incidents.get(key.id), setting.now
+    covering = _covering(setting, state, event)
     if not covering:
-        return _opened(state, key, event, now) if known is None else _reopened(state, known, event, now)
-    data = {"alert": alert.name, **asdict(alert.segment)}
+        if known is None:
+            return _opened(state, key, event, now)
+        return (_escalated if known.state in REVIEW else _reopened)(state, known, event, now)
+    data = {"alert": event.alert.name, **asdict(event.alert.segment)}
     silent = event.pulled or known is not None
     return Step(state) if silent else Step(state, (Record("alert.covered", covering, data),))
 
@@ -158,10 +160,29 @@ def _opened(state: ModelState, key: Key, event: AlertSeen, now: float) -> Step:
     return Step(put(state, incident), (Record("incident.opened", incident.id, data),))
 
 
-def _only_recommended(terms: Terms, state: ModelState, known: Incident) -> bool:
+def _escalated(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
+    """Decide what was only under review: the drop is proved by the tier that may act."""
+    incident = replace(
+        known,
+        state=RollbackState.DECIDING,
+        alert=event.alert.name,
+        starts_at=event.alert.starts_at,
+        last_seen=now,
+        firing=True,
+        next_at=now,
+    )
+    data = {"alert": event.alert.name, "from": known.state, "pulled": event.pulled}
+    return Step(put(state, incident), (Record("incident.escalated", incident.id, data),))
+
+
+def _only_recommended(setting: Setting, state: ModelState, known: Incident) -> bool:
     """Tell whether all that was done for an incident is a note from before the controller was allowed to act."""
     recommended = known.state is RollbackState.RECOMMENDED and state.applied(known.id) is None
-    return recommended and terms.mode is RollbackMode.ENFORCE
+    return recommended and _acts(setting, state)
+
+
+def _acts(setting: Setting, state: ModelState) -> bool:
+    return setting.terms.mode is RollbackMode.ENFORCE and disarmed(state, setting.now) is None
 
 
 def _reopened(state: ModelState, known: Incident, event: AlertSeen, now: float) -> Step:
@@ -191,6 +212,7 @@ def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> 
         last_seen=now if firing else known.last_seen,
         starts_at=min(known.starts_at, event.alert.starts_at),
         next_at=min(known.next_at, now) if firing and not known.firing else known.next_at,
+        undecided_since=None if firing and not known.firing else known.undecided_since,
     )
     # Alertmanager repeats itself every minute, and each request is audited already: what counts is the change.
     if firing is known.firing:
@@ -199,19 +221,20 @@ def _again(state: ModelState, known: Incident, event: AlertSeen, now: float) -> 
     return Step(put(state, heard), (Record("alert.fires" if firing else "alert.resolved", known.id, data),))
 
 
-def _covering(terms: Terms, state: ModelState, event: AlertSeen) -> str:
+def _covering(setting: Setting, state: ModelState, event: AlertSeen) -> str:
     """Return whose change already covers this alert, or an empty string.
 
     A change of the whole model covers its segments; a rule that people have not lifted covers its segment, under
     whatever version.
     """
+    terms = setting.terms
     needed = terms.on_breach if event.alert.cause is Cause.INPUT else terms.on_environment
     for rule in event.pointer.rules:
         if rule.segment == event.alert.segment and _as_strict(rule.route, needed):
             return incident_of(rule.marker) or event.alert.model
     # What was only recommended covers nothing once the controller may act.
     void = {IntentStatus.SUPERSEDED}
-    if terms.mode is RollbackMode.ENFORCE:
+    if _acts(setting, state):
         void.add(IntentStatus.SKIPPED)
     for intent in state.intents.values():
         whole = intent.change.segment is None and intent.status not in void
@@ -227,32 +250,12 @@ def _as_strict(route: str, needed: str) -> bool:
     return most_restrictive((route, needed)) == route
 
 
-def _sampled(setting: Setting, state: ModelState, event: Sampled) -> Step:
-    incident, sample, pointer = state.incidents[event.incident], event.sample, event.pointer
-    timing, now = setting.timing, setting.now
-    if incident.state not in UNDECIDED:
-        return Step(state)
-    if (pointer.version, pointer.activation) != (incident.version, incident.key.activation):
-        return _stale(state, incident, pointer, now)
-    first = incident.first
-    if first is None or sample.taken_at - first.taken_at > timing.patience + timing.retry:
-        first = sample
-    if _awaits_evaluation(timing, first, sample) or state.changing:
-        waiting = replace(incident, first=first, last=sample, next_at=now + timing.confirm)
-        return Step(put(state, waiting))
-    reports = guards.evaluate(setting.terms, incident, pointer, first, sample)
-    looked = replace(incident, first=sample, last=sample, attempts=incident.attempts + 1, guards=reports)
-    if not guards.all_pass(reports):
-        return _inconclusive(setting, state, incident, looked)
-    return _decided(setting, state, replace(looked, first=first), pointer)
-
-
 def _pointer(setting: Setting, state: ModelState, event: PointerSeen) -> Step:
     """Close undecided incidents of versions that no longer serve: nobody will speak of them again."""
     result = Step(state)
     for incident in state.incidents.values():
-        if incident.state in UNDECIDED and incident.key.activation != event.pointer.activation:
-            closed = _stale(result.state, incident, event.pointer, setting.now)
+        if incident.state in UNDECIDED | REVIEW and incident.key.activation != event.pointer.activation:
+            closed = stale(result.state, incident, event.pointer, setting.now)
             result = Step(closed.state, (*result.records, *closed.records))
     return result
 
@@ -260,6 +263,8 @@ def _pointer(setting: Setting, state: ModelState, event: PointerSeen) -> Step:
 def _closed(setting: Setting, state: ModelState, event: ClosedByPerson) -> Step:
     """Let a person close what waits for a person; a change under way or verified goes on."""
     incident = state.incidents.get(event.incident)
+    if incident is not None and incident.state in REVIEW:
+        return cleared(setting, state, incident, event)
     if incident is None or incident.state not in UNDECIDED:
         return Step(state)
     closed = close(incident, RollbackState.OVERRIDDEN, setting.now, f"closed by {event.by}: {event.reason}")
@@ -267,51 +272,17 @@ def _closed(setting: Setting, state: ModelState, event: ClosedByPerson) -> Step:
     return Step(put(state, closed), (Record("incident.closed", incident.id, data),))
 
 
-def _awaits_evaluation(timing: Timing, first: Sample, sample: Sample) -> bool:
-    """Tell whether the only thing missing is that Prometheus evaluates the alert once more."""
-    if first.evaluated_at is None or sample.evaluated_at is None:
-        return False
-    return sample.evaluated_at <= first.evaluated_at and sample.taken_at - first.taken_at < timing.patience
-
-
-def _stale(state: ModelState, incident: Incident, pointer: ReleasePointer, now: float) -> Step:
-    closed = replace(
-        close(incident, RollbackState.STALE, now, "another version serves by now"),
-        decision=RollbackDecision.STALE,
-    )
-    data = {"version": pointer.version, "activation": pointer.activation}
-    return Step(put(state, closed), (Record("incident.stale", incident.id, data),))
-
-
-def _inconclusive(setting: Setting, state: ModelState, before: Incident, looked: Incident) -> Step:
-    waiting = replace(
-        looked,
-        state=RollbackState.INCONCLUSIVE,
-        decision=RollbackDecision.INCONCLUSIVE,
-        next_at=setting.now + setting.timing.retry,
-        reason="; ".join(f"{r.guard}: {r.because}" for r in looked.guards if r.result != "pass"),
-    )
-    # A guard that stays undecided for days is audited when its result changes, not at every look.
-    if [(r.guard, r.result) for r in before.guards] == [(r.guard, r.result) for r in looked.guards]:
-        return Step(put(state, waiting))
-    return Step(put(state, waiting), (_decision_record("decision.inconclusive", waiting, page=True),))
-
-
-def _decided(setting: Setting, state: ModelState, looked: Incident, pointer: ReleasePointer) -> Step:
-    sample = looked.last or Sample(setting.now)
-    decision = decide(setting, state, looked, sample, pointer)
-    decided = replace(looked, decision=decision.decision, cause=decision.cause, reason=decision.reason)
-    planned = plan(setting, state, decided, decision.change, pointer)
-    record = _decision_record(f"decision.{decision.decision}", decided)
-    return Step(planned.state, (record, *planned.records))
-
-
-def _decision_record(action: str, incident: Incident, *, page: bool = False) -> Record:
-    data = {
-        "decision": incident.decision,
-        "cause": incident.cause,
-        "reason": incident.reason,
-        "guards": [asdict(report) for report in incident.guards],
-        "evidence": asdict(incident.last) if incident.last else None,
-    }
-    return Record(action, incident.id, data, page=page)
+_HANDLERS: Final[Mapping[type[Event], Callable[[Setting, ModelState, Any], Step]]] = {
+    AlertSeen: _alert,
+    Sampled: sampled,
+    ChangeBegun: begun,
+    ChangeMade: made,
+    ChangeRefused: refused,
+    TargetUnreachable: unreachable,
+    RecoverySeen: watch,
+    PointerSeen: _pointer,
+    ClosedByPerson: _closed,
+    Order: ordered,
+    HeartbeatLooked: looked,
+    ReleaseSeen: seen,
+}

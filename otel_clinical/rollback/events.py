@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otel_clinical.rollback.orders import Order
+
 if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.alerts import Alert
@@ -27,6 +29,13 @@ class Sampled:
     incident: str
     sample: Sample
     pointer: ReleasePointer
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeBegun:
+    """The time of an announced change has come: from here on nobody can stop it by a veto."""
+
+    intent: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,33 @@ class ClosedByPerson:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class HeartbeatLooked:
+    """When the watchdog was last `heard`, None where it never was; `pointer` is what serves, None if unreadable."""
+
+    heard: float | None
+    pointer: ReleasePointer | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseSeen:
+    """What serves, and how many outcomes were counted since it was activated; None where that is not known."""
+
+    pointer: ReleasePointer
+    labels: float | None
+
+
 Event = (
-    AlertSeen | Sampled | ChangeMade | ChangeRefused | TargetUnreachable | RecoverySeen | PointerSeen | ClosedByPerson
+    AlertSeen
+    | Sampled
+    | ChangeBegun
+    | ChangeMade
+    | ChangeRefused
+    | TargetUnreachable
+    | RecoverySeen
+    | PointerSeen
+    | ClosedByPerson
+    | Order
+    | HeartbeatLooked
+    | ReleaseSeen
 )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.rollback import _evidence_guards as evidence
 from otel_clinical.rollback._verdicts import failed, finite, judged, passed, unknown
 from otel_clinical.rollback.alerts import Cause
+from otel_clinical.rollback.state import serving_in
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
 from otel_clinical.semconv.enums import RollbackGuardResult as Result
 
@@ -58,17 +59,32 @@ def all_pass(reports: tuple[GuardReport, ...]) -> bool:
     return all(report.result is Result.PASS or futile(report) for report in reports)
 
 
+def serving(reports: tuple[GuardReport, ...]) -> bool:
+    """Tell whether the version that the incident is about still serves: what even a person cannot overrule."""
+    return any(report.guard is Guard.ACTIVE_VERSION and report.result is not Result.FAIL for report in reports)
+
+
 def futile(report: GuardReport) -> bool:
     """Tell whether the report says that the version to go back to is not better on today's cases."""
     return report.guard is Guard.COUNTERFACTUAL and report.result is Result.FAIL
+
+
+def still_serves(incident: Incident, pointer: ReleasePointer) -> bool:
+    """Tell whether the pointer serves the incident's version, to its segment where it was given back to that alone."""
+    here = incident.key.cause is Cause.RESTORED
+    version = serving_in(pointer, incident.key.segment) if here else pointer.version
+    return (version, pointer.activation) == (incident.version, incident.key.activation)
 
 
 def _active_version(incident: Incident, pointer: ReleasePointer, sample: Sample) -> GuardReport:
     """G1: the alert, the pointer, the services and the evidence speak of one version and activation."""
     guard, version, activation = Guard.ACTIVE_VERSION, incident.version, incident.key.activation
     facts = {"activation": float(activation), "pointer": float(pointer.activation), "evidence": sample.activation}
-    if (pointer.version, pointer.activation) != (version, activation):
+    if not still_serves(incident, pointer):
         return failed(guard, f"pointer serves {pointer.version} (activation {pointer.activation})", **facts)
+    if incident.key.cause is Cause.RESTORED:
+        # Services report what serves the model; the evidence is of the version's own earlier activation.
+        return passed(guard, f"pointer gives {version} to this segment", **facts)
     if not sample.active_versions:
         return unknown(guard, "no service reports an active version", **facts)
     if version not in sample.active_versions:

@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
+from otel_clinical.rollback.orders import ABOUT_INCIDENTS, OrderKind, OrderRefusedError, check
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    from otel_clinical.rollback.orders import Order
+    from otel_clinical.rollback.terms import Terms
 
 DATABASE: Final = "controller.sqlite"
 _OPEN: Final = UNDECIDED | WORKING | WATCHING
@@ -88,6 +92,75 @@ def incident_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         "events": [asdict(event) for event in audit.events(connection, about=key)],
         "audit_head": asdict(audit.head(connection)),
     }
+
+
+def promotion_problem(state: Path, terms: Terms, version: str, at: float) -> str:
+    """Say why people may not activate a version now, or return an empty string."""
+    frozen = standing_orders(state, terms.model).get(OrderKind.FREEZE.value)
+    if frozen is not None and (frozen["until"] is None or at < frozen["until"]):
+        return (
+            f"promotions of {terms.model} are frozen by {' and '.join(frozen['by'])}: {frozen['reason']}; "
+            "two people may end that with `otel-clinical rollback thaw`"
+        )
+    if terms.known_good is None:
+        return ""
+    known = {release["version"]: release for release in release_ledger(state, terms.model)}
+    if known.get(version, {}).get("registered_at") is None:
+        return f"version {version} of {terms.model} is not registered; `otel-clinical release register` does that"
+    return ""
+
+
+def release_ledger(state: Path, model: str | None = None) -> list[dict[str, Any]]:
+    """Return the release ledger: every version with its facts, and whether it is quarantined."""
+    with audit.open_read_only(state / DATABASE) as connection:
+        rows = connection.execute("SELECT model, data FROM releases ORDER BY model, version").fetchall()
+        held = set(connection.execute("SELECT model, version FROM quarantines"))
+        waiting = [
+            json.loads(data) for (data,) in connection.execute("SELECT data FROM orders WHERE processed IS NULL")
+        ]
+    found = [{"model": name, **json.loads(data)} for name, data in rows]
+    for release in found:
+        release["quarantined"] = (release["model"], release["version"]) in held
+        release["waiting"] = [
+            order["kind"]
+            for order in waiting
+            if (order["model"], order["about"]) == (release["model"], release["version"])
+        ]
+    return [release for release in found if model in {None, release["model"]}]
+
+
+def give_order(state: Path, order: Order) -> int:
+    """Leave an order for the controller, which takes it up at its next turn; return its number.
+
+    Raises:
+        FileNotFoundError: there is no controller's database.
+        OrderRefusedError: nobody may order that so, or it is about an incident that is not known.
+    """
+    check(order)
+    database = state / DATABASE
+    if not database.is_file():
+        raise FileNotFoundError(f"{database}: no controller database; name the controller's --state directory")
+    with closing(sqlite3.connect(database, timeout=10.0)) as connection, connection:
+        if order.kind in ABOUT_INCIDENTS and incident_details(connection, order.about) is None:
+            raise OrderRefusedError(f"no incident {order.about}; `otel-clinical rollback status` lists them")
+        cursor = connection.execute(
+            "INSERT INTO orders (model, data) VALUES (?, ?)", (order.model, json.dumps(asdict(order)))
+        )
+        return int(cursor.lastrowid or 0)
+
+
+def standing_orders(state: Path, model: str) -> dict[str, dict[str, Any]]:
+    """Return what people ordered about a model that stands or waits for a second person, by what it is about."""
+    with audit.open_read_only(state / DATABASE) as connection:
+        rows = connection.execute("SELECT key, data FROM standing WHERE model = ?", (model,))
+        return {key: json.loads(data) for key, data in rows}
+
+
+def model_of(state: Path, key: str) -> str | None:
+    """Return the model that an incident is about, or None where there is no such incident."""
+    with audit.open_read_only(state / DATABASE) as connection:
+        row = connection.execute("SELECT model FROM incidents WHERE id = ?", (key,)).fetchone()
+        return None if row is None else str(row[0])
 
 
 def close_incident(state: Path, key: str, *, by: str, reason: str) -> bool:

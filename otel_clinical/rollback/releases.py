@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import ROUTES, ReleasePointer, create_pointer, read_pointer, swap_pointer
-from otel_clinical.rollback.records import last_activation, quarantined
+from otel_clinical.rollback.records import last_activation, promotion_problem, quarantined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,6 +49,8 @@ def activate_version(
             f"version {version} of {terms.model} is quarantined after a rollback; activate another version: "
             f"`otel-clinical rollback activate {terms.model} VERSION --policy POLICY --by NAME --state {state}`"
         )
+    if state is not None and (problem := promotion_problem(state, terms, version, at)):
+        raise ActivationRefusedError(problem)
     try:
         current = read_pointer(terms.pointer)
     except FileNotFoundError:

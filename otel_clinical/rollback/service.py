@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import ssl
 import threading
-import time
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
@@ -14,13 +13,17 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 import uvicorn
 from prometheus_client import CollectorRegistry
 
+from otel_clinical._version import __version__
 from otel_clinical.access import TokenFile
+from otel_clinical.rollback.clock import SteadyClock
 from otel_clinical.rollback.following import FollowerCollector, read_followers
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
 from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
+from otel_clinical.rollback.signing import signer
+from otel_clinical.rollback.smoke import SmokeRunner
 from otel_clinical.rollback.store import Store
 from otel_clinical.rollback.targets import FileTarget
 from otel_clinical.rollback.telemetry import ControllerCollector, Counters
@@ -84,10 +87,11 @@ class ControllerService:
         mode: Overrides the policy's mode for every model.
         timing: How often to look again.
         pull: Seconds between two looks at what fires in Prometheus.
-        clock: Unix seconds.
+        clock: Unix seconds; by default those of a `SteadyClock`.
         zone: In which the pages for people show times.
         proxy: Whose identity header the pages believe.
         people: Where alerts for people are posted; None where the controller posts none.
+        audit_key: File of the private key that signs the audit's checkpoints; in `state` by default.
 
     Raises:
         AlreadyRunningError: another process holds `state`.
@@ -104,11 +108,13 @@ class ControllerService:
         mode: RollbackMode | None = None,
         timing: Timing | None = None,
         pull: float = 15.0,
-        clock: Callable[[], float] = time.time,
+        clock: Callable[[], float] | None = None,
         zone: tzinfo = UTC,
         proxy: Proxy | None = None,
         people: People | None = None,
+        audit_key: Path | None = None,
     ) -> None:
+        clock = clock or SteadyClock()
         terms = read_terms(policy, mode)
         allowed = TokenFile(tokens)
         self._lease = _lease(state)
@@ -118,8 +124,17 @@ class ControllerService:
         counters = Counters(terms)
         targets = {model: FileTarget(term.pointer, clock=clock) for model, term in terms.items()}
         self.worker = Worker(
-            terms, targets, self.store, self._prometheus, counters, clock=clock, timing=timing, pull=pull
+            terms,
+            targets,
+            self.store,
+            self._prometheus,
+            counters,
+            clock=clock,
+            timing=timing,
+            pull=pull,
+            signer=signer(state, audit_key),
         )
+        self._smoke = SmokeRunner(terms, self.store, self.worker.snapshot, clock)
         registry = CollectorRegistry()
         self.followers = read_followers(
             policy, lambda action, object_, data: self.store.note(action, object_, data, clock()), pull=pull
@@ -156,7 +171,8 @@ class ControllerService:
             clock=clock,
             unconfirmed=unconfirmed,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
-        self.store.note("controller.started", "controller", {"policy": policy.hash, "mode": self.modes}, clock())
+        started = {"policy": policy.hash, "mode": self.modes, "release": __version__}
+        self.store.note("controller.started", "controller", started, clock())
 
     def run(
         self, host: str, port: int, certificate: Certificate | None = None, *, ready: Callable[[], None] = lambda: None
@@ -172,6 +188,8 @@ class ControllerService:
             self.notifier.start()
         for follower in self.followers:
             follower.start()
+        smoke = threading.Thread(target=self._smoke.run, name="golden-set", daemon=True)
+        smoke.start()
         try:
             config = uvicorn.Config(
                 self.app,
@@ -190,7 +208,9 @@ class ControllerService:
                 _Server(config, ready).run()
         finally:
             self.worker.stop()
+            self._smoke.stop()
             thread.join(10)
+            smoke.join(2)
             for follower in self.followers:
                 follower.stop(_FAREWELL)
             self.close()

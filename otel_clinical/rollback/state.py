@@ -6,10 +6,12 @@ import hashlib
 from collections.abc import Mapping  # noqa: TC003 -- the store's codec resolves it and the next ones at run time
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import Segment  # noqa: TC001
 from otel_clinical.rollback.alerts import Cause  # noqa: TC001
+from otel_clinical.rollback.ledger import Release  # noqa: TC001
+from otel_clinical.rollback.orders import Standing  # noqa: TC001
 from otel_clinical.rollback.targets import Change  # noqa: TC001
 from otel_clinical.semconv.enums import (
     RollbackDecision,
@@ -18,9 +20,19 @@ from otel_clinical.semconv.enums import (
     RollbackState,
 )
 
-WORKING: Final = frozenset({RollbackState.ROLLING_BACK, RollbackState.STUCK})
+REVIEW: Final = frozenset({RollbackState.ENGINEERING_REVIEW, RollbackState.GOVERNANCE_REVIEW})
+ANNOUNCED: Final = RollbackState.ANNOUNCED
+if TYPE_CHECKING:
+    from otel_clinical.release import ReleasePointer
+
+WORKING: Final = frozenset({RollbackState.ANNOUNCED, RollbackState.ROLLING_BACK, RollbackState.STUCK})
 WATCHING: Final = frozenset({RollbackState.CONVERGING, RollbackState.VERIFYING})
 UNDECIDED: Final = frozenset({RollbackState.DECIDING, RollbackState.INCONCLUSIVE})
+
+
+def serving_in(pointer: ReleasePointer, segment: Segment) -> str:
+    """Return the version that a pointer gives to one segment, `all` being the model itself."""
+    return pointer.resolve(segment.parts).version
 
 
 class IntentStatus(StrEnum):
@@ -138,7 +150,10 @@ class Incident:
     """One degradation of one segment under one activation, from first alert to final state.
 
     `next_at` is when the worker looks again; `first` the earlier half of the confirmation; `armed_at` when it was
-    reopened because the controller may act by now.
+    reopened because the controller may act by now. `act_at` is when the controller will act by itself: at the end of
+    a veto, or when an open question has stood for as long as the policy says since `undecided_since`. `paged_at` is
+    when people were last called for it, `approved_by` who decided what the guards left open, `vetoed_by` who wants
+    nothing done by itself.
     """
 
     key: Key
@@ -162,6 +177,13 @@ class Incident:
     converge_by: float | None = None
     verify_by: float | None = None
     closed_at: float | None = None
+    undecided_since: float | None = None
+    act_at: float | None = None
+    paged_at: float | None = None
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+    approved_by: str = ""
+    vetoed_by: str = ""
 
     @property
     def id(self) -> str:
@@ -187,11 +209,17 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ModelState:
-    """Everything the engine decides from; incidents and intents by id."""
+    """Everything the engine decides from; incidents and intents by id, orders of people by what they are about.
+
+    `releases` is the ledger by version; `quarantined_in` are versions that failed in one segment alone.
+    """
 
     incidents: Mapping[str, Incident] = field(default_factory=dict)
     intents: Mapping[str, Intent] = field(default_factory=dict)
     quarantined: frozenset[str] = frozenset()
+    standing: Mapping[str, Standing] = field(default_factory=dict)
+    quarantined_in: frozenset[tuple[str, Segment]] = frozenset()
+    releases: Mapping[str, Release] = field(default_factory=dict)
 
     @property
     def changing(self) -> bool:
@@ -212,6 +240,13 @@ class ModelState:
             intent.change.activates and intent.planned_at >= moment
             for intent in self.intents.values()
             if intent.status in {IntentStatus.PLANNED, IntentStatus.APPLIED}
+        )
+
+    def restored(self, activation: int) -> bool:
+        """Tell whether an activation was made by the controller, and not by people."""
+        return any(
+            intent.change.activates and intent.status is IntentStatus.APPLIED and intent.new_activation == activation
+            for intent in self.intents.values()
         )
 
     def _newest(self, incident: str, status: IntentStatus) -> Intent | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from contextlib import contextmanager
@@ -10,10 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
+from otel_clinical.release import Segment
 from otel_clinical.rollback import acts, audit, once
+from otel_clinical.rollback._schema import StateTooNewError, prepare
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
+from otel_clinical.rollback.ledger import Release
+from otel_clinical.rollback.orders import Order, Standing, check
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
+from otel_clinical.rollback.replay import changes
+from otel_clinical.rollback.signing import SignedCheckpoint
 from otel_clinical.rollback.state import Incident, Intent, ModelState
 
 if TYPE_CHECKING:
@@ -22,50 +29,18 @@ if TYPE_CHECKING:
 
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback._records import Record
+    from otel_clinical.rollback.signing import Signer
 
 ACTOR: Final = "controller"
 KEEP_WEBHOOKS: Final = 30 * 86_400.0
 """Seconds for which raw request bodies are kept; what they led to stays in the audit."""
 
-_SCHEMA = (
-    """
-CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, received REAL NOT NULL, body BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS alerts (
-    id INTEGER PRIMARY KEY, webhook INTEGER NOT NULL, data TEXT NOT NULL, processed REAL
-) STRICT;
-CREATE INDEX IF NOT EXISTS alerts_waiting ON alerts (id) WHERE processed IS NULL;
-CREATE TABLE IF NOT EXISTS incidents (
-    id TEXT PRIMARY KEY, model TEXT NOT NULL, cause TEXT NOT NULL, segment_name TEXT NOT NULL,
-    segment_value TEXT NOT NULL, activation INTEGER NOT NULL, opened REAL NOT NULL, data TEXT NOT NULL,
-    UNIQUE (model, cause, segment_name, segment_value, activation)
-) STRICT;
-CREATE TABLE IF NOT EXISTS intents (
-    id TEXT PRIMARY KEY, model TEXT NOT NULL, incident TEXT NOT NULL REFERENCES incidents (id),
-    activation INTEGER NOT NULL, activates INTEGER NOT NULL, status TEXT NOT NULL, data TEXT NOT NULL
-) STRICT;
--- Whatever the engine believes, one activation is rolled back at most once.
-CREATE UNIQUE INDEX IF NOT EXISTS intents_one_rollback ON intents (model, activation)
-    WHERE activates = 1 AND status IN ('planned', 'applied');
-CREATE UNIQUE INDEX IF NOT EXISTS intents_one_at_a_time ON intents (model) WHERE status = 'planned';
-CREATE TABLE IF NOT EXISTS quarantines (
-    model TEXT NOT NULL, version TEXT NOT NULL, since REAL NOT NULL, PRIMARY KEY (model, version)
-) STRICT;
-CREATE TABLE IF NOT EXISTS activations (
-    model TEXT NOT NULL, activation INTEGER NOT NULL, version TEXT NOT NULL, previous TEXT,
-    activated REAL NOT NULL, by TEXT NOT NULL, PRIMARY KEY (model, activation)
-) STRICT;
-CREATE TABLE IF NOT EXISTS closures (
-    id INTEGER PRIMARY KEY, incident TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, processed REAL
-) STRICT;
-CREATE TABLE IF NOT EXISTS heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), time REAL NOT NULL) STRICT;
-"""
-    + audit.SCHEMA
-    + acts.SCHEMA
-    + once.SCHEMA
-)
 _INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
 _INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
+_ORDER: TypeAdapter[Order] = TypeAdapter(Order)
+_STANDING: TypeAdapter[Standing] = TypeAdapter(Standing)
+_RELEASE: TypeAdapter[Release] = TypeAdapter(Release)
 
 
 class Store:
@@ -83,7 +58,11 @@ class Store:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = FULL")
         self._connection.execute("PRAGMA foreign_keys = ON")
-        self._connection.executescript(_SCHEMA)
+        try:
+            prepare(self._connection)
+        except StateTooNewError:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the database."""
@@ -124,16 +103,42 @@ class Store:
         )
         return [(row, model, ClosedByPerson(incident, by, reason)) for row, model, incident, by, reason in rows]
 
+    def order(self, order: Order) -> int:
+        """Commit what a person ordered, for the worker to take up, and return its number.
+
+        Raises:
+            OrderRefusedError: nobody may order that so.
+        """
+        check(order)
+        with self._transaction() as connection:
+            cursor = connection.execute(
+                "INSERT INTO orders (model, data) VALUES (?, ?)", (order.model, _ORDER.dump_json(order).decode())
+            )
+            return int(cursor.lastrowid or 0)
+
+    def waiting_orders(self) -> list[tuple[int, Order]]:
+        """Return what people ordered and the worker has not yet taken up, in order."""
+        rows = self._rows("SELECT id, data FROM orders WHERE processed IS NULL ORDER BY id")
+        return [(row, _ORDER.validate_json(data)) for row, data in rows]
+
     def load(self, model: str) -> ModelState:
         """Return what is known about a model."""
         with self._lock:
             incidents = self._rows("SELECT data FROM incidents WHERE model = ?", model)
             intents = self._rows("SELECT data FROM intents WHERE model = ?", model)
             quarantined = self._rows("SELECT version FROM quarantines WHERE model = ?", model)
+            standing = self._rows("SELECT key, data FROM standing WHERE model = ?", model)
+            releases = self._rows("SELECT data FROM releases WHERE model = ?", model)
+            partly = self._rows(
+                "SELECT version, segment_name, segment_value FROM segment_quarantines WHERE model = ?", model
+            )
         return ModelState(
             incidents={i.id: i for i in (_INCIDENT.validate_json(data) for (data,) in incidents)},
             intents={i.id: i for i in (_INTENT.validate_json(data) for (data,) in intents)},
             quarantined=frozenset(version for (version,) in quarantined),
+            standing={key: _STANDING.validate_json(data) for key, data in standing},
+            releases={r.version: r for r in (_RELEASE.validate_json(data) for (data,) in releases)},
+            quarantined_in=frozenset((version, Segment(name, value)) for version, name, value in partly),
         )
 
     def commit(
@@ -146,24 +151,16 @@ class Store:
         at: float,
         alert: int | None = None,
         closure: int | None = None,
+        order: int | None = None,
     ) -> None:
-        """Write what a step changed, its audit events and the alert or closure it used up, in one transaction."""
+        """Write what a step changed, its audit events and the alert, closure or order it used up: one transaction."""
         with self._transaction() as connection:
-            for key, incident in after.incidents.items():
-                if before.incidents.get(key) is not incident:
-                    _write_incident(connection, incident)
-            for key, intent in after.intents.items():
-                if before.intents.get(key) is not intent:
-                    _write_intent(connection, model, intent)
-            for version in after.quarantined - before.quarantined:
-                connection.execute("INSERT OR IGNORE INTO quarantines VALUES (?, ?, ?)", (model, version, at))
-            for record in records:
-                data = {**record.data, "page": True} if record.page else record.data
-                audit.append(connection, at, record.action, record.object, data, actor=ACTOR)
-            if alert is not None:
-                connection.execute("UPDATE alerts SET processed = ? WHERE id = ?", (at, alert))
-            if closure is not None:
-                connection.execute("UPDATE closures SET processed = ? WHERE id = ?", (at, closure))
+            _write_state(connection, model, before, after, at)
+            for action, object_, data in _told(model, records, changes(model, before, after)):
+                audit.append(connection, at, action, object_, data, actor=ACTOR)
+            for table, row in (("alerts", alert), ("closures", closure), ("orders", order)):
+                if row is not None:
+                    connection.execute(f"UPDATE {table} SET processed = ? WHERE id = ?", (at, row))  # noqa: S608 -- ours
 
     def observe(self, pointer: ReleasePointer, at: float) -> bool:
         """Note an activation in the release ledger; tell whether it was new."""
@@ -268,13 +265,30 @@ class Store:
         with self._lock:
             return audit.head(self._connection)
 
+    def sign(self, signer: Signer, at: float) -> SignedCheckpoint | None:
+        """Keep a signed checkpoint of the head, and return it; None where the head has one already."""
+        with self._transaction() as connection:
+            signed = signer.sign(audit.head(connection), at)
+            row = (signed.seq, signed.hash, signed.time, signed.key, signed.signature)
+            done = connection.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?, ?, ?, ?)", row)
+            return signed if done.rowcount else None
+
+    def last_checkpoint(self) -> SignedCheckpoint | None:
+        """Return the newest signed checkpoint, or None."""
+        rows = self._rows("SELECT * FROM checkpoints ORDER BY seq DESC LIMIT 1")
+        return SignedCheckpoint(*rows[0]) if rows else None
+
     def ledger(self) -> dict[str, list[dict[str, Any]]]:
-        """Return activations and quarantines, as JSON-ready values."""
+        """Return activations, releases and quarantines, as JSON-ready values."""
         activations = self._rows("SELECT * FROM activations ORDER BY model, activation")
         quarantines = self._rows("SELECT * FROM quarantines ORDER BY model, since")
         columns = ("model", "activation", "version", "previous", "activated_at", "by")
         return {
             "activations": [dict(zip(columns, row, strict=True)) for row in activations],
+            "releases": [
+                {"model": model, **json.loads(data)}
+                for model, data in self._rows("SELECT model, data FROM releases ORDER BY model, version")
+            ],
             "quarantines": [dict(zip(("model", "version", "since"), row, strict=True)) for row in quarantines],
         }
 
@@ -293,6 +307,48 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _told(
+    model: str, records: Iterable[Record], changed: list[dict[str, Any]]
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Yield what the audit is told: the records, and with the last of them every change of state."""
+    told = [(r.action, r.object, {**r.data, "page": True} if r.page else dict(r.data)) for r in records]
+    if changed and not told:
+        told = [("state.changed", model, {})]
+    if changed:
+        told[-1][2]["changes"] = changed
+    yield from told
+
+
+def _write_state(connection: sqlite3.Connection, model: str, before: ModelState, after: ModelState, at: float) -> None:
+    """Write what differs between two states of a model."""
+    for key, incident in after.incidents.items():
+        if before.incidents.get(key) is not incident:
+            _write_incident(connection, incident)
+    for key, intent in after.intents.items():
+        if before.intents.get(key) is not intent:
+            _write_intent(connection, model, intent)
+    for version in after.quarantined - before.quarantined:
+        connection.execute("INSERT OR IGNORE INTO quarantines VALUES (?, ?, ?)", (model, version, at))
+    for version in before.quarantined - after.quarantined:
+        connection.execute("DELETE FROM quarantines WHERE model = ? AND version = ?", (model, version))
+    _write_orders_and_ledger(connection, model, before, after)
+
+
+def _write_orders_and_ledger(connection: sqlite3.Connection, model: str, before: ModelState, after: ModelState) -> None:
+    if before.standing != after.standing:
+        _write_standing(connection, model, after)
+    for version, release in after.releases.items():
+        if before.releases.get(version) is not release:
+            row = (model, version, _RELEASE.dump_json(release).decode())
+            connection.execute("INSERT OR REPLACE INTO releases VALUES (?, ?, ?)", row)
+    if before.quarantined_in != after.quarantined_in:
+        connection.execute("DELETE FROM segment_quarantines WHERE model = ?", (model,))
+        connection.executemany(
+            "INSERT INTO segment_quarantines VALUES (?, ?, ?, ?)",
+            [(model, version, segment.name, segment.value) for version, segment in after.quarantined_in],
+        )
 
 
 def _write_incident(connection: sqlite3.Connection, incident: Incident) -> None:
@@ -325,4 +381,12 @@ def _write_intent(connection: sqlite3.Connection, model: str, intent: Intent) ->
             intent.status.value,
             _INTENT.dump_json(intent).decode(),
         ),
+    )
+
+
+def _write_standing(connection: sqlite3.Connection, model: str, state: ModelState) -> None:
+    connection.execute("DELETE FROM standing WHERE model = ?", (model,))
+    connection.executemany(
+        "INSERT INTO standing VALUES (?, ?, ?)",
+        [(model, key, _STANDING.dump_json(order).decode()) for key, order in state.standing.items()],
     )

@@ -16,7 +16,10 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
+from otel_clinical.rollback._blind import BLIND
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.alerts import AGGREGATE
+from otel_clinical.rollback.orders import OrderKind
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.semconv import MetricDef, metrics, prometheus_label
 from otel_clinical.semconv.enums import (
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback._records import Record
+    from otel_clinical.rollback.audit import Checkpoint
     from otel_clinical.rollback.state import Incident
     from otel_clinical.rollback.terms import Terms
 
@@ -111,13 +115,17 @@ class Counters:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """What the collector shows: states and pointers by model, heartbeat, last answer of Prometheus, audit sequence."""
+    """What the collector shows: states and pointers by model, heartbeat, last answer of Prometheus, head of the audit.
+
+    `now` is the controller's clock: what people ordered may have ended by it.
+    """
 
     states: Mapping[str, ModelState]
     pointers: Mapping[str, ReleasePointer]
     heartbeat: float | None
     confirmation: float | None
-    audit_sequence: int
+    audit: Checkpoint
+    now: float
 
 
 class ControllerCollector(Collector):
@@ -149,7 +157,8 @@ class ControllerCollector(Collector):
         yield _histogram(metrics.ROLLBACK_DURATION, self._counters.durations())
         yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, _once(seen.heartbeat))
         yield _gauge(metrics.ROLLBACK_CONFIRMATION_TIME, _once(seen.confirmation))
-        yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit_sequence)])
+        yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit.seq)])
+        yield _gauge(metrics.ROLLBACK_AUDIT_DIGEST, [((), seen.audit.digest)])
         yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_SEGMENT_STATUS, (point for p in seen.pointers.values() for point in _given(p)))
@@ -171,6 +180,17 @@ def _states(seen: Snapshot, models: Iterable[str]) -> Iterator[tuple[tuple[str, 
         found.setdefault(AGGREGATE, RollbackState.HEALTHY)
         for segment, shown in found.items():
             yield (model, segment.name, segment.value, shown), 1
+        for overlay in _overlays(state, seen.now):
+            yield (model, AGGREGATE.name, AGGREGATE.value, overlay), 1
+
+
+def _overlays(state: ModelState, now: float) -> Iterator[RollbackState]:
+    """Yield what holds of a model beside its incidents: people keep the controller from acting, or it hears nothing."""
+    order = disarmed(state, now)
+    if order is not None:
+        yield RollbackState.OVERRIDDEN if order.kind == OrderKind.OVERRIDE else RollbackState.DISARMED
+    if BLIND in state.standing:
+        yield RollbackState.BLIND
 
 
 def _given(pointer: ReleasePointer) -> Iterator[tuple[tuple[str, ...], float]]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from otel_clinical.policy import load_baseline
+from otel_clinical.rollback.ledger import KnownGoodRules
 from otel_clinical.semconv.enums import EscalationLevel, RollbackMode, RoutingLevel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from otel_clinical.policy import Baseline, Policy, Scale
+    from otel_clinical.policy import Baseline, KnownGood, Policy, Rollback, Scale
     from otel_clinical.semconv.enums import SegmentName
 
 MINIMUM_SLACK = 60.0
@@ -28,7 +29,9 @@ class Terms:
     its evidence to count as live. `recover_within` is a distance to the baseline on `scale`. `threshold` is the
     drop that reaches the tier, `tolerated` the one its evidence refutes, `minimum_samples` the labels it asks for, all
     infinite where the policy has no tier that switches back; `standardised` tells whether the aggregate's drop is
-    taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values.
+    taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values. `then` says
+    what follows `then_after` seconds of an open question; `veto` is the time in which people may stop an action.
+    `on_blind` is the route `blind_after` seconds into a silence of the watchdog, None for none.
     """
 
     model: str
@@ -61,6 +64,14 @@ class Terms:
     minimum_coverage: float
     longest_label_silence: float
     pairs: tuple[str, ...] = ()
+    then: str = "page"
+    then_after: float = 1_800.0
+    veto: float = 0.0
+    heartbeat_silence: float = 600.0
+    on_blind: RoutingLevel | None = None
+    blind_after: float = 1_800.0
+    governance: tuple[str, ...] = ()
+    known_good: KnownGoodRules | None = None
 
     def declares(self, segment: str, value: str) -> bool:
         """Tell whether the policy declares this value of a segment or of a pair; the aggregate is always declared."""
@@ -114,6 +125,35 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         minimum_coverage=model.labels.minimum_coverage,
         longest_label_silence=model.silence.outcomes,
         pairs=model.pair_names,
+        **_interlocks(rollback),
+    )
+
+
+def _interlocks(rollback: Rollback) -> dict[str, Any]:
+    """Return what the policy says about open questions, vetoes and silence, with the defaults of the safety class."""
+    asked = rollback.on_inconclusive
+    then = asked.then if asked is not None else ("manual" if rollback.safety_class == "C" else "page")
+    dead_man = rollback.dead_man
+    return {
+        "then": then,
+        "then_after": asked.after if asked is not None else 1_800.0,
+        "veto": rollback.veto,
+        "heartbeat_silence": dead_man.silence,
+        "on_blind": None if dead_man.then == "page" else RoutingLevel(dead_man.then),
+        "blind_after": dead_man.after,
+        "governance": rollback.governance,
+        "known_good": _known_good(rollback.known_good),
+    }
+
+
+def _known_good(asked: KnownGood | None) -> KnownGoodRules | None:
+    if asked is None:
+        return None
+    smoke = asked.smoke
+    if smoke is None:
+        return KnownGoodRules(asked.minimum_soak, asked.minimum_labels)
+    return KnownGoodRules(
+        asked.minimum_soak, asked.minimum_labels, smoke.command, smoke.every, smoke.maximum_age, smoke.timeout
     )
 
 

@@ -7,25 +7,32 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback import faults
+from otel_clinical.release import force_manual_path
+from otel_clinical.rollback import faults, guards
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import AGGREGATE
-from otel_clinical.rollback.confirm import firing_alerts, look, look_at_recovery
+from otel_clinical.rollback.clock import SteadyClock
+from otel_clinical.rollback.confirm import firing_alerts, labels_of, look, look_at_recovery
 from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
 from otel_clinical.rollback.events import (
     AlertSeen,
+    ChangeBegun,
     ChangeMade,
     Event,
+    HeartbeatLooked,
     PointerSeen,
     RecoverySeen,
+    ReleaseSeen,
     Sampled,
     TargetUnreachable,
 )
 from otel_clinical.rollback.executor import carry_out
+from otel_clinical.rollback.ledger import candidate
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
 from otel_clinical.rollback.targets import Applied, Unreachable
 from otel_clinical.rollback.targets.file import ACTOR
 from otel_clinical.rollback.telemetry import Counters, Snapshot
+from otel_clinical.rollback.witness import witness
 from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
     DeploymentChangeTrigger,
@@ -36,16 +43,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from otel_clinical.release import ReleasePointer
-    from otel_clinical.rollback.state import ModelState
+    from otel_clinical.rollback.signing import Signer
+    from otel_clinical.rollback.state import ModelState, Sample
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.targets import Target
     from otel_clinical.rollback.terms import Terms
 
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 100
+_WITNESS_EVERY: Final = 900.0
 _PRUNE_EVERY: Final = 3_600.0
 _LONGEST_TURN: Final = 120.0
-_LONGEST_PAUSE: Final = 30.0
+_LONGEST_PAUSE: Final = 1.0
+"""Seconds after which the worker looks again at what people left for it, whoever wrote it."""
 _SHORTEST_WAIT: Final = 0.02
 
 
@@ -61,6 +71,7 @@ class Worker:
         clock: Unix seconds.
         timing: How often to look again.
         pull: Seconds between two looks at what fires in Prometheus and at foreign changes of the pointer.
+        signer: Signs the head of the audit every quarter of an hour and whenever people are called.
     """
 
     def __init__(
@@ -74,13 +85,17 @@ class Worker:
         clock: Callable[[], float],
         timing: Timing | None = None,
         pull: float = 15.0,
+        signer: Signer | None = None,
     ) -> None:
+        self._signer, self._witness_due, self._next_witness = signer, False, 0.0
         self._terms, self._targets = terms, targets
         self._store, self._prometheus, self._counters = store, prometheus, counters
         self._clock, self._timing, self._pull = clock, timing or Timing(), pull
         self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
         self._pointers: dict[str, ReleasePointer] = {}
         self._unread: set[str] = set()
+        self._forced: set[str] = set()
+        self._stepped, self._started = False, clock()
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_prune = 0.0
         self._failed_until = 0.0
@@ -117,6 +132,7 @@ class Worker:
 
     def turn(self) -> None:
         """Do everything that is due now, once."""
+        self._watch_clock()
         if self._clock() >= self._next_pull:
             self._next_pull = self._clock() + self._pull
             self._pull_state()
@@ -127,11 +143,44 @@ class Worker:
             pointer = self._read(alert.model)
             if pointer is not None:
                 self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+        for row, order in self._store.waiting_orders():
+            if order.model in self._terms:
+                self._apply(order.model, order, order=row)
         for row, model, closure in self._store.waiting_closures():
             self._apply(model, closure, closure=row)
         for _ in range(_AT_ONCE):
             if not any(self._work(model) for model in self._terms):
-                return
+                break
+        self._witness()
+
+    def _watch_clock(self) -> None:
+        """Say that the system's clock was put forward or back: timers go on as if it was not."""
+        if not isinstance(self._clock, SteadyClock):
+            return
+        ahead = self._clock.step()
+        if bool(ahead) is not self._stepped:
+            self._stepped = bool(ahead)
+            action = "clock.stepped" if ahead else "clock.right"
+            data = {"seconds": round(ahead, 1), "page": True} if ahead else {}
+            self._store.note(action, "controller", data, self._clock())
+            _log.warning("the system's clock is %.0f s ahead of the controller's; timers go on by the latter", ahead)
+
+    def _compare_clocks(self, sample: Sample) -> None:
+        """Follow the system's clock where Prometheus' agrees with it, and not with ours."""
+        if sample.clock is None or not isinstance(self._clock, SteadyClock):
+            return
+        followed = self._clock.agree(sample.clock, guards.MAXIMUM_SKEW)
+        if followed:
+            self._store.note("clock.followed", "controller", {"seconds": round(followed, 1)}, self._clock())
+
+    def _witness(self) -> None:
+        """Sign the head of the audit where it is time, and say it where others keep it."""
+        if self._signer is None or not (self._witness_due or self._clock() >= self._next_witness):
+            return
+        signed = self._store.sign(self._signer, self._clock())
+        self._witness_due, self._next_witness = False, self._clock() + _WITNESS_EVERY
+        if signed is not None:
+            witness(signed)
 
     def snapshot(self) -> Snapshot:
         """Return what the metrics show."""
@@ -140,7 +189,8 @@ class Worker:
             pointers=dict(self._pointers),
             heartbeat=self._store.last_heartbeat(),
             confirmation=self._prometheus.reach.last,
-            audit_sequence=self._store.audit_head().seq,
+            audit=self._store.audit_head(),
+            now=self._clock(),
         )
 
     def _pause(self) -> float:
@@ -166,7 +216,9 @@ class Worker:
         if pointer is None:
             self._apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
         elif isinstance(work, Look):
-            sample = look(self._prometheus, self._terms[model], incident, self._clock(), pointer.previous_version)
+            target = candidate(self._terms[model], self._states[model], pointer)
+            sample = look(self._prometheus, self._terms[model], incident, self._clock(), target)
+            self._compare_clocks(sample)
             self._apply(model, Sampled(incident.id, sample, pointer))
         else:
             intent = self._states[model].applied(incident.id)
@@ -178,6 +230,7 @@ class Worker:
             self._apply(model, RecoverySeen(incident.id, seen, pointer))
 
     def _make(self, model: str, key: str) -> None:
+        self._apply(model, ChangeBegun(key))
         event = carry_out(self._targets[model], self._states[model].intents[key], first=key not in self._tried)
         self._tried.add(key)
         if isinstance(event, TargetUnreachable):
@@ -186,14 +239,24 @@ class Worker:
             self._pointers[model] = event.pointer
         self._apply(model, event)
 
-    def _apply(self, model: str, event: Event, *, alert: int | None = None, closure: int | None = None) -> None:
+    def _apply(
+        self,
+        model: str,
+        event: Event,
+        *,
+        alert: int | None = None,
+        closure: int | None = None,
+        order: int | None = None,
+    ) -> None:
         """Step the engine and commit what it says before anything else happens."""
         now, before = self._clock(), self._states[model]
         result = step(self._terms[model], before, event, now, self._timing)
-        if result.state is before and not result.records and alert is None and closure is None:
+        used = {"alert": alert, "closure": closure, "order": order}
+        if result.state is before and not result.records and all(row is None for row in used.values()):
             return
-        self._store.commit(model, before, result.state, result.records, at=now, alert=alert, closure=closure)
+        self._store.commit(model, before, result.state, result.records, at=now, **used)
         self._states[model] = result.state
+        self._witness_due |= any(record.page for record in result.records)
         self._counters.records(model, result.records)
         self._count(model, before, result.state, event)
         if len(result.state.intents) > len(before.intents):
@@ -214,16 +277,31 @@ class Worker:
 
     def _pull_state(self) -> None:
         """Find alerts whose notification was lost, and changes that people made."""
+        heard = self._store.last_heartbeat()
+        # Nobody can have been heard while the controller was not there.
+        heard = None if heard is None else max(heard, self._started)
         for model in self._terms:
-            self._read(model)
+            self._apply(model, HeartbeatLooked(heard, self._read(model)))
+            self._look_at_force(model)
         try:
             alerts = firing_alerts(self._prometheus, self._terms, self._clock())
+            for model, serving in self._pointers.items():
+                self._apply(model, ReleaseSeen(serving, labels_of(self._prometheus, model, serving.version)))
         except PrometheusUnavailableError:
             return
         for alert in alerts:
             pointer = self._pointers.get(alert.model)
             if pointer is not None:
                 self._apply(alert.model, AlertSeen(alert, pointer, pulled=True))
+
+    def _look_at_force(self, model: str) -> None:
+        """Note that people put every call on the manual route by hand, or ended that."""
+        forced = force_manual_path(self._terms[model].pointer).exists()
+        if forced is not (model in self._forced):
+            self._forced ^= {model}
+            action = "force_manual.found" if forced else "force_manual.gone"
+            self._store.note(action, model, {"page": True} if forced else {}, self._clock())
+            _log.warning("%s: %s", model, "FORCE_MANUAL: every call is on the manual route" if forced else action)
 
     def _read(self, model: str) -> ReleasePointer | None:
         try:
@@ -241,6 +319,7 @@ class Worker:
         if known != pointer:
             self._observe(pointer)
             self._apply(model, PointerSeen(pointer))
+            self._apply(model, ReleaseSeen(pointer, None))
         return pointer
 
     def _numbered(self, model: str, pointer: ReleasePointer) -> ReleasePointer:

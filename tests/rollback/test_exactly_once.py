@@ -1,4 +1,4 @@
-"""Every interleaving of crash, duplicate alert and human, and four mutants that must be caught.
+"""Every interleaving of crash, duplicate alert, order and human, and five mutants that must be caught.
 
 The real engine and the real executor run against a target in memory. After each commit the controller may be
 killed, which loses everything but the committed state; a human may act at any time, also between the
@@ -15,8 +15,9 @@ import pytest
 
 from otel_clinical.release import ReleasePointer, SegmentRule
 from otel_clinical.rollback.engine import Look, Make, due, step
-from otel_clinical.rollback.events import AlertSeen, ChangeMade, Event, Sampled
+from otel_clinical.rollback.events import AlertSeen, ChangeBegun, ChangeMade, Event, Sampled
 from otel_clinical.rollback.executor import carry_out
+from otel_clinical.rollback.orders import Order, OrderKind
 from otel_clinical.rollback.state import ModelState
 from otel_clinical.rollback.targets import Applied, Change, Conflict
 from otel_clinical.rollback.targets.file import ACTOR, changed
@@ -26,7 +27,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 DEADLINE: Final = NOW + 1e5
-TERMS: Final = terms()
+TERMS: Final = {
+    "at once": terms(),
+    "announced": terms(veto=120.0),
+    "left open": terms(then="manual", then_after=1.0),
+}
+"""Three policies: act, act unless somebody objects, and act for people who leave a question open."""
 ALERTS: Final = 3
 CRASHES: Final = 2
 
@@ -44,6 +50,9 @@ class World:
     effects: tuple[str, ...] = ()
     looks: int = 0
     environment: bool = False
+    kind: str = "at once"
+    vetoes: int = 0
+    vetoed: str = ""
 
     def key(self) -> str:
         state = (sorted(self.state.incidents.items()), sorted(self.state.intents.items()), self.state.quarantined)
@@ -58,6 +67,7 @@ class Parts:
     compare_version: bool = True
     marker: bool = True
     latch: bool = True
+    begin: bool = True
 
 
 @dataclass
@@ -121,7 +131,9 @@ def outcomes(world: World, parts: Parts) -> Iterator[World]:
     if not world.human:
         for human in HUMANS:
             yield replace(world, human=human, serving=act(human, world.serving))
-    work = due(TERMS, world.state, DEADLINE)
+    if world.vetoes:
+        yield from veto(world, parts)
+    work = due(TERMS[world.kind], world.state, DEADLINE)
     if not work:
         return
     todo = work[0]
@@ -130,10 +142,26 @@ def outcomes(world: World, parts: Parts) -> Iterator[World]:
             looked = replace(world, looks=world.looks + 1)
             # A change long before the activation is the environment's.
             since = NOW - (1e6 if world.environment else 3000)
-            seen = sample(NOW + looked.looks, change_point=since)
+            # Nothing but time decides a question that is left open.
+            labels = 10.0 if world.kind == "left open" else 240.0
+            seen = sample(NOW + looked.looks, change_point=since, samples=labels)
             yield commit(looked, Sampled(todo.incident, seen, world.serving), parts)
     elif isinstance(todo, Make):
-        yield from make(world, todo.intent, parts)
+        incident = world.state.incidents[world.state.intents[todo.intent].incident]
+        if parts.begin and incident.state == "announced":
+            yield commit(world, ChangeBegun(todo.intent), parts)
+        else:
+            yield from make(world, todo.intent, parts)
+
+
+def veto(world: World, parts: Parts) -> Iterator[World]:
+    """Let a person veto the incident, if there is one; note whether the controller accepted it."""
+    for incident in world.state.incidents:
+        order = Order(OrderKind.VETO, "coding", "ana", "no", NOW, incident)
+        after = commit(replace(world, vetoes=world.vetoes - 1), order, parts)
+        stopped = after.state.incidents[incident].state == "overridden"
+        accepted = stopped and world.state.incidents[incident].state != "overridden"
+        yield replace(after, vetoed=incident) if accepted else after
 
 
 def make(world: World, intent: str, parts: Parts) -> Iterator[World]:
@@ -168,12 +196,17 @@ def commit(world: World, event: Event, parts: Parts) -> World:
         state = replace(state, incidents=kept, intents=intents)
     if isinstance(event, ChangeMade) and event.intent not in state.intents:
         return world
-    return replace(world, state=step(TERMS, state, event, NOW, TIMING).state)
+    # Time passes with every look, so that what waits for it comes due.
+    return replace(world, state=step(TERMS[world.kind], state, event, NOW + world.looks, TIMING).state)
 
 
-def explore(parts: Parts, *, environment: bool = False) -> tuple[int, list[tuple[str, World]]]:
+def explore(
+    parts: Parts, *, environment: bool = False, kind: str = "at once", vetoes: int = 0
+) -> tuple[int, list[tuple[str, World]]]:
     """Return how many worlds there are, and every violation found."""
-    start = World(ModelState(), pointer(), environment=environment)
+    start = World(ModelState(), pointer(), environment=environment, kind=kind, vetoes=vetoes)
+    if vetoes:
+        start = replace(start, alerts=ALERTS - 1, crashes=CRASHES - 1)
     seen, queue, violations = {start.key()}, deque([start]), []
     while queue:
         world = queue.popleft()
@@ -193,15 +226,18 @@ def broken(world: World) -> list[str]:
     found = []
     if len(world.effects) > 1:
         found.append("two effects")
-    intended = "2:8->8" if world.environment else "2:8->7"
+    intended = "2:8->8" if world.environment or world.kind == "left open" else "2:8->7"
     if any(effect != intended for effect in world.effects):
         found.append("a change that nobody decided on")
     if world.human == "promotes 9" and world.serving.version != "9" and world.serving.updated_by == ACTOR:
         # The controller may have acted first; it may not have acted after.
         found.append("a human overruled")
-    nothing_left = not world.alerts and not due(TERMS, world.state, DEADLINE)
-    if nothing_left and not world.human and not world.effects and world.looks < 6:
+    nothing_left = not world.alerts and not due(TERMS[world.kind], world.state, DEADLINE)
+    untouched = not world.human and not any(i.vetoed_by for i in world.state.incidents.values()) and not world.vetoed
+    if nothing_left and untouched and not world.effects and world.looks < 6:
         found.append("a lost rollback")
+    if world.vetoed and world.effects:
+        found.append("a change that a veto had stopped")
     recorded = any(intent.status == "applied" for intent in world.state.intents.values())
     if nothing_left and not world.human and world.effects and not recorded:
         found.append("a change nobody recorded")
@@ -213,6 +249,18 @@ def test_no_interleaving_loses_repeats_or_overrules(*, environment: bool) -> Non
     worlds, violations = explore(Parts(), environment=environment)
     assert violations == []
     assert worlds > 200
+
+
+@pytest.mark.parametrize(("kind", "vetoes"), [("announced", 0), ("announced", 1), ("left open", 1)])
+def test_no_interleaving_with_a_veto_or_an_open_question_does(kind: str, vetoes: int) -> None:
+    worlds, violations = explore(Parts(), kind=kind, vetoes=vetoes)
+    assert violations == []
+    assert worlds > 200
+
+
+def test_without_closing_the_time_for_a_veto_a_change_is_made_that_was_stopped() -> None:
+    _, violations = explore(Parts(begin=False), kind="announced", vetoes=1)
+    assert "a change that a veto had stopped" in {name for name, _ in violations}
 
 
 @pytest.mark.parametrize(

@@ -252,3 +252,14 @@ def test_a_drop_put_down_to_the_label_feed_changes_nothing() -> None:
     play.confirm(play.only, cause="label_feed")
     assert play.only.state == "inconclusive"
     assert not play.state.intents
+
+
+def test_of_a_metric_that_is_better_when_lower_the_lower_version_is_the_better_one() -> None:
+    play = Play(scale=Scale(lower=True))
+    play.hear(alert())
+    better, worse = Comparison("7", 0.05, 400.0), Comparison("8", 0.2, 900.0)
+    for arm, current, expected in ((better, worse, "rollback"), (worse, better, "refused")):
+        play = Play(scale=Scale(lower=True))
+        play.hear(alert())
+        play.confirm(play.only, arm=arm, current=current)
+        assert play.only.decision == expected

@@ -9,17 +9,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_clinical.release import ROUTES
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.engine import Look, Make, Watch, due, next_due
 from otel_clinical.rollback.events import (
     ChangeMade,
     ChangeRefused,
     ClosedByPerson,
+    HeartbeatLooked,
     PointerSeen,
     Recovery,
     RecoverySeen,
     Sampled,
     TargetUnreachable,
 )
+from otel_clinical.rollback.orders import ABOUT_INCIDENTS, Order, OrderKind
 from otel_clinical.rollback.state import IntentStatus
 from otel_clinical.semconv.enums import RollbackMode
 from tests.rollback._situations import ALL, DAY, MEDICAID, SOURCE, Play, alert, hold, sample
@@ -38,6 +41,7 @@ FACTS = st.fixed_dictionaries(
     },
 )
 ALERTS = st.sampled_from([alert(), alert(MEDICAID), alert(SOURCE), hold(), alert(version="7"), alert(version="9")])
+ORDERS = [kind for kind in OrderKind if kind is not OrderKind.UNQUARANTINE]
 MOVES = st.one_of(
     st.tuples(st.just("alert"), ALERTS, st.booleans(), st.booleans()),
     st.tuples(st.just("work"), FACTS),
@@ -47,12 +51,14 @@ MOVES = st.one_of(
     st.tuples(st.just("activate"), st.sampled_from(["7", "8", "9"])),
     st.tuples(st.just("edit"), st.sampled_from(ROUTES)),
     st.tuples(st.just("close")),
+    st.tuples(st.just("order"), st.sampled_from(ORDERS), st.sampled_from(["ana", "ben"])),
+    st.tuples(st.just("heartbeat"), st.booleans()),
     st.tuples(st.just("mode"), st.sampled_from(list(RollbackMode))),
     st.tuples(st.just("wait"), st.sampled_from([1.0, 20.0, 1000.0, DAY, 40 * DAY])),
 )
 
 
-def move(play: Play, chosen: tuple[Any, ...]) -> None:  # noqa: C901 -- one line per kind of move
+def move(play: Play, chosen: tuple[Any, ...]) -> None:  # noqa: C901, PLR0912 -- one line per kind of move
     """Let one thing happen."""
     match chosen:
         case ("alert", seen, firing, pulled):
@@ -82,6 +88,11 @@ def move(play: Play, chosen: tuple[Any, ...]) -> None:  # noqa: C901 -- one line
         case ("close",):
             for incident in play.state.incidents:
                 play.happen(ClosedByPerson(incident, "ana", "seen"))
+        case ("order", kind, by):
+            about = next(iter(play.state.incidents), "") if kind in ABOUT_INCIDENTS else "8"
+            play.happen(Order(kind, "coding", by, "why", play.now, about, play.now + 3600))
+        case ("heartbeat", lost):
+            play.happen(HeartbeatLooked(play.now - 10 * DAY if lost else play.now, play.pointer))
         case ("wait", seconds):
             play.now += seconds
 
@@ -114,11 +125,16 @@ def work(play: Play, facts: dict[str, Any]) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(MOVES, max_size=40))
-def test_promises_hold_in_every_history(moves: list[tuple[Any, ...]]) -> None:
-    play = Play()
+@given(
+    st.lists(MOVES, max_size=40),
+    st.sampled_from([0.0, 120.0]),
+    st.sampled_from(["page", "assisted", "manual", "rollback"]),
+)
+def test_promises_hold_in_every_history(moves: list[tuple[Any, ...]], veto: float, then: str) -> None:
+    play = Play(veto=veto, then=then, then_after=600.0, on_blind="manual", blind_after=600.0)
     for chosen in moves:
         before, route, human = play.state, play.pointer.route, chosen[0] in {"edit", "activate"}
+        held = disarmed(play.state, play.now) is not None
         move(play, chosen)
         intents = list(play.state.intents.values())
         in_force = [i for i in intents if i.status in {IntentStatus.PLANNED, IntentStatus.APPLIED}]
@@ -128,7 +144,7 @@ def test_promises_hold_in_every_history(moves: list[tuple[Any, ...]]) -> None:
         for key, incident in before.incidents.items():
             after = play.state.incidents[key]
             if incident.state == "recommended" and after.state == "deciding":
-                assert play.terms.mode == "enforce"
+                assert play.terms.mode == "enforce" or after.approved_by
             elif incident.closed_at is not None:
                 assert (after.state, after.closed_at) == (incident.state, incident.closed_at)
         if not human:
@@ -137,6 +153,16 @@ def test_promises_hold_in_every_history(moves: list[tuple[Any, ...]]) -> None:
             earlier = [i.from_version for i in rollbacks if i.planned_at < one.planned_at and i.applied_at is not None]
             assert one.change.version not in earlier, "a quarantined version was restored"
         assert all(i.change.segment in {None, MEDICAID, SOURCE} for i in intents)
+        if held and disarmed(play.state, play.now) is not None:
+            # What people keep the controller from it begins only where a person approved it.
+            begun = [i for key, i in play.state.intents.items() if key not in before.intents and i.status == "planned"]
+            assert all(_asked_for(play, i.incident) for i in begun)
+
+
+def _asked_for(play: Play, incident: str) -> bool:
+    """Tell whether a person approved, or the change is the end of one that was made before."""
+    found = play.state.incidents[incident]
+    return bool(found.approved_by) or found.verify_by is not None
 
 
 @settings(max_examples=50, deadline=None)

@@ -162,3 +162,19 @@ def test_an_unreachable_target_is_tried_again_and_calls_for_help_after_two_minut
     assert isinstance(due(play.terms, play.state, play.now + 15)[0], Make)
     play.make()
     assert play.pointer.version == "7"
+
+
+def test_an_end_that_is_heard_before_its_beginning_changes_nothing() -> None:
+    play = Play()
+    play.hear(alert(firing=False))
+    assert (play.actions, dict(play.state.incidents)) == ([], {})
+    play.hear(alert())
+    assert play.only.state == "deciding"
+
+
+def test_an_alert_of_the_old_version_that_arrives_after_the_swap_is_stale() -> None:
+    play = confirmed(Play())
+    play.make()
+    play.hear(alert(starts_at=play.now))
+    assert play.actions[-1] == "alert.stale"
+    assert len(play.state.incidents) == 1

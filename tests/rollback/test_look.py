@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,8 +12,8 @@ from otel_clinical.rollback.confirm import LEVEL, MODEL, SEGMENT_NAME, SEGMENT_V
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.state import Comparison, Fellow, Incident, Key, Sample, Stratum
 from otel_clinical.semconv import metrics
-from tests.rollback._prometheus import degraded
-from tests.rollback._situations import ALL, NOW, alert
+from tests.rollback._prometheus import degraded, low_input
+from tests.rollback._situations import ALL, NOW, SOURCE, alert, hold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,3 +86,16 @@ def test_the_version_to_go_back_to_is_compared_where_it_runs_beside(
 def test_without_an_answer_the_look_says_so(asked: Prometheus, prometheus: FakePrometheus, terms: Terms) -> None:
     prometheus.up = False
     assert see(asked, terms).reachable is False
+
+
+@pytest.mark.parametrize(("labels", "seen"), [(10, 0.0), (11, 11.0)])
+def test_a_small_cell_is_never_taken_in(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms, labels: int, seen: float
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    whole = {MODEL: "coding", VERSION: "8", SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+    prometheus.put(metrics.EVIDENCE_SAMPLES.prometheus, labels, **whole)
+    low_input(prometheus, "ehr-b", records=labels)
+    assert see(asked, terms).samples == seen
+    source = replace(INCIDENT, key=Key("coding", hold().cause, SOURCE, 2))
+    assert look(asked, terms, source, time.time()).samples == seen

@@ -15,7 +15,7 @@ from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._overview import OPEN, cards, where_text
 from otel_clinical.rollback.page._plans import did, will_do
 from otel_clinical.rollback.page._tiers import look_at_tiers
-from otel_clinical.rollback.state import UNDECIDED
+from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
 from otel_clinical.semconv.enums import RollbackGuardResult
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ _HEARTBEAT: Final = 300.0
 _RESULTS: Final = tuple(RollbackGuardResult(name) for name in ("fail", "unknown", "pass"))
 _FORMS: Final = {
     ActKind.ACKNOWLEDGE: "Tells everybody that somebody is on it. It changes nothing in the machine.",
-    ActKind.VETO: f"Keeps the machine from acting on this incident. It needs {VETO_PEOPLE} different people: "
+    ActKind.VETO: "Keeps the machine from acting on this incident. One person stops a change that is announced; to "
+    f"close an open incident it needs {VETO_PEOPLE} different people: "
     "the AI keeps its reach although an alert fires.",
 }
 
@@ -170,7 +171,7 @@ def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
 def _forms(state: str) -> Iterator[dict[str, Any]]:
     """Yield the acts that are possible now."""
     for kind, explained in _FORMS.items():
-        if kind is ActKind.ACKNOWLEDGE or state in UNDECIDED:
+        if kind is ActKind.ACKNOWLEDGE or state in UNDECIDED or state == ANNOUNCED:
             title = kind.value.capitalize()
             yield {"kind": kind.value, "title": title, "explained": explained, "reasons": REASONS[kind]}
 

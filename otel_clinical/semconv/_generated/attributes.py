@@ -69,6 +69,9 @@ __all__ = [
     "REVIEW_EDIT_RATIO",
     "REVIEW_HORIZON",
     "ROLLBACK_ACCESS_REFUSAL",
+    "ROLLBACK_AUDIT_HASH",
+    "ROLLBACK_AUDIT_SEQUENCE",
+    "ROLLBACK_AUDIT_SIGNATURE",
     "ROLLBACK_DECISION",
     "ROLLBACK_GUARD_NAME",
     "ROLLBACK_GUARD_RESULT",
@@ -340,6 +343,15 @@ ROLLBACK_ACCESS_REFUSAL: Final = "clinical_ai.rollback.access.refusal"
 
 ROLLBACK_INCIDENT_ID: Final = "clinical_ai.rollback.incident.id"
 """Identifier of the incident in the controller's audit."""
+
+ROLLBACK_AUDIT_SEQUENCE: Final = "clinical_ai.rollback.audit.sequence"
+"""Sequence number of an event in the controller's audit."""
+
+ROLLBACK_AUDIT_HASH: Final = "clinical_ai.rollback.audit.hash"
+"""Hash of an event of the controller's audit, which covers all before it."""
+
+ROLLBACK_AUDIT_SIGNATURE: Final = "clinical_ai.rollback.audit.signature"
+"""Ed25519 signature of a checkpoint of the audit, in hexadecimal."""
 
 TELEMETRY_COMPONENT: Final = "clinical_ai.telemetry.component"
 """Part of the instrumentation a self-metric is about."""

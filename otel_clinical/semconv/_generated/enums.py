@@ -507,7 +507,10 @@ class RollbackState(StrEnum):
 
     DISARMED = "disarmed"
     HEALTHY = "healthy"
+    ENGINEERING_REVIEW = "engineering_review"
+    GOVERNANCE_REVIEW = "governance_review"
     DECIDING = "deciding"
+    ANNOUNCED = "announced"
     RECOMMENDED = "recommended"
     ROLLING_BACK = "rolling_back"
     CONVERGING = "converging"

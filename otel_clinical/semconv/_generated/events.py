@@ -19,6 +19,7 @@ __all__ = [
     "INPUT_REJECTED",
     "OUTCOME",
     "REVIEW",
+    "ROLLBACK_AUDIT_CHECKPOINT",
     "SAFETY_EVENT",
 ]
 
@@ -45,6 +46,9 @@ ESCALATION_CHANGE: Final = "clinical_ai.escalation.change"
 
 DEPLOYMENT_CHANGE: Final = "clinical_ai.deployment.change"
 """The serving version of a deployment changed."""
+
+ROLLBACK_AUDIT_CHECKPOINT: Final = "clinical_ai.rollback.audit.checkpoint"
+"""The rollback controller signed the head of its audit."""
 
 DEFINITIONS: Final[Mapping[str, EventDef]] = MappingProxyType(
     {
@@ -111,6 +115,14 @@ DEFINITIONS: Final[Mapping[str, EventDef]] = MappingProxyType(
             elevated_severity="INFO",
             attributes=("clinical_ai.event.id", "clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.model.previous_version", "clinical_ai.deployment.activation", "clinical_ai.deployment.change.type", "clinical_ai.deployment.change.trigger", "clinical_ai.deployment.change.reason"),
             required=frozenset({"clinical_ai.event.id", "clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.model.previous_version", "clinical_ai.deployment.activation", "clinical_ai.deployment.change.type", "clinical_ai.deployment.change.trigger", "clinical_ai.deployment.change.reason"}),
+        ),
+        ROLLBACK_AUDIT_CHECKPOINT: EventDef(
+            name=ROLLBACK_AUDIT_CHECKPOINT,
+            description="The rollback controller signed the head of its audit.",
+            severity="INFO",
+            elevated_severity="INFO",
+            attributes=("clinical_ai.event.id", "clinical_ai.rollback.audit.sequence", "clinical_ai.rollback.audit.hash", "clinical_ai.rollback.audit.signature"),
+            required=frozenset({"clinical_ai.event.id", "clinical_ai.rollback.audit.sequence", "clinical_ai.rollback.audit.hash", "clinical_ai.rollback.audit.signature"}),
         ),
     }
 )

@@ -77,6 +77,7 @@ __all__ = [
     "REVIEW_DELAY",
     "REVIEW_EDIT_RATIO",
     "ROLLBACK_ACCESS_REFUSALS",
+    "ROLLBACK_AUDIT_DIGEST",
     "ROLLBACK_AUDIT_SEQUENCE",
     "ROLLBACK_CONFIRMATION_TIME",
     "ROLLBACK_DECISIONS",
@@ -200,6 +201,17 @@ ROLLBACK_AUDIT_SEQUENCE: Final = MetricDef(
     attributes=(),
     buckets=None,
     prometheus="clinical_ai_rollback_audit_sequence",
+    source="controller",
+)
+
+ROLLBACK_AUDIT_DIGEST: Final = MetricDef(
+    name="clinical_ai.rollback.audit.digest",
+    instrument="gauge",
+    unit="{digest}",
+    description="First 52 bits of the newest audit event's hash, a witness against a rewritten audit.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_rollback_audit_digest",
     source="controller",
 )
 
@@ -1148,6 +1160,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ROLLBACK_HEARTBEAT_TIME,
     ROLLBACK_CONFIRMATION_TIME,
     ROLLBACK_AUDIT_SEQUENCE,
+    ROLLBACK_AUDIT_DIGEST,
     ROLLBACK_DURATION,
     DEPLOYMENT_CHANGES,
     RELEASE_EPOCH,

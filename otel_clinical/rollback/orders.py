@@ -1,0 +1,106 @@
+"""What people may tell the controller, and which of it needs two of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping  # noqa: TC003 -- the store's codec resolves it at run time
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+
+class OrderKind(StrEnum):
+    """An order about an incident, a version, or the model."""
+
+    ACKNOWLEDGE = "acknowledge"
+    VETO = "veto"
+    APPROVE = "approve"
+    ARM = "arm"
+    DISARM = "disarm"
+    OVERRIDE = "override"
+    FREEZE = "freeze"
+    THAW = "thaw"
+    FREEZE_ROLLBACK = "freeze_rollback"
+    UNQUARANTINE = "unquarantine"
+    REGISTER = "register"
+    KNOWN_GOOD = "known_good"
+    QUARANTINE = "quarantine"
+    RETIRE = "retire"
+    SMOKE = "smoke"
+
+
+ABOUT_INCIDENTS: Final = frozenset({OrderKind.ACKNOWLEDGE, OrderKind.VETO, OrderKind.APPROVE})
+ABOUT_VERSIONS: Final = frozenset(
+    {OrderKind.REGISTER, OrderKind.KNOWN_GOOD, OrderKind.QUARANTINE, OrderKind.RETIRE, OrderKind.SMOKE}
+)
+TWO_PEOPLE: Final = frozenset(
+    {
+        OrderKind.ARM,
+        OrderKind.DISARM,
+        OrderKind.OVERRIDE,
+        OrderKind.THAW,
+        OrderKind.FREEZE_ROLLBACK,
+        OrderKind.UNQUARANTINE,
+    }
+)
+"""Orders that leave patients with less protection or give the AI more reach: never one person's decision."""
+ENDS: Final = {
+    OrderKind.FREEZE_ROLLBACK: 8 * 3_600.0,
+    OrderKind.OVERRIDE: 30 * 86_400.0,
+    OrderKind.FREEZE: 30 * 86_400.0,
+}
+"""Orders that must say when they end, and the longest they may stand, in seconds."""
+WAIT_FOR_SECOND: Final = 3_600.0
+"""Seconds for which the first of two people's orders waits for the second."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What one person ordered. `about` is an incident's id or a version, empty for the model; times in Unix seconds.
+
+    `facts` are what is registered of a version, or how its golden set went.
+    """
+
+    kind: OrderKind
+    model: str
+    by: str
+    reason: str
+    at: float
+    about: str = ""
+    until: float | None = None
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An order that stands until it ends or is lifted, or (`in_force` False) waits for a second person."""
+
+    kind: str
+    about: str
+    by: tuple[str, ...]
+    reason: str
+    since: float
+    until: float | None = None
+    in_force: bool = True
+
+    def stands(self, now: float) -> bool:
+        """Tell whether it has force at `now`."""
+        return self.in_force and (self.until is None or now < self.until)
+
+
+class OrderRefusedError(ValueError):
+    """An order cannot be given so; the message says what would be allowed."""
+
+
+def check(order: Order) -> None:
+    """Raise `OrderRefusedError` for an order that nobody may give so."""
+    if not order.by.strip() or not order.reason.strip():
+        raise OrderRefusedError(f"{order.kind}: say who orders it and why")
+    if (order.kind in ABOUT_INCIDENTS) and not order.about.startswith("INC-"):
+        raise OrderRefusedError(f"{order.kind}: name the incident, as `otel-clinical rollback status` lists it")
+    if order.kind in {*ABOUT_VERSIONS, OrderKind.UNQUARANTINE} and not order.about:
+        raise OrderRefusedError(f"{order.kind}: name the version")
+    longest = ENDS.get(order.kind)
+    if longest is None:
+        return
+    if order.until is None or not order.at < order.until <= order.at + longest:
+        raise OrderRefusedError(f"{order.kind}: say for how long, at most {longest / 3600:g} h from now")
