@@ -28,7 +28,7 @@ _DIGEST = re.compile(r"(sha256:)?[0-9a-f]{16,64}")
 _FEATURES = re.compile(r"[a-p]{8}\.[A-Za-z]{1,16}")
 # What only the controller's own page shows has no business on the wire.
 _NOTHING = re.compile(r"(?!)")
-_SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
+SHAPES: Final[Mapping[str, re.Pattern[str]]] = {
     attributes.MODEL_NAME: _IDENTIFIER,
     attributes.MODEL_VERSION: _IDENTIFIER,
     attributes.MODEL_PREVIOUS_VERSION: _IDENTIFIER,
@@ -129,7 +129,7 @@ def _text(key: str, text: str, rule: AttributeRule, declared: Declared | None) -
         return (OTHER if OTHER in rule.enum else None), Reason.NOT_DECLARED
     if rule.max_length is not None and len(text) > rule.max_length:
         return None, Reason.TOO_LONG
-    shape = _SHAPES.get(key)
+    shape = SHAPES.get(key)
     if declared is not None and (shape is None or key in _NAMES):
         if _is_declared(key, text, declared):
             return text, None

@@ -17,7 +17,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.instrument import record_inference, record_risk_event, record_task
-from otel_clinical.policy import PolicyErrors, parse_policy
+from otel_clinical.policy import PolicyErrors
 from otel_clinical.sdk import ConfigurationError, Exporters, configure
 from otel_clinical.semconv import SCOPE_NAME, attributes, metrics
 
@@ -111,9 +111,7 @@ def test_a_version_that_the_policy_does_not_declare_is_said_once_and_leaves_as_o
 
 
 def test_the_vocabulary_of_the_policy_declares_tasks_and_categories(setup):
-    words = "vocabulary: {tasks: [chart_review], categories: [denial]}\nmodels:"
-    policy = parse_policy(POLICY.read_text().replace("models:", words), baselines=False)
-    handle = setup(policy=policy, metrics="prometheus:0")
+    handle = setup(policy=POLICY, metrics="prometheus:0")
     for word in ("chart_review", "MRN00123456"):
         record_task(word, 3.0, telemetry=handle.telemetry)
     for word in ("denial", "MRN00123456"):

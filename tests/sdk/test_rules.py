@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_clinical.instrument._names import NAME_KEYS
 from otel_clinical.sdk._foreign import FOREIGN
-from otel_clinical.sdk._rules import admit
+from otel_clinical.sdk._rules import SHAPES, admit
 from otel_clinical.semconv import AGGREGATE, OTHER, allowlist, attributes, enums
 
 RULES = allowlist.ATTRIBUTES
@@ -201,3 +202,12 @@ def test_whatever_comes_in_only_registered_values_come_out(found):
             assert " " not in value
         elif isinstance(value, float):
             assert math.isfinite(value)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(RULES)), st.text() | st.from_regex(r"[A-Za-z0-9_.:+/@-]{1,64}")))
+def test_whatever_text_comes_in_none_comes_out_that_nobody_declared(found):
+    """Where there is somebody to declare: of closed sets, of a shape that no name has, or `_OTHER`."""
+    for key, value in admit(found, RULES, None, Declared()).items():
+        closed, shape = RULES[key].enum or (), SHAPES.get(key)
+        named = key in NAME_KEYS or shape is None
+        assert value == OTHER or value in closed or (not named and shape.fullmatch(value))
