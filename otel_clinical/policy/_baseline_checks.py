@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_clinical.policy._schema import ModelPolicy, Policy
     from otel_clinical.policy._source import Source
 
+_SHOWN = 5
 Finding = tuple[tuple[str | int, ...], str, str]
 
 
@@ -115,6 +116,26 @@ def _covers_pairs(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterato
             )
 
 
+def _above_chance(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    scale = model.metric.scale
+    if scale.kind != "skill":
+        return
+    names = [AGGREGATE, *(name.value for name in model.segments), *model.pair_names]
+    places = [(name, value) for name in names for value in baseline.values(name) if value != OTHER]
+    guessing = [
+        value if name == AGGREGATE else f"{name}={value}"
+        for name, value in places
+        if min(baseline.expected(name, value, stratum) for stratum in baseline.strata) <= scale.chance
+    ]
+    if guessing:
+        shown = ", ".join(guessing[:_SHOWN]) + (" …" if len(guessing) > _SHOWN else "")
+        yield (
+            ("metric", "chance"),
+            f"the baseline is not better than that in {shown}: it has no skill there to lose",
+            "the metric of guessing, a baseline above it everywhere, or another kind of drop",
+        )
+
+
 def _covers_strata(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
     stratified = baseline.strata != (AGGREGATE,)
     if model.standardise_by is None and stratified:
@@ -146,6 +167,7 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _covers_segments,
     _covers_open,
     _covers_pairs,
+    _above_chance,
     _covers_strata,
     _same_bins,
 )

@@ -203,6 +203,21 @@ def test_the_baseline_of_another_model_or_metric_is_refused(tmp_path):
     assert against(tmp_path, builder(metric="ppv").build()) == [(23, "baseline.file", 'measures "ppv"')]
 
 
+@pytest.mark.parametrize(
+    ("metric", "fits"),
+    [
+        ("name: accuracy, drop: skill, chance: 50%", True),
+        ("name: accuracy, drop: skill, chance: 85%", False),
+        ("name: accuracy, drop: skill, better: lower, chance: 60%", True),
+        ("name: accuracy, drop: skill, better: lower, chance: 15%", False),
+    ],
+)
+def test_a_baseline_must_be_better_than_guessing_wherever_skill_can_be_lost(tmp_path, metric, fits):
+    found = against(tmp_path, builder().build(), GOOD.replace("name: accuracy, drop: relative", metric))
+    problems = [problem for _, key, problem in found if key == "metric.chance"]
+    assert not problems if fits else "it has no skill there to lose" in problems[0]
+
+
 def test_a_pinned_hash_must_match(tmp_path):
     baseline = builder().build()
     pinned = GOOD.replace("{file: baseline.json}", f'{{file: baseline.json, hash: "{baseline.hash}"}}')

@@ -103,6 +103,15 @@ class ModelPlan:
         ]
         return tuple(sorted(found))
 
+    @cached_property
+    def _halves(self) -> tuple[tuple[SegmentKey, SegmentKey, SegmentKey], ...]:
+        """Each pair with its two segment values."""
+        found = []
+        for name, value in self.pairs:
+            one, other = zip(name.split(","), value.split(","), strict=True)
+            found.append(((name, value), one, other))
+        return tuple(found)
+
     def _declares(self, name: str, value: str) -> bool:
         parts = zip(name.split(","), value.split(","), strict=False)
         return all(part in self._columns[segment][1].values() for segment, part in parts)
@@ -144,10 +153,9 @@ class ModelPlan:
         for key, chosen in self.split(rows):
             where[key] = chosen
             yield key, chosen
-        for name, value in self.pairs:
-            one, other = zip(name.split(","), value.split(","), strict=True)
+        for key, one, other in self._halves:
             if one in where and other in where and (both := where[one] & where[other]).any():
-                yield (name, value), both
+                yield key, both
 
     def counts(self, rows: NDArray[np.void], segment: str) -> NDArray[np.int64]:
         """Return how many rows have each value of a segment."""
