@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
 import re
 import struct
@@ -246,10 +245,14 @@ def _signature(body: str, keys: ReceiptKeys, key: str) -> bytes:
 
 
 def _encode(data: bytes) -> str:
+    import base64  # noqa: PLC0415 -- see `_signature`
+
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
 def _decode(text: str) -> bytes:
+    import base64  # noqa: PLC0415 -- see `_signature`
+
     try:
         data = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
     except ValueError:

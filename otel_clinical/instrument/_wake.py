@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import queue
+try:  # the module around it loads four times as much, for queues of other kinds
+    from _queue import Empty, SimpleQueue
+except ImportError:  # not CPython
+    from queue import Empty, SimpleQueue
 
 
 class Wake:
@@ -13,7 +16,7 @@ class Wake:
     """
 
     def __init__(self) -> None:
-        self._tokens: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._tokens: SimpleQueue[None] = SimpleQueue()
         self._flag = False
 
     def is_set(self) -> bool:
@@ -31,7 +34,7 @@ class Wake:
         try:
             while True:
                 self._tokens.get_nowait()
-        except queue.Empty:
+        except Empty:
             return
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -39,6 +42,6 @@ class Wake:
         if not self._flag:
             try:
                 self._tokens.get(timeout=timeout)
-            except queue.Empty:
+            except Empty:
                 return self._flag
         return True
