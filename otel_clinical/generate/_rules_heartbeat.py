@@ -63,7 +63,7 @@ def _frequent(author: Author, name: str, model: ModelPolicy) -> Alert:
             f"Read the last events together. Is one mechanism behind them? Then {stop_by_hand(model)} Bring it to the "
             "next clinical governance meeting. The machine does nothing on safety events.",
         ),
-        severity="critical",
+        severity="warning",
         category="safety",
         model=name,
         tier="governance",

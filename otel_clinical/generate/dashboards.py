@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.generate._dashboard_flow import causes, confidence, sight, traffic, versions
 from otel_clinical.generate._dashboard_inputs import inputs
 from otel_clinical.generate._dashboard_model import DATASOURCE, Colour, laid_out
+from otel_clinical.generate._dashboard_people import time_spent
 from otel_clinical.generate._dashboard_queries import LABEL_MODEL, serving
 from otel_clinical.generate._dashboard_status import attribution, headline, history, proof, where
 from otel_clinical.generate._rules_constants import EXPECTED
@@ -41,6 +42,7 @@ def oncall(policy: Policy) -> dict[str, Any]:
         causes(),
         confidence(),
         inputs(),
+        time_spent(),
         sight(),
     )
     return {

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical import record_outcome, record_review
+from otel_clinical import declare_values, record_outcome, record_review, record_task
+from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import (
+    Assistance,
     OutcomeResult,
     OutcomeSource,
     OverrideReason,
@@ -33,6 +35,8 @@ _REVIEWER_INSISTS: Final = 0.03
 _IGNORED: Final = 0.04
 _HURRIED: Final = 0.08
 _LOOKED_AGAIN: Final = 0.30
+_TASK: Final = "code_encounter"
+_BY_HAND: Final = 40  # one encounter in so many
 # After a stall this much is made up for; the rest of the encounters went elsewhere.
 _CATCH_UP: Final = 1.0
 
@@ -53,6 +57,8 @@ class Practice:
         self._truth = truth
         self._late = late
         self._rng = rng
+        self._seen = 0
+        declare_values(attributes.TASK_NAME, (_TASK,))
 
     def work(self, rate: float, stop: threading.Event) -> None:
         """Code ``rate`` encounters per second until ``stop`` is set."""
@@ -72,6 +78,10 @@ class Practice:
     def _see_one(self, truth: Truth) -> None:
         """Code one encounter, and let nature decide whether the code is right."""
         encounter = self._arrivals.draw(truth.mix, truth.lost_fields)
+        self._seen += 1
+        if self._seen % _BY_HAND == 0:
+            # Somebody still codes without a proposal now and then; unclear records take longer.
+            record_task(_TASK, round(60 + 240 * (1 - encounter.clarity), 1), assistance=Assistance.WITHOUT_AI)
         receipt = self._code(encounter).receipt
         if receipt is None:
             return
@@ -110,6 +120,8 @@ class Practice:
             record_review(due.receipt, action=ReviewAction.ACCEPTED, duration=self._seconds(), role=ReviewerRole.CODER)
 
     def _seconds(self) -> float:
-        """Return how long a coder looked; not compressed like the days, since nobody waits for it."""
+        """Return, and report, how long a coder looked; not compressed like the days, since nobody waits for it."""
         hurried = self._rng.random() < _HURRIED
-        return round(self._rng.uniform(0.5, 4.0) if hurried else self._rng.uniform(8.0, 90.0), 1)
+        seconds = round(self._rng.uniform(0.5, 4.0) if hurried else self._rng.uniform(8.0, 90.0), 1)
+        record_task(_TASK, seconds, assistance=Assistance.WITH_AI)
+        return seconds

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry.baggage import set_baggage
 
 import otel_clinical as ai
+from otel_clinical.features import Feature, FeatureSet, Kind
 from tests.phi._marker import NUMBER
 from tests.phi._patients import Patient, text
 
@@ -17,6 +18,15 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical import Receipt, Telemetry
+
+
+FEATURES = FeatureSet(
+    (
+        Feature("age", Kind.NUMERIC, edges=(18.0, 65.0)),
+        Feature("note", Kind.FORMAT, words=("A99.9",)),
+        Feature("payer", Kind.CATEGORICAL, words=("medicaid",)),
+    )
+)
 
 
 class InferenceCalls:
@@ -29,6 +39,7 @@ class InferenceCalls:
 
     def __init__(self, telemetry: Telemetry, folder: Path) -> None:
         self.telemetry = telemetry
+        telemetry.features.declare("coding", FEATURES)
         self.folder = folder
         self.record: Callable[[], Any] = Patient
 
@@ -42,6 +53,7 @@ class InferenceCalls:
             segments={"payer": "payer", "site": lambda arguments: arguments.record},
             confidence="confidence",
             quality=profile,
+            features={"payer": lambda arguments: arguments.record},
             telemetry=self.telemetry,
         )
         def answer(record: Any, *, note: str) -> Any:
@@ -52,6 +64,7 @@ class InferenceCalls:
             current.set_segment("payer", record)
             current.set_segment(text("segment"), note)
             current.set_quality(record)
+            current.set_features({"age": record, "note": note, "payer": note, text("feature"): note})
             current.restrict(text("level"), text("reason"))
             current.abstain(text("abstention"))
             current.bind(lambda: note)()
@@ -109,6 +122,7 @@ class InferenceCalls:
                 operation=value,
                 role=value,
                 segments={"payer": value, text("segment"): value},
+                features={"age": value, "note": text("note"), "payer": value, text("feature"): value},
                 confidence=value,
                 confidence_method=value,
                 quality=value,
