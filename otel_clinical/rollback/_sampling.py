@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.events import Sampled
     from otel_clinical.rollback.orders import Standing
 
+FROZEN: Final = "rollback is frozen"
 _ANSWER: Final = 900.0
 """Seconds within which somebody must answer a page while a rollback is frozen, before it goes out again."""
 
@@ -135,7 +136,7 @@ def _frozen(setting: Setting, state: ModelState, looked: Incident, frozen: Stand
         state=RollbackState.INCONCLUSIVE,
         decision=RollbackDecision.INCONCLUSIVE,
         next_at=now + setting.timing.retry,
-        reason=f"rollback is frozen by {' and '.join(frozen.by)}: {frozen.reason}",
+        reason=f"{FROZEN} by {' and '.join(frozen.by)}: {frozen.reason}",
         act_at=frozen.until,
         paged_at=now if call else looked.paged_at,
     )

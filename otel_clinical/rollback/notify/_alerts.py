@@ -28,7 +28,7 @@ TIMERS: Final[Mapping[int, tuple[float, ...]]] = {
 }
 """Seconds after which, unacknowledged, the next of `ESCALATION` is called, by tier."""
 _TIERS: Final = {"engineering_review": 1, "governance_review": 2}
-_QUIET: Final = frozenset({"stale", "rolled_back"})
+_QUIET: Final = frozenset({"stale", "rolled_back", "healthy"})
 _TOLD_FOR: Final = 7 * 86_400.0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import Segment
+from otel_clinical.rollback._sampling import FROZEN
 from otel_clinical.rollback.page._overview import where_text
 from otel_clinical.semconv.enums import RollbackMode, RollbackState
 
@@ -21,6 +22,15 @@ _STATUS: Final = {
     "superseded": "Planned this change and stood back, because somebody changed the deployment first: {}.",
     "skipped": "Would have made this change, and did not because of its mode: {}.",
 }
+
+
+_LEFT_OPEN: Final = {
+    "page": "the freeze of rollbacks ends, and it decides anew.",
+    "assisted": "it puts this on the assisted route.",
+    "manual": "it routes this to people (manual).",
+    "rollback": "it decides without the guards.",
+}
+"""What the end of an open question brings, by the policy's word for it."""
 
 
 def did(incident: Mapping[str, Any], moments: Moments) -> tuple[str, ...]:
@@ -41,6 +51,10 @@ def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) ->
         yield "Nothing: this model is no longer in the policy."
     elif state in {RollbackState.DECIDING, RollbackState.INCONCLUSIVE}:
         yield from _undecided(incident, terms, moments)
+    elif state == RollbackState.ANNOUNCED:
+        yield f"At {moments.short(incident['act_at'])} it makes the announced change, unless anybody vetoes it before."
+    elif state in {RollbackState.ENGINEERING_REVIEW, RollbackState.GOVERNANCE_REVIEW}:
+        yield "Nothing by itself. It stays open until somebody has reviewed it, acknowledges and closes it."
     elif state in {RollbackState.ROLLING_BACK, RollbackState.STUCK}:
         yield f"Tries to change the deployment at {at}, and again until it succeeds or somebody else changes it."
     elif state in {RollbackState.CONVERGING, RollbackState.VERIFYING}:
@@ -64,6 +78,12 @@ def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments) -> I
     at = max(incident["next_at"], moments.now)
     yield f"At {moments.short(at)} it asks Prometheus again. As soon as every guard passes it {act}, without asking."
     yield f"At {moments.short(ends)} it stops asking, unless the alert is heard of again before."
+    if incident.get("vetoed_by"):
+        yield f"It does nothing for the lack of an answer: {incident['vetoed_by']} vetoed that."
+    elif incident.get("act_at"):
+        frozen = incident["reason"].startswith(FROZEN)
+        what = _LEFT_OPEN["page" if frozen else terms.then]
+        yield f"At {moments.short(incident['act_at'])}, if nobody decides before and the alert goes on, {what}"
 
 
 def _change(intent: Mapping[str, Any], moments: Moments) -> str:
