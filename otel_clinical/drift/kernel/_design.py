@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -177,7 +177,8 @@ def _error(expected: Floats, drop: float, scale: Scale) -> Floats:
 
 
 def _bets(null: Floats, expected: Floats, drops: tuple[float, ...], scale: Scale) -> Floats:
-    return bets_of(null, np.stack([_error(expected, drop, scale) for drop in drops], axis=1))
+    each: Any = np.array(drops)  # a drop per column instead of one
+    return bets_of(null, _error(expected[:, None], each, scale))
 
 
 def _weight(baseline: Baseline, segment: str, value: str, stratum: str) -> float:

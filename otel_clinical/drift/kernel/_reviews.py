@@ -115,7 +115,7 @@ class Reviews:
         for model, version in versions:
             plan = self._by_name.get(model)
             if plan is not None:
-                yield from (self._counts.get((model, version)) or Suggestions(plan)).rows(version)
+                yield from self._suggestions(model, version).rows(version)
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""
