@@ -23,11 +23,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     kills.add_argument("--kills", type=int, default=1000)
     fuzz = kinds.add_parser("fuzz", help="mutated requests over both protocols; every answer must be typed")
     fuzz.add_argument("--requests", type=int, default=1_000_000)
+    fuzz.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many, however far it is")
     damage = kinds.add_parser("damage", help="random damage to the state directory; none of it may go unnoticed")
     damage.add_argument("--rounds", type=int, default=10_000)
     chosen = parser.parse_args(arguments)
     if chosen.kind == "fuzz":
-        return _fuzz(chosen.requests, chosen.seed)
+        return _fuzz(chosen.requests, chosen.seed, chosen.minutes)
     if chosen.kind == "damage":
         return _damage(chosen.rounds, chosen.seed)
     return _processor(chosen.kills, chosen.seed)
@@ -52,17 +53,17 @@ def _processor(kills: int, seed: int) -> int:
     return 1 if result.differences else 0
 
 
-def _fuzz(requests: int, seed: int) -> int:
+def _fuzz(requests: int, seed: int, minutes: float) -> int:
     from soak.fuzz import fuzz  # noqa: PLC0415
 
     started = time.monotonic()
-    result = fuzz(requests, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    result = fuzz(requests, seed, seconds=60 * minutes, say=lambda line: print(line, file=sys.stderr, flush=True))
     print(f"seed {seed}, {time.monotonic() - started:.0f} s, {result.answers.total():,} requests")
     for answer, count in sorted(result.answers.items()):
         print(f"{count:10,} {answer}")
     print(f"events {result.events}")
     print(f"rejections {result.rejections}")
-    print(f"resident memory {result.memory[0]:.0f} MiB after a tenth, {result.memory[1]:.0f} MiB at most after it")
+    print(f"resident memory {result.memory[0]:.0f} MiB once it is warm, {result.memory[1]:.0f} MiB at most after it")
     for line in result.problems:
         print(f"PROBLEM: {line}")
     print("problems: none" if not result.problems else f"problems: {len(result.problems)}")

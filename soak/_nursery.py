@@ -102,13 +102,18 @@ def _main() -> None:
     from otel_clinical.cli._frame import run  # noqa: PLC0415
     from otel_clinical.drift import runtime  # noqa: F401, PLC0415
 
+    ended: dict[int, int] = {}
     for line in sys.stdin:
         question = json.loads(line)
         if "pid" in question:
-            pid, status = os.waitpid(question["pid"], os.WNOHANG)
-            print(json.dumps(os.waitstatus_to_exitcode(status) if pid else None), flush=True)
+            if question["pid"] not in ended:  # several threads may ask about one, and the system answers once
+                pid, status = os.waitpid(question["pid"], os.WNOHANG)
+                if pid:
+                    ended[pid] = os.waitstatus_to_exitcode(status)
+            print(json.dumps(ended.get(question["pid"])), flush=True)
             continue
         child = os.fork()
+        ended.pop(child, None)
         if child:
             print(child, flush=True)
         else:

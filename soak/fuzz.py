@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SENDERS: Final = 4
 _ALLOWED: Final = frozenset({"200", "400", "413", "415", "503"})
 _CODES: Final = frozenset({"OK", "INVALID_ARGUMENT", "RESOURCE_EXHAUSTED", "UNAVAILABLE"})
-_WARM: Final = 0.1  # of the requests, before memory is first looked at
+_WARM, _WARM_REQUESTS = 0.1, 20_000  # of the requests, before memory is first looked at
 _CHANGES: Final = "change"
 
 
@@ -39,7 +39,7 @@ class Result:
     Attributes:
         answers: By protocol and status.
         problems: What must not be; empty when all is well.
-        memory: Resident MiB after the first tenth of the requests, and the most after it.
+        memory: Resident MiB after the first tenth of the requests (20,000 at most), and the most after it.
         rejections: As the processor counted them.
         events: As the processor counted them.
     """
@@ -92,12 +92,20 @@ class _Sender:
         return "grpc OK"
 
 
-def fuzz(requests: int, seed: int, *, growth: float = 64.0, say: Callable[[str], None] = lambda _line: None) -> Result:
+def fuzz(
+    requests: int,
+    seed: int,
+    *,
+    seconds: float = float("inf"),
+    growth: float = 64.0,
+    say: Callable[[str], None] = lambda _line: None,
+) -> Result:
     """Send mutated requests over both protocols and look for anything but a typed answer.
 
     Args:
         requests: How many.
         seed: Of everything random.
+        seconds: Stop after so long, however many were sent.
         growth: MiB by which the resident memory may grow after the first tenth.
         say: Told about the progress.
     """
@@ -106,7 +114,7 @@ def fuzz(requests: int, seed: int, *, growth: float = 64.0, say: Callable[[str],
         folder = Path(name)
         with closing(Processor(folder, write_policy(folder))) as processor:
             processor.start()
-            memory = _send_all(processor, requests, seed, result, say)
+            memory = _send_all(processor, Mutations(requests, seed, seconds), result, say)
             result.memory = memory
             result.rejections = processor.counter("clinical_ai_processor_rejections_total")
             result.events = processor.counter("clinical_ai_processor_events_total")
@@ -123,19 +131,28 @@ def fuzz(requests: int, seed: int, *, growth: float = 64.0, say: Callable[[str],
     return result
 
 
+@dataclass(frozen=True)
+class Mutations:
+    """How many requests to send, made from which seed, within how many seconds."""
+
+    requests: int
+    seed: int
+    seconds: float
+
+
 def _send_all(
-    processor: Processor, requests: int, seed: int, result: Result, say: Callable[[str], None]
+    processor: Processor, wanted: Mutations, result: Result, say: Callable[[str], None]
 ) -> tuple[float, float]:
     """Send from several threads; return the memory early on and the most after it."""
     counted = threading.Lock()
-    left = requests
+    left, until = wanted.requests, time.monotonic() + wanted.seconds
 
     def run(number: int) -> None:
         nonlocal left
-        with closing(_Sender(processor, seed * _SENDERS + number)) as sender:
+        with closing(_Sender(processor, wanted.seed * _SENDERS + number)) as sender:
             while True:
                 with counted:
-                    if left <= 0:
+                    if left <= 0 or time.monotonic() > until:
                         return
                     left -= 1
                 answer = sender.send()
@@ -147,7 +164,7 @@ def _send_all(
         under_way = [pool.submit(run, number) for number in range(_SENDERS)]
         while not all(one.done() for one in under_way) and processor.alive:
             now = _resident(processor)
-            if result.answers.total() >= _WARM * requests:
+            if result.answers.total() >= min(_WARM * wanted.requests, _WARM_REQUESTS):
                 early = early or now
                 most = max(most, now)
             if time.monotonic() - said > 10:
