@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from otel_clinical.cli import orders
+from otel_clinical.cli._drill import drill
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
 
@@ -365,3 +366,6 @@ def _explained() -> Iterator[None]:
         StateTooNewError,
     ) as error:
         raise CliError(str(error)) from error
+
+
+command.add_command(drill)

@@ -17,6 +17,7 @@ from otel_clinical.generate._cases_model import (
     late,
     level,
 )
+from otel_clinical.generate._rules_rollback import DRILL_EVERY
 from otel_clinical.generate._rules_signals import INPUT_ALERT
 from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
@@ -53,6 +54,7 @@ def rollback_cases(subject: Subject) -> Iterator[Scenario]:
     yield _in_state(subject, "ClinicalAIRollbackStuck", RollbackState.CONVERGING, RollbackState.VERIFYING)
     yield _inconclusive(subject)
     yield _restricted(subject)
+    yield _drill_overdue(subject)
 
 
 def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None = None) -> Scenario:
@@ -62,6 +64,27 @@ def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None 
         quiet={"the state is off": (level(metric, labels, 0),)},
         about=(labels,),
         model=model,
+    )
+
+
+def _drill_overdue(subject: Subject) -> Scenario:
+    def may(mode: RollbackMode) -> Series:
+        return level(metrics.ROLLBACK_MODE, {**subject.model, attributes.ROLLBACK_MODE: mode.value}, 1)
+
+    practised = level(metrics.ROLLBACK_DRILL_TIME, subject.model, 0)  # when the tests' clock began
+    long_ago = level(metrics.ROLLBACK_DRILL_TIME, subject.model, -DRILL_EVERY)
+    return Scenario(
+        "ClinicalAIDrillOverdue",
+        fires={
+            "the last drill is long past": (may(RollbackMode.ENFORCE), long_ago),
+            "there never was one": (may(RollbackMode.ENFORCE),),
+        },
+        quiet={
+            "there was one lately": (may(RollbackMode.ENFORCE), practised),
+            "nothing is done automatically": (may(RollbackMode.RECOMMEND),),
+        },
+        about=(subject.model,),
+        model=subject.name,
     )
 
 

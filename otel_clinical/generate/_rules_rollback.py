@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otel_clinical.generate._rules_model import Group
 from otel_clinical.generate._rules_promql import (
@@ -18,6 +18,7 @@ from otel_clinical.generate._rules_promql import (
     increase,
     labels,
     matchers,
+    number,
     other_than,
     over,
     select,
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from otel_clinical.generate._rules_model import Alert, Pace
     from otel_clinical.generate._rules_promql import Conditions
     from otel_clinical.policy import ModelPolicy, Policy
+
+DRILL_EVERY: Final = 45 * 86_400.0
+"""Seconds after which a drill is overdue: monthly, with two weeks of grace."""
 
 _TAKEN_UP = (
     RollbackState.ROLLING_BACK,
@@ -89,6 +93,7 @@ def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iter
     yield _stuck(author, name, model, pace)
     yield _inconclusive(author, name, model, pace)
     yield _restricted(author, name, pace)
+    yield _drill_overdue(author, name)
 
 
 def _router_degraded(author: Author, name: str, pace: Pace) -> Alert:
@@ -125,6 +130,27 @@ def _two_versions(author: Author, name: str, pace: Pace) -> Alert:
         category="rollback",
         model=name,
         pending=pace.stuck,
+    )
+
+
+def _drill_overdue(author: Author, name: str) -> Alert:
+    model = {attributes.MODEL_NAME: name}
+    enforcing = over("max", MODEL, select(metrics.ROLLBACK_MODE, {**model, attributes.ROLLBACK_MODE: "enforce"}))
+    practised = over("max", MODEL, select(metrics.ROLLBACK_DRILL_TIME, model))
+    recently = f"(time() - {practised} < {number(DRILL_EVERY)})"
+    return author.alert(
+        "ClinicalAIDrillOverdue",
+        f"{enforcing} == 1 unless on ({labels(MODEL)}) {recently}",
+        Message(
+            f"{MODEL_NAME}: no rollback was practised for {duration_text(DRILL_EVERY)}",
+            f"What: {MODEL_NAME} may be rolled back automatically, and within the last {duration_text(DRILL_EVERY)} no "
+            "drill showed that an alert still reaches the controller and that the release pointer can be switched.",
+            f"Practise by day, it takes a minute: `otel-clinical rollback drill {name} --policy POLICY "
+            "--alertmanager URL --controller URL --token-file FILE --state DIR --by NAME`. The machine does nothing.",
+        ),
+        severity="info",
+        category="rollback",
+        model=name,
     )
 
 

@@ -58,7 +58,7 @@ class MalformedNotificationError(ValueError):
 class Alert:
     """One alert the controller may act on. `version` is None for input alerts; times are Unix seconds.
 
-    A `drill` is heard and noted, and never acted on. Of a `tier` below rollback people are told; only Prometheus is
+    One of a `drill`, which it names, is heard and noted, and never acted on. Of a `tier` below rollback people are told; only Prometheus is
     asked for those, Alertmanager need not send them.
     """
 
@@ -69,7 +69,7 @@ class Alert:
     segment: Segment
     firing: bool
     starts_at: float
-    drill: bool = False
+    drill: str = ""
     tier: EscalationLevel = EscalationLevel.ROLLBACK
 
 
@@ -197,7 +197,9 @@ def _from_labels(
     name = labels.get("alertname", "")
     if not _NAME.fullmatch(name):
         raise _RefusedAlertError("alertname is not a plain name")
-    drill = labels.get("drill", "").lower() not in {"", "false"}
+    drill = labels.get("drill", "")
+    if drill and not _NAME.fullmatch(drill):
+        raise _RefusedAlertError("drill is not a plain name")
     return Alert(name, cause, model.model, version, segment, firing, starts_at, drill)
 
 

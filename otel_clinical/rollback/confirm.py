@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -216,6 +217,11 @@ def _cause(prometheus: Prometheus, stream: Mapping[str, str]) -> str:
 
 def _active(prometheus: Prometheus, model: str) -> tuple[str, ...]:
     return tuple(sorted({version for _, version in _serving(prometheus, model)}))
+
+
+def instances_serving(prometheus: Prometheus, model: str) -> Counter[str]:
+    """Return how many services report each version active."""
+    return Counter(version for _, version in _serving(prometheus, model))
 
 
 def _serving(prometheus: Prometheus, model: str) -> tuple[tuple[str, str], ...]:

@@ -20,6 +20,7 @@ from otel_clinical.rollback.following import FollowerCollector, read_followers
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
 from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
+from otel_clinical.rollback.practice import DrillCollector
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.signing import signer
@@ -140,6 +141,7 @@ class ControllerService:
             policy, lambda action, object_, data: self.store.note(action, object_, data, clock()), pull=pull
         )
         registry.register(FollowerCollector(self.followers))
+        registry.register(DrillCollector(self.store))
         registry.register(ControllerCollector(terms, counters, self.worker.snapshot))
 
         def unconfirmed() -> str | None:

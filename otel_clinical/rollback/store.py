@@ -260,6 +260,11 @@ class Store:
         with self._lock:
             return audit.newest(self._connection, last, limit, about)
 
+    def newest(self, action: str) -> dict[str, float]:
+        """Return when the audit last has `action`, by its object."""
+        rows = self._rows("SELECT object, max(time) FROM audit WHERE action = ? GROUP BY object", action)
+        return dict(rows)
+
     def audit_head(self) -> audit.Checkpoint:
         """Return the head of the audit chain."""
         with self._lock:

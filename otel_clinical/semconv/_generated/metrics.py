@@ -81,6 +81,7 @@ __all__ = [
     "ROLLBACK_AUDIT_SEQUENCE",
     "ROLLBACK_CONFIRMATION_TIME",
     "ROLLBACK_DECISIONS",
+    "ROLLBACK_DRILL_TIME",
     "ROLLBACK_DURATION",
     "ROLLBACK_GUARD_RESULTS",
     "ROLLBACK_HEARTBEAT_TIME",
@@ -278,6 +279,17 @@ TARGET_STATUS: Final = MetricDef(
     attributes=("clinical_ai.model.name", "clinical_ai.target.name", "clinical_ai.target.state"),
     buckets=None,
     prometheus="clinical_ai_target_status",
+    source="controller",
+)
+
+ROLLBACK_DRILL_TIME: Final = MetricDef(
+    name="clinical_ai.rollback.drill.time",
+    instrument="gauge",
+    unit="s",
+    description="When a rollback of the model was last practised with success, in Unix seconds.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_rollback_drill_time_seconds",
     source="controller",
 )
 
@@ -1167,6 +1179,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     RELEASE_STATUS,
     RELEASE_SEGMENT_STATUS,
     TARGET_STATUS,
+    ROLLBACK_DRILL_TIME,
     INFERENCES,
     INFERENCE_DURATION,
     SEGMENT_INFERENCES,
