@@ -16,6 +16,7 @@ from otel_clinical.cli import orders
 from otel_clinical.cli._drill import drill
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
+from otel_clinical.cli._readiness import judge, readiness
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -369,3 +370,5 @@ def _explained() -> Iterator[None]:
 
 
 command.add_command(drill)
+command.add_command(readiness)
+command.add_command(judge)

@@ -58,7 +58,8 @@ class MalformedNotificationError(ValueError):
 class Alert:
     """One alert the controller may act on. `version` is None for input alerts; times are Unix seconds.
 
-    One of a `drill`, which it names, is heard and noted, and never acted on. Of a `tier` below rollback people are told; only Prometheus is
+    One of a `drill`, which it names, is heard and noted, and never acted on. Of a `tier` below rollback people are
+    told; only Prometheus is
     asked for those, Alertmanager need not send them.
     """
 

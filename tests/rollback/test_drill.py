@@ -13,7 +13,8 @@ import pytest
 from otel_clinical.cli import _frame
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import stop_all
-from tests.rollback.test_stack import Stack
+from tests.rollback._controller import TOKEN
+from tests.rollback._stack import Stack
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +48,7 @@ def practise(stack: Stack, capsys: pytest.CaptureFixture):
 def test_shows_that_an_alert_arrives_and_that_the_version_can_be_switched(stack: Stack, practise) -> None:
     stack.start(stack.alertmanager, stack.controller.process)
     before = stack.controller.pointer()
-    code, said = practise("--state", str(stack.controller.state), "--out", str(stack.folder / "report"))
+    code, said = practise("--state", str(stack.folder / "state"), "--out", str(stack.folder / "report"))
     assert code == 0, said
     assert "passed in" in said
     assert stack.controller.pointer() == before
@@ -67,13 +68,13 @@ def test_shows_that_an_alert_arrives_and_that_the_version_can_be_switched(stack:
 
 def test_fails_when_the_controller_does_not_accept_alertmanagers_token(stack: Stack, practise) -> None:
     stack.start(stack.alertmanager, stack.controller.process)
-    (stack.folder / "tokens").write_text("another-token-of-some-length\n" + stack.controller.token + "\n")
+    (stack.folder / "tokens").write_text("another-token-of-some-length\n" + TOKEN + "\n")
     _until_refused(stack)
     tree = stack.folder / "alert_rules" / "alertmanager.yaml"
     (stack.folder / "stale").write_text("a-token-that-was-replaced-long-ago")
     tree.write_text(tree.read_text().replace(str(stack.folder / "tokens"), str(stack.folder / "stale")))
     httpx.post(f"{stack.alertmanager.url}/-/reload", trust_env=False).raise_for_status()
-    code, said = practise("--patience", "3", "--state", str(stack.controller.state))
+    code, said = practise("--patience", "3", "--state", str(stack.folder / "state"))
     assert code == 1
     assert "did not hear the alert" in said
     shown = httpx.get(f"{stack.controller.url}/metrics", trust_env=False).text

@@ -282,7 +282,7 @@ def test_an_approval_does_not_reach_a_version_that_serves_no_longer() -> None:
 
 def test_a_drill_is_heard_and_changes_nothing() -> None:
     play = Play()
-    play.hear(alert(drill=True))
+    play.hear(alert(drill="DRILL-1"))
     assert play.actions == ["drill.heard"]
     assert not play.state.incidents
 

@@ -1,0 +1,97 @@
+"""`otel-clinical rollback readiness` and `judge`: has the controller earned more freedom?"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._policy import read_policy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.rollback.audit import AuditEvent
+    from otel_clinical.rollback.readiness import Condition
+    from otel_clinical.rollback.store import Store
+    from otel_clinical.rollback.terms import Terms
+
+NOT_READY = 1
+_PAGE = 1_000
+_STATE = click.option(
+    "--state",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    required=True,
+    help="State directory of the controller.",
+)
+
+
+@click.command("readiness")
+@click.option("--policy", "policy_path", type=click.Path(exists=True, dir_okay=False, path_type=Path), required=True)
+@_STATE
+def readiness(*, policy_path: Path, state: Path) -> None:
+    """Say for every model what must still be shown before `mode: enforce`. Ends with 1 while anything is missing."""
+    from otel_clinical.rollback import read_terms
+    from otel_clinical.rollback.store import Store
+
+    terms = read_terms(read_policy(policy_path))
+    store = Store(state)
+    try:
+        found = {model: _conditions(store, term) for model, term in terms.items()}
+    finally:
+        store.close()
+    for model, conditions in found.items():
+        ready = all(condition.met for condition in conditions)
+        click.echo(f"{model} (mode {terms[model].mode}): {'ready' if ready else 'not ready'}")
+        for condition in conditions:
+            click.echo(f"  {'ok ' if condition.met else 'no '} {condition.name}: {condition.found}")
+            if not condition.met and condition.todo:
+                click.echo(f"      {condition.todo}")
+    if not all(condition.met for conditions in found.values() for condition in conditions):
+        click.get_current_context().exit(NOT_READY)
+
+
+@click.command("judge")
+@click.argument("incident")
+@_STATE
+@click.option("--right/--false", "right", required=True, help="Was what the controller decided right?")
+@click.option("--by", required=True, help="Who judges.")
+@click.option("--reason", required=True, help="Why; no patient data.")
+def judge(*, incident: str, state: Path, right: bool, by: str, reason: str) -> None:
+    """Say whether the controller decided INCIDENT rightly; it goes into the audit and counts for its readiness."""
+    from otel_clinical.rollback.readiness import JUDGED
+    from otel_clinical.rollback.store import Store
+
+    store = Store(state)
+    try:
+        if store.incident(incident) is None:
+            raise CliError(f"{state} knows no incident {incident}; `otel-clinical rollback status` lists them")
+        store.note(JUDGED, incident, {"right": right, "by": by, "reason": reason}, time.time())
+    finally:
+        store.close()
+    click.echo(f"{incident}: {'right' if right else 'false'}, by {by}")
+
+
+def _conditions(store: Store, terms: Terms) -> tuple[Condition, ...]:
+    from otel_clinical.release import PointerError, read_pointer
+    from otel_clinical.rollback.readiness import conditions, read_record
+
+    state = store.load(terms.model)
+    incidents = {item["id"]: item["key"]["model"] for item in store.incidents()}
+    try:
+        serving = read_pointer(terms.pointer).version
+    except (OSError, PointerError):
+        serving = None
+    good = {version for version, release in state.releases.items() if release.good} - state.quarantined
+    record = read_record(_events(store), terms.model, incidents)
+    return conditions(record, known_good=good, serving=serving, now=time.time())
+
+
+def _events(store: Store) -> Iterator[AuditEvent]:
+    after = 0
+    while page := store.audit_events(after, _PAGE):
+        yield from page
+        after = page[-1].seq
