@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,8 @@ class Slots:
     def __init__(self, width: int) -> None:
         self.width = width
         self._slots: dict[int, _Slot] = {}
+        self._first: list[int] = []  # a heap of their numbers, some of them taken already
+        self._fresh: set[int] = set()  # those with records that are not saved
         self._gone: list[str] = []
         self._outcomes: Counter[int] = Counter()
 
@@ -45,13 +48,17 @@ class Slots:
     def add(self, rows: NDArray[np.void]) -> NDArray[np.void]:
         """Keep `rows` of `PENDING` and return those that were not there yet."""
         numbers = rows["effective"] // self.width
-        parts = [self._slot(number).add(rows[numbers == number]) for number in np.unique(numbers).tolist()]
+        parts = [self._add(number, rows[numbers == number]) for number in np.unique(numbers).tolist()]
         added = np.concatenate([rows[:0], *parts])
         self._outcomes.update(_outcomes(added))
         return added
 
     def before(self, bound: int) -> list[int]:
         """Return the slots below `bound` that hold records, in order."""
+        while self._first and self._first[0] not in self._slots:
+            heapq.heappop(self._first)
+        if not self._first or self._first[0] >= bound:
+            return []  # nearly always, and there may be a month of slots
         return sorted(slot for slot in self._slots if slot < bound)
 
     def take(self, slot: int) -> tuple[NDArray[np.void], int]:
@@ -61,6 +68,7 @@ class Slots:
         whatever the order of arrival.
         """
         taken = self._slots.pop(slot)
+        self._fresh.discard(slot)
         self._gone += taken.keys
         rows = taken.rows()
         self._outcomes.subtract(_outcomes(rows))
@@ -75,10 +83,11 @@ class Slots:
     def dump_dirty(self) -> dict[str, bytes]:
         """Return what changed: each slot grows by chunks, so that a dump costs what arrived since the last."""
         found = dict.fromkeys(self._gone, b"")
-        for number, slot in self._slots.items():
-            if slot.fresh:
-                key = f"{number}/{len(slot.keys)}"
-                found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": slot.save(key).view(np.uint8)})
+        for number in self._fresh:
+            slot = self._slots[number]
+            key = f"{number}/{len(slot.keys)}"
+            found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": slot.save(key).view(np.uint8)})
+        self._fresh.clear()
         self._gone.clear()
         return found
 
@@ -93,8 +102,17 @@ class Slots:
         slot.save(key)
         self._outcomes.update(_outcomes(rows))
 
+    def _add(self, number: int, rows: NDArray[np.void]) -> NDArray[np.void]:
+        new = self._slot(number).add(rows)
+        if len(new):
+            self._fresh.add(number)
+        return new
+
     def _slot(self, number: int) -> _Slot:
-        return self._slots.setdefault(number, _Slot())
+        if number not in self._slots:
+            self._slots[number] = _Slot()
+            heapq.heappush(self._first, number)
+        return self._slots[number]
 
 
 class _Slot:

@@ -64,11 +64,13 @@ def test_records_are_kept_once_as_if_each_came_alone(arriving, data):
     assert sum(slots.outcomes.values()) == sum(
         int((as_bytes(raw)["kind"] == Kind.OUTCOME).sum()) for raw in expected.values()
     )
-    assert slots.before(99) == sorted(expected)
+    for bound in range(4):
+        assert slots.before(bound) == sorted(slot for slot in expected if slot < bound)
     for slot, raw in expected.items():
         taken, repeated = slots.take(slot)
         assert list(split(taken)) == winners(raw)
         assert repeated == len(raw) - len(taken)
+        assert slot not in slots.before(99)
     assert not any(slots.outcomes.values())
 
 
