@@ -350,7 +350,13 @@ def _explained() -> Iterator[None]:
     from otel_clinical.access import AccessError
     from otel_clinical.policy import BaselineError
     from otel_clinical.release import EpochConflict, PointerError, PointerLocked
-    from otel_clinical.rollback import ActivationRefusedError, AlreadyRunningError, AuditBrokenError, StateTooNewError
+    from otel_clinical.rollback import (
+        ActivationRefusedError,
+        AlreadyRunningError,
+        AuditBrokenError,
+        OrderRefusedError,
+        StateTooNewError,
+    )
 
     try:
         yield
@@ -362,6 +368,7 @@ def _explained() -> Iterator[None]:
         BaselineError,
         EpochConflict,
         FileNotFoundError,
+        OrderRefusedError,
         PointerError,
         PointerLocked,
         StateTooNewError,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
-from otel_clinical.rollback.orders import Order, OrderKind
+from otel_clinical.rollback.orders import Order, OrderKind, may_name_a_patient
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
 
 if TYPE_CHECKING:
@@ -26,7 +25,6 @@ CREATE INDEX IF NOT EXISTS acts_incident ON acts (incident, id);
 MAX_NOTE: Final = 300
 VETO_PEOPLE: Final = 2
 """A veto leaves the AI its reach although an alert fires: never one person's decision."""
-_RECORD_NUMBER: Final = re.compile(r"\d[\d \-./]{4,}\d")
 _COLUMNS: Final = "id, at, incident, kind, by, method, reason, note"
 
 
@@ -75,7 +73,7 @@ def check_act(act: Act) -> None:
         raise ActRefusedError(f"choose one of the reasons: {'; '.join(REASONS[act.kind])}")
     if len(act.note) > MAX_NOTE:
         raise ActRefusedError(f"the note has {len(act.note)} characters; at most {MAX_NOTE} are kept")
-    if _RECORD_NUMBER.search(act.note) or "@" in act.note:
+    if may_name_a_patient(act.note):
         raise ActRefusedError(
             "the note holds a long number, a date or an address, which may be a patient's; nothing was stored. "
             "Write it without: the audit is kept for years"

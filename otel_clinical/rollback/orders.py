@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping  # noqa: TC003 -- the store's codec resolves it at run time
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -49,6 +50,7 @@ ENDS: Final = {
     OrderKind.FREEZE: 30 * 86_400.0,
 }
 """Orders that must say when they end, and the longest they may stand, in seconds."""
+_RECORD_NUMBER: Final = re.compile(r"\d[\d \-./]{4,}\d")
 WAIT_FOR_SECOND: Final = 3_600.0
 """Seconds for which the first of two people's orders waits for the second."""
 
@@ -91,10 +93,29 @@ class OrderRefusedError(ValueError):
     """An order cannot be given so; the message says what would be allowed."""
 
 
+def may_name_a_patient(text: str) -> bool:
+    """Tell whether words of a person hold a long number, a date or an address, which may be a patient's.
+
+    >>> may_name_a_patient("planned work"), may_name_a_patient("MRN 004711-22"), may_name_a_patient("a@b")
+    (False, True, True)
+    """
+    return bool(_RECORD_NUMBER.search(text)) or "@" in text
+
+
+def check_reason(reason: str) -> None:
+    """Raise `OrderRefusedError` for a reason that may be about a patient."""
+    if may_name_a_patient(reason):
+        raise OrderRefusedError(
+            "the reason holds a long number, a date or an address, which may be a patient's; nothing was stored. "
+            "Write it without: the audit is kept for years"
+        )
+
+
 def check(order: Order) -> None:
     """Raise `OrderRefusedError` for an order that nobody may give so."""
     if not order.by.strip() or not order.reason.strip():
         raise OrderRefusedError(f"{order.kind}: say who orders it and why")
+    check_reason(order.reason)
     if (order.kind in ABOUT_INCIDENTS) and not order.about.startswith("INC-"):
         raise OrderRefusedError(f"{order.kind}: name the incident, as `otel-clinical rollback status` lists it")
     if order.kind in {*ABOUT_VERSIONS, OrderKind.UNQUARANTINE} and not order.about:

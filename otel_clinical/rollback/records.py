@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
-from otel_clinical.rollback.orders import ABOUT_INCIDENTS, OrderKind, OrderRefusedError, check
+from otel_clinical.rollback.orders import ABOUT_INCIDENTS, OrderKind, OrderRefusedError, check, check_reason
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
 
 if TYPE_CHECKING:
@@ -166,8 +166,10 @@ def model_of(state: Path, key: str) -> str | None:
 def close_incident(state: Path, key: str, *, by: str, reason: str) -> bool:
     """Ask the controller to close an undecided incident; return False where there is no such incident.
 
-    The controller takes it up at its next turn and audits who asked and why.
+    The controller takes it up at its next turn and audits who asked and why; raises `OrderRefusedError` for a reason
+    that may be about a patient.
     """
+    check_reason(reason)
     database = state / DATABASE
     if not database.is_file():
         raise FileNotFoundError(f"{database}: no controller database; name the controller's --state directory")

@@ -109,6 +109,18 @@ def test_the_command_line_says_how_long_a_freeze_may_be(
     assert ("at most 8 h" in (found := capsys.readouterr().err)) or "30m, 8h or 2d" in found
 
 
+@pytest.mark.parametrize("reason", ["MRN 00471122", "born 1950-02-03", "ask ana@example.org"])
+def test_words_that_may_be_about_a_patient_are_not_stored(
+    reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Store(tmp_path / "state").close()
+    state = f"--state={tmp_path / 'state'}"
+    for order in (["freeze", "coding", "--for=1h"], ["close", "INC-000000000000"]):
+        assert run(["rollback", *order, state, "--by=ana", f"--reason={reason}"]) == 2
+        assert "may be a patient's; nothing was stored" in capsys.readouterr().err
+    assert reason.encode() not in (tmp_path / "state" / DATABASE).read_bytes()
+
+
 def test_a_state_directory_of_an_earlier_release_opens_with_all_it_holds(tmp_path: Path) -> None:
     play = Play()
     play.hear(seen())
