@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from otel_clinical.cli import orders
+from otel_clinical.cli import answers, orders
 from otel_clinical.cli._drill import drill
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
@@ -55,6 +55,7 @@ def command() -> None:
 @click.option("--alertmanager", "alertmanager_url", help="Base URL of Alertmanager: post alerts for people there.")
 @click.option("--alertmanager-token-file", type=_FILE, help="Bearer token that Alertmanager asks for.")
 @click.option("--public-url", help="Address of this HTTP interface as people reach it; for the links in those alerts.")
+@click.option("--people", "people_file", type=_FILE, help="Public keys of people, as `rollback key` prints them.")
 @click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
 @click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
 @click.option("--audit-key", type=_FILE, help="Private key that signs the audit; in --state by default.")
@@ -76,6 +77,7 @@ def serve(
     alertmanager_url: str | None,
     alertmanager_token_file: Path | None,
     public_url: str | None,
+    people_file: Path | None,
     proxy_address: str | None,
     proxy_header: str,
     audit_key: Path | None,
@@ -111,6 +113,7 @@ def serve(
             pull=pull,
             zone=_zone(time_zone),
             proxy=_proxy(proxy_address, proxy_header),
+            persons=people_file,
             people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
             audit_key=audit_key,
         )
@@ -298,6 +301,7 @@ def _proxy(address: str | None, header: str) -> Proxy | None:
 
 
 orders.add_to(command)
+answers.add_to(command)
 
 
 def _print_release(model: str, pointer: ReleasePointer) -> None:

@@ -6,17 +6,20 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.access import AccessError
 from otel_clinical.report import incident_report, render_json
 from otel_clinical.rollback.acts import REASONS, Act, ActKind, ActRefusedError
 from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
+from otel_clinical.rollback.persons import Asked, NotThemError
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.rollback.telemetry import in_force
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from otel_clinical.rollback.persons import Person, Persons
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms
     from otel_clinical.rollback.worker import Worker
@@ -36,8 +39,16 @@ class RequestRefusedError(ValueError):
 class Interface:
     """What the routes under `/v1` that are for people's programs answer; raises `RequestRefusedError`."""
 
-    def __init__(self, terms: Mapping[str, Terms], store: Store, worker: Worker, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        terms: Mapping[str, Terms],
+        store: Store,
+        worker: Worker,
+        clock: Callable[[], float],
+        persons: Persons | None = None,
+    ) -> None:
         self._terms, self._store, self._worker, self._clock = terms, store, worker, clock
+        self._persons = persons
 
     def models(self) -> dict[str, Any]:
         """Return every model of the policy: what serves, what the controller may do, what is in force."""
@@ -89,13 +100,25 @@ class Interface:
         """Return what people did, oldest first, about one `incident` or about all."""
         return {"acts": self._store.acts(query.get("incident"))}
 
-    def act(self, key: str, kind: str, idempotency: str | None, body: bytes) -> dict[str, Any]:
-        """Store what a person does through a program, once."""
+    def signer(self, header: str, path: str, idempotency: str | None, body: bytes) -> Person:
+        """Return who signed a request."""
+        if self._persons is None:
+            raise RequestRefusedError(401, "no people are registered with this controller; start it with --people")
+        try:
+            return self._persons.verify(header, Asked(path, idempotency or "", body), self._clock())
+        except (NotThemError, AccessError) as error:
+            raise RequestRefusedError(401, str(error)) from None
+
+    def act(
+        self, key: str, kind: str, idempotency: str | None, body: bytes, person: Person | None = None
+    ) -> dict[str, Any]:
+        """Store what a person does through a program, once; `person` is who signed it."""
         if not idempotency or len(idempotency) > MAX_KEY or not idempotency.isprintable():
             raise RequestRefusedError(400, f"expected a header Idempotency-Key of 1 to {MAX_KEY} characters")
         if kind not in set(ActKind):
             raise RequestRefusedError(404, f"no such act; use {' or '.join(ActKind)}")
-        act = Act(key, ActKind(kind), method="api", **_fields(body, ActKind(kind)))
+        fields = _fields(body, ActKind(kind), person)
+        act = Act(key, ActKind(kind), method=f"key:{person.role}" if person else "api", **fields)
         said = digest(json.dumps([key, kind, act.by, act.reason, act.note]).encode())
         try:
             answer, again = self._store.act_once(act, self._clock(), idempotency, said)
@@ -108,12 +131,15 @@ class Interface:
         return {"incident": key, "act": kind, "by": act.by, **answer}
 
 
-def _fields(body: bytes, kind: ActKind) -> dict[str, str]:
+def _fields(body: bytes, kind: ActKind, person: Person | None) -> dict[str, str]:
+    """Return who and why; who has signed is who did it, whatever else the body says."""
     try:
         found: Any = load_json(body)
     except MalformedNotificationError as error:
         raise RequestRefusedError(400, str(error)) from None
     fields: dict[str, Any] = found if isinstance(found, dict) else {}
+    if person is not None:
+        fields = {**fields, "by": person.name}
     texts = all(isinstance(value, str) for value in fields.values())
     if not texts or not {"by", "reason"} <= set(fields) <= _FIELDS:
         reasons = "; ".join(REASONS[kind])

@@ -7,6 +7,7 @@ from typing import Any, Final
 from otel_clinical._version import __version__
 from otel_clinical.rollback.acts import MAX_NOTE, REASONS, ActKind
 from otel_clinical.rollback.once import MAX_KEY
+from otel_clinical.rollback.persons import SCHEME
 
 _TEXT: Final = {"type": "string"}
 _NUMBER: Final = {"type": "number"}
@@ -92,7 +93,17 @@ def document() -> dict[str, Any]:
             "description": "Alerts in, decisions and evidence out. A GET never changes anything.",
         },
         "security": [{"bearer": []}],
-        "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer"}}, "schemas": _SCHEMAS},
+        "components": {
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "person": {
+                    "type": "http",
+                    "scheme": SCHEME,
+                    "description": "Signed by `otel-clinical rollback answer`.",
+                },
+            },
+            "schemas": _SCHEMAS,
+        },
         "paths": {**_machine(), **_reading(), **{f"/v1/incidents/{{id}}/{kind}": _acting(kind) for kind in ActKind}},
     }
 
@@ -151,10 +162,15 @@ def _reading() -> dict[str, Any]:
 def _acting(kind: ActKind) -> dict[str, Any]:
     body = {
         "type": "object",
-        "required": ["by", "reason"],
+        "required": ["reason"],
         "additionalProperties": False,
         "properties": {
-            "by": {"type": "string", "minLength": 1, "maxLength": 128, "description": "Who: kept in the audit."},
+            "by": {
+                "type": "string",
+                "minLength": 1,
+                "maxLength": 128,
+                "description": "Who: kept in the audit. Left out of a request that a person has signed.",
+            },
             "reason": {"enum": list(REASONS[kind])},
             "note": {"type": "string", "maxLength": MAX_NOTE, "description": "No patient data."},
         },
@@ -167,6 +183,7 @@ def _acting(kind: ActKind) -> dict[str, Any]:
     return {
         "post": {
             "summary": f"{kind.value.capitalize()} an incident.",
+            "security": [{"bearer": []}, {"person": []}],
             "parameters": [*_path("id"), key],
             "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
             "responses": {"200": _answer("Stored.", answer), **_problems(*refusals)},

@@ -20,6 +20,7 @@ from otel_clinical.rollback.alerts import MalformedNotificationError, load_json,
 from otel_clinical.rollback.interface import Interface, RequestRefusedError
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.openapi import document
+from otel_clinical.rollback.persons import SCHEME
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from otel_clinical.access import TokenFile
+    from otel_clinical.rollback.persons import Persons
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.telemetry import Counters
     from otel_clinical.rollback.terms import Terms
@@ -59,12 +61,13 @@ class Receiver:
         registry: CollectorRegistry,
         clock: Callable[[], float],
         unconfirmed: Callable[[], str | None],
+        persons: Persons | None = None,
     ) -> None:
         """`unconfirmed` says why the controller could not confirm an alert now, or None where it could."""
         self._terms, self._tokens, self._store = terms, tokens, store
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
-        self._interface = Interface(terms, store, worker, clock)
+        self._interface = Interface(terms, store, worker, clock, persons)
 
     def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:
         """Return the ASGI application, with the pages for people beside the interface for machines."""
@@ -78,7 +81,7 @@ class Receiver:
                 Route("/v1/acts", self._asked(lambda r: self._interface.acts(r.query_params))),
                 Route("/v1/incidents", self._asked(lambda r: self._interface.incidents(r.query_params))),
                 Route("/v1/incidents/{id}/report", self._asked(lambda r: self._interface.report(r.path_params["id"]))),
-                Route("/v1/incidents/{id}/{act}", self._guarded(self._act), methods=["POST"]),
+                Route("/v1/incidents/{id}/{act}", self._guarded(self._act, signed=True), methods=["POST"]),
                 Route("/v1/incidents/{id}", self._guarded(self._incident)),
                 Route("/v1/audit", self._guarded(self._audit)),
                 Route("/v1/releases", self._guarded(self._releases)),
@@ -124,11 +127,11 @@ class Receiver:
 
     async def _act(self, request: Request) -> Response:
         key, kind = request.path_params["id"], request.path_params["act"]
-        body = await self._body(request)
+        body, once = await self._body(request), request.headers.get("idempotency-key")
+        signature, path = request.headers.get("authorization", ""), request.url.path
         try:
-            answer = await run_in_threadpool(
-                self._interface.act, key, kind, request.headers.get("idempotency-key"), body
-            )
+            person = self._interface.signer(signature, path, once, body) if _is_signed(request) else None
+            answer = await run_in_threadpool(self._interface.act, key, kind, once, body, person)
         except RequestRefusedError as error:
             raise _Answer(error.code, str(error)) from None
         except sqlite3.Error as error:
@@ -209,12 +212,18 @@ class Receiver:
         except TimeoutError:
             raise _Answer(408, f"the body did not arrive within {BODY_TIMEOUT:g} s") from None
 
-    def _guarded(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        """Let a handler run only for who may speak, and turn its refusals into answers."""
+    def _guarded(
+        self, handler: Callable[[Request], Awaitable[Response]], *, signed: bool = False
+    ) -> Callable[[Request], Awaitable[Response]]:
+        """Let a handler run only for who may speak, and turn its refusals into answers.
+
+        `signed`: it takes requests that a person has signed as well, and checks the signature itself.
+        """
 
         async def answer(request: Request) -> Response:
             try:
-                if not self._tokens.accepts(request.headers.get("authorization")):
+                known = signed and _is_signed(request)
+                if not known and not self._tokens.accepts(request.headers.get("authorization")):
                     raise _Answer(401, "expected an active bearer token")  # noqa: TRY301 -- one way out for all
                 return await handler(request)
             except _Answer as refused:
@@ -232,6 +241,10 @@ class Receiver:
             return response
 
         return answer
+
+
+def _is_signed(request: Request) -> bool:
+    return request.headers.get("authorization", "").startswith(f"{SCHEME} ")
 
 
 def _not_ready(reason: str) -> Response:

@@ -20,6 +20,7 @@ from otel_clinical.rollback.following import FollowerCollector, read_followers
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
 from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
+from otel_clinical.rollback.persons import Persons
 from otel_clinical.rollback.practice import DrillCollector
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
@@ -93,6 +94,7 @@ class ControllerService:
         proxy: Whose identity header the pages believe.
         people: Where alerts for people are posted; None where the controller posts none.
         audit_key: File of the private key that signs the audit's checkpoints; in `state` by default.
+        persons: File with the public keys of people who may answer through a program.
 
     Raises:
         AlreadyRunningError: another process holds `state`.
@@ -114,10 +116,12 @@ class ControllerService:
         proxy: Proxy | None = None,
         people: People | None = None,
         audit_key: Path | None = None,
+        persons: Path | None = None,
     ) -> None:
         clock = clock or SteadyClock()
         terms = read_terms(policy, mode)
         allowed = TokenFile(tokens)
+        known = Persons(persons) if persons is not None else None
         self._lease = _lease(state)
         self.store = Store(state)
         self._prometheus = Prometheus(prometheus, clock=clock)
@@ -172,6 +176,7 @@ class ControllerService:
             registry=registry,
             clock=clock,
             unconfirmed=unconfirmed,
+            persons=known,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
         started = {"policy": policy.hash, "mode": self.modes, "release": __version__}
         self.store.note("controller.started", "controller", started, clock())
