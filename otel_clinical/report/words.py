@@ -78,6 +78,7 @@ ACTIONS: Final[Mapping[str, str]] = {
     "rollback.overridden": "Somebody activated another version",
     "person.acknowledge": "Acknowledged by a person",
     "person.veto": "Vetoed by a person",
+    "person.approve": "Approved by a person",
     "escalation.raised": "Nobody has answered; the next in line is called",
 }
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.rollback import audit
 from otel_clinical.rollback.orders import Order, OrderKind, may_name_a_patient
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
+from otel_clinical.semconv.enums import RollbackState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +26,8 @@ CREATE INDEX IF NOT EXISTS acts_incident ON acts (incident, id);
 MAX_NOTE: Final = 300
 VETO_PEOPLE: Final = 2
 """A veto leaves the AI its reach although an alert fires: never one person's decision."""
+APPROVABLE: Final = UNDECIDED | {ANNOUNCED, RollbackState.RECOMMENDED}
+"""States in which one person may let the machine make its change: it only ever takes reach from the AI."""
 _COLUMNS: Final = "id, at, incident, kind, by, method, reason, note"
 
 
@@ -33,6 +36,7 @@ class ActKind(StrEnum):
 
     ACKNOWLEDGE = "acknowledge"
     VETO = "veto"
+    APPROVE = "approve"
 
 
 REASONS: Final = {
@@ -45,6 +49,11 @@ REASONS: Final = {
         "The alert is wrong: the figures are not of real patients' care",
         "The cause is known, and changing the version would not help",
         "A planned change explains it",
+    ),
+    ActKind.APPROVE: (
+        "It is the version: act now",
+        "The recommendation is right: make the change",
+        "Waiting longer would do more harm than acting",
     ),
 }
 
@@ -97,6 +106,8 @@ def record_act(connection: sqlite3.Connection, act: Act, at: float, link: str = 
         _use_up(connection, link, act.by, at)
     if act.kind is ActKind.VETO:
         led_to |= _veto(connection, act, found[0])
+    if act.kind is ActKind.APPROVE and found[0] not in APPROVABLE:
+        raise ActRefusedError(f"the incident is {found[0].replace('_', ' ')}: there is nothing left to approve")
     connection.execute(
         "INSERT INTO acts (at, incident, kind, by, method, reason, note) VALUES (?, ?, ?, ?, ?, ?, ?)",
         (at, act.incident, act.kind.value, act.by, act.method, act.reason, act.note),

@@ -49,9 +49,9 @@ def _conforms(answer: httpx.Response, path: str, method: str = "get") -> None:
 def test_the_document_names_every_route_under_v1_and_no_other() -> None:
     app = Receiver({}, None, None, None, counters=None, registry=None, clock=None, unconfirmed=None).app()  # type: ignore[arg-type]
     served = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1")}
-    acts = {path for path in document()["paths"] if path.endswith(("/acknowledge", "/veto"))}
+    acts = {path for path in document()["paths"] if path.endswith(("/acknowledge", "/veto", "/approve"))}
     assert set(document()["paths"]) - acts == served - {"/v1/incidents/{id}/{act}"}
-    assert len(acts) == 2
+    assert len(acts) == 3
 
 
 @pytest.mark.parametrize("path", [path for path, told in document()["paths"].items() if "get" in told])

@@ -44,6 +44,7 @@ def csrf_of(client: httpx.Client, path: str) -> str:
 def act(client: httpx.Client, incident: str, kind: str, by: str, **fields: str) -> httpx.Response:
     path = f"/incidents/{incident}"
     reasons = {"acknowledge": "I am looking into it", "veto": "A planned change explains it"}
+    reasons["approve"] = "It is the version: act now"
     form = {"csrf": csrf_of(client, path), "by": by, "reason": reasons[kind], "note": "", **fields}
     return client.post(f"{path}/{kind}", data=form)
 
@@ -158,6 +159,27 @@ def test_a_veto_needs_two_different_people_and_then_closes_the_incident(own_nigh
         assert own_night.controller.pointer().version == "8"
         page = client.get(f"/incidents/{key}").text
         assert f'action="/incidents/{key}/veto"' not in page
+    own_night.controller.verify_audit()
+
+
+def test_one_person_approves_and_the_machine_acts_once(own_night: Scene) -> None:
+    key = own_night.undecided
+    with own_night.visit() as client:
+        assert act(client, key, "approve", "Ana Ruiz").status_code == 303
+        wait_until(
+            lambda: own_night.controller.get(f"/v1/incidents/{key}")["acted_at"], within=60, what="the machine to act"
+        )
+        rules = {rule.segment.value: rule.version for rule in own_night.controller.pointer().rules}
+        assert rules["medicaid"] == "7"
+        page = client.get(f"/incidents/{key}").text
+        assert "approved it: It is the version: act now" in page
+        assert f'action="/incidents/{key}/approve"' not in page
+        late = client.post(
+            f"/incidents/{key}/approve",
+            data={"csrf": csrf_of(client, f"/incidents/{key}"), "by": "Ben", "reason": "It is the version: act now"},
+        )
+        assert late.status_code == 409
+        assert "nothing left to approve" in late.text
     own_night.controller.verify_audit()
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import Segment, force_manual_path
 from otel_clinical.report import incident_report
-from otel_clinical.rollback.acts import REASONS, VETO_PEOPLE, ActKind
+from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.page._evidence import show_evidence
@@ -37,6 +37,8 @@ _FORMS: Final = {
     ActKind.VETO: "Keeps the machine from acting on this incident. One person stops a change that is announced; to "
     f"close an open incident it needs {VETO_PEOPLE} different people: "
     "the AI keeps its reach although an alert fires.",
+    ActKind.APPROVE: "Lets the machine act now although a guard did not pass or its mode keeps it from acting. It "
+    "looks once more, and acts if the version still serves. One person is enough: the change takes reach from the AI.",
 }
 
 
@@ -170,8 +172,9 @@ def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
 
 def _forms(state: str) -> Iterator[dict[str, Any]]:
     """Yield the acts that are possible now."""
+    possible = {ActKind.ACKNOWLEDGE: True, ActKind.VETO: state in UNDECIDED or state == ANNOUNCED}
     for kind, explained in _FORMS.items():
-        if kind is ActKind.ACKNOWLEDGE or state in UNDECIDED or state == ANNOUNCED:
+        if possible.get(kind, state in APPROVABLE):
             title = kind.value.capitalize()
             yield {"kind": kind.value, "title": title, "explained": explained, "reasons": REASONS[kind]}
 

@@ -71,6 +71,9 @@ def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) ->
 
 def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments) -> Iterator[str]:
     ends = incident["last_seen"] + terms.maximum_alert_age
+    if incident.get("approved_by"):
+        yield f"Acts at its next look, because {incident['approved_by']} approved it, if the version still serves."
+        return
     if not incident["firing"] or moments.now > ends:
         yield "Nothing until the alert is heard again: it has ended or fallen silent. That is no proof of recovery."
         return
