@@ -34,27 +34,23 @@ from otel_clinical.policy._quantities import (
     parse_duration,
     parse_percent,
 )
+from otel_clinical.policy._rollback import FileTarget, KnownGood, Limits, Rollback, Verify
 from otel_clinical.policy._scale import Scale
 from otel_clinical.policy._schema import (
     BaselineFile,
     Calibration,
     Confidence,
     Drift,
-    FileTarget,
     Fleet,
     Hold,
     InputQuality,
-    KnownGood,
     Labels,
-    Limits,
     Metric,
     ModelPolicy,
     Overrides,
     Policy,
-    Rollback,
     Silence,
     Tier,
-    Verify,
 )
 from otel_clinical.policy._warnings import policy_warnings
 

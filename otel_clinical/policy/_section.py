@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from otel_clinical.policy._quantities import Duration
+from otel_clinical.semconv.enums import RoutingLevel
+
+Tolerated = Literal[RoutingLevel.ASSISTED, RoutingLevel.MANUAL]
+Positive = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)]
+PositiveDuration = Annotated[Duration, Field(gt=0)]
 
 
 class Section(BaseModel):
