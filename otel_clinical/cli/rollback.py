@@ -184,6 +184,7 @@ def close(*, incident_id: str, state: Path, by: str, reason: str) -> None:
 @click.option("--state", type=_DIRECTORY, help="State directory of the controller, for its incidents.")
 def status(policy_path: Path, state: Path | None) -> None:
     """Say what serves, what the controller may do, what is held back, and which incidents there are."""
+    from otel_clinical.release import force_manual_path
     from otel_clinical.rollback import (
         activity,
         how_to_activate,
@@ -204,6 +205,10 @@ def status(policy_path: Path, state: Path | None) -> None:
                 click.echo(f"{model}: no version activated yet; {how_to_activate(terms[model], str(policy_path))}")
             else:
                 _print_release(model, pointer)
+            if (by_hand := force_manual_path(terms[model].pointer)).exists():
+                click.echo(
+                    f"  ON MANUAL BY HAND: {by_hand} exists, so no call reaches the model; remove it to end that"
+                )
             click.echo(f"  mode {_mode(terms[model].mode, modes.get(model))}")
             if state is not None and (versions := quarantined(state, model)):
                 click.echo(f"  quarantined: {', '.join(sorted(versions))}")

@@ -27,6 +27,7 @@ from otel_clinical.generate._rules_text import (
     TierLabel,
     looked_up,
     looked_up_word,
+    stop_by_hand,
 )
 from otel_clinical.policy import duration_text
 from otel_clinical.semconv import OTHER, attributes, metrics
@@ -146,4 +147,4 @@ def _what_the_machine_does(model: ModelPolicy) -> str:
         RollbackMode.RECOMMEND: f"Mode recommend: the controller proposes to {plan}. Approve or refuse now.",
         RollbackMode.ENFORCE: f"Mode enforce: when its guards pass, the controller will {plan}. Check that it did.",
     }
-    return words[RollbackMode(rollback.mode)]
+    return f"{words[RollbackMode(rollback.mode)]} If patients may be harmed meanwhile, {stop_by_hand(model)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import logging
 import ssl
 import threading
 from contextlib import suppress
@@ -24,6 +25,7 @@ from otel_clinical.rollback.persons import Persons
 from otel_clinical.rollback.practice import DrillCollector
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
+from otel_clinical.rollback.records import DATABASE
 from otel_clinical.rollback.signing import signer
 from otel_clinical.rollback.smoke import SmokeRunner
 from otel_clinical.rollback.store import Store
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback._records import Timing
     from otel_clinical.semconv.enums import RollbackMode
 
+_log = logging.getLogger(__name__)
 _PATIENCE: Final = 3.0
 """Pulls for which Prometheus may be silent before the controller says that it is not ready."""
 
@@ -123,6 +126,12 @@ class ControllerService:
         allowed = TokenFile(tokens)
         known = Persons(persons) if persons is not None else None
         self._lease = _lease(state)
+        if not (state / DATABASE).exists():
+            _log.warning(
+                "state directory %s is new: no quarantine, freeze or incident is known. If this controller ran "
+                "before, stop it and give it its old --state",
+                state,
+            )
         self.store = Store(state)
         self._prometheus = Prometheus(prometheus, clock=clock)
         self.prometheus, self.modes = self._prometheus.address, {model: term.mode for model, term in terms.items()}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_clinical.cli._frame import run
-from otel_clinical.release import EpochConflict, Segment, SegmentRule, read_pointer, swap_pointer
+from otel_clinical.release import EpochConflict, Segment, SegmentRule, force_manual_path, read_pointer, swap_pointer
 from otel_clinical.rollback import ActivationRefusedError, activate_version, lift_hold
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import Controller, alert, notification, terms_of, value
@@ -179,6 +179,30 @@ def test_where_nothing_serves_the_command_that_changes_that_is_named(
     assert "declared versions: 7, 8" in shown
     with pytest.raises(ActivationRefusedError, match="otel-clinical rollback activate coding"):
         lift_hold(terms, "rb-1", by=("ana", "ben"), at=2.0)
+
+
+def test_status_shows_the_file_that_stops_a_model_by_hand(
+    terms: Terms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call = ["rollback", "status", f"--policy={tmp_path / 'policy.yaml'}"]
+    assert run(call) == 0
+    assert "ON MANUAL BY HAND" not in capsys.readouterr().out
+    force_manual_path(terms.pointer).touch()
+    assert run(call) == 0
+    assert f"ON MANUAL BY HAND: {force_manual_path(terms.pointer)} exists" in capsys.readouterr().out
+
+
+def test_a_new_state_directory_is_said_to_be_new_and_an_old_one_is_not(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    assert terms
+    controller = Controller(tmp_path, prometheus.url, ("--pull=3600",))
+    said = []
+    for _ in range(2):
+        controller.start()
+        controller.process.stop()
+        said.append((tmp_path / "controller.log").read_text().count("is new: no quarantine"))
+    assert said == [1, 1]
 
 
 def test_status_says_in_words_what_the_controller_may_do_and_what_it_heard(

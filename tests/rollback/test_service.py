@@ -220,6 +220,7 @@ def test_metrics_carry_the_registrys_names_and_what_was_decided(
     first = {name.removesuffix("_created") for name, _ in samples(controller)}
     expected = {m.prometheus for m in metrics.ALL if m.source == "controller"}
     late = {
+        metrics.ROLLBACK_DRILL_TIME.prometheus,
         metrics.DEPLOYMENT_CHANGES.prometheus,
         metrics.ROLLBACK_HEARTBEAT_TIME.prometheus,
         metrics.ROLLBACK_CONFIRMATION_TIME.prometheus,
