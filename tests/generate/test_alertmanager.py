@@ -124,8 +124,12 @@ def test_the_machine_comes_first_and_is_never_the_last(config):
     routes = yaml.safe_load(config.read_text())["route"]["routes"]
     machine = [route for route in routes if route["receiver"] == WEBHOOK]
     assert routes[: len(machine)] == machine
-    for route in machine:
+    drill, *real = machine
+    assert drill["matchers"] == ['drill!=""', 'tier="rollback"']
+    assert "continue" not in drill, "a drill wakes nobody"
+    for route in real:
         assert route["continue"] is True
+    for route in machine:
         assert route["group_by"] == ["..."]
         assert route["group_wait"] == "0s"
 

@@ -26,7 +26,7 @@ ALERT = {
     "endsAt": "0001-01-01T00:00:00Z",
     "fingerprint": "1",
 }
-TEXTS = ("clinical_ai.text", "clinical_ai.slack.text", "clinical_ai.teams.text", "clinical_ai.email.html")
+TEXTS = ("on_call.text", "on_call.slack.text", "on_call.teams.text", "on_call.email.html")
 
 
 @pytest.fixture(scope="module")
@@ -93,14 +93,14 @@ def test_resolved_is_never_told_as_recovery(folder, tmp_path, name):
 
 
 def test_a_title_fits_one_alert_many_and_none(folder, tmp_path):
-    assert rendered(folder, "clinical_ai.title", tmp_path, ALERT) == SUMMARY
-    assert "and 2 alerts in all" in rendered(folder, "clinical_ai.title", tmp_path, ALERT, ALERT)
-    over = rendered(folder, "clinical_ai.title", tmp_path, {**ALERT, "status": "resolved"}, status="resolved")
+    assert rendered(folder, "on_call.title", tmp_path, ALERT) == SUMMARY
+    assert "and 2 alerts in all" in rendered(folder, "on_call.title", tmp_path, ALERT, ALERT)
+    over = rendered(folder, "on_call.title", tmp_path, {**ALERT, "status": "resolved"}, status="resolved")
     assert over.startswith("Over: ")
 
 
 def test_what_an_alert_says_cannot_become_markup_in_a_mail(folder, tmp_path):
-    html = rendered(folder, "clinical_ai.email.html", tmp_path, ALERT)
+    html = rendered(folder, "on_call.email.html", tmp_path, ALERT)
     assert "<b>by 25%" not in html
     assert "&lt;b&gt;by 25%" in html
 
