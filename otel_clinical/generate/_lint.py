@@ -147,8 +147,8 @@ def _gauge(metric: Signal) -> Iterator[str]:
     unit, name = metric.fields["unit"], metric.name
     if (unit == "1") != name.endswith(".ratio"):
         yield f"{name}: a gauge has unit 1 exactly when its name ends in .ratio"
-    if unit == "s" and not name.endswith(".time"):
-        yield f"{name}: a gauge in seconds is a point in time; end its name in .time"
+    if unit == "s" and not name.endswith((".time", ".delay")):
+        yield f"{name}: a gauge in seconds is a point in time; end its name in .time (or .delay between two of them)"
     if unit not in {"1", "s"} and not _ANNOTATION.fullmatch(unit):
         yield f"{name}: a gauge's unit must be 1, s or an annotation such as {{outcome}}"
 

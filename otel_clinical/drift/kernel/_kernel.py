@@ -145,10 +145,7 @@ class Kernel:
 
     def coverage(self) -> list[CoverageRow]:
         """Return the label coverage of each version seen, sorted."""
-        return [
-            CoverageRow(*key, labelled / eligible if eligible else None, eligible, labelled)
-            for key, eligible, labelled in self._ledger.coverage(self._clock.watermark or 0)
-        ]
+        return list(self._ledger.coverage(self._clock.watermark or 0))
 
     def calibration(self) -> list[CalibrationRow]:
         """Return the calibration of the newest activation of each version seen, sorted."""

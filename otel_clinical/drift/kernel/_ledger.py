@@ -14,6 +14,7 @@ from otel_clinical.drift.kernel._encounters import Encounters
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
 from otel_clinical.drift.kernel._pairing import Pairing
+from otel_clinical.drift.kernel._rows import CoverageRow
 from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
 if TYPE_CHECKING:
@@ -62,7 +63,8 @@ class Ledger:
             coverage.infer(served["time"][served["mark"] == 1])
             found += self._if_newest(activation, activation.feed_inferences(served, end))
         for activation, served in self._by_activation(outcomes):
-            self._coverage_of(activation).label(served["inferred"][served["mark"] & ELSEWHERE == 0])
+            labels = served[served["mark"] & ELSEWHERE == 0]
+            self._coverage_of(activation).label(labels["inferred"], labels["time"])
         judged = self.encounters.first(outcomes, end)
         self.pairing.feed(judged, end)
         for activation, served in self._by_activation(judged):
@@ -78,13 +80,17 @@ class Ledger:
             return None
         return self._activations.get(key, {}).get(ordinal) or Activation(plan, key[1], ordinal)
 
-    def coverage(self, watermark: int) -> Iterator[tuple[VersionKey, int, int]]:
-        """Yield (model and version, eligible, labelled) of the cohorts that matured within the window."""
+    def coverage(self, watermark: int) -> Iterator[CoverageRow]:
+        """Yield the coverage of each version, by the cohorts that matured within the window."""
         for key, coverage in sorted(self._coverage.items()):
             plan = self._by_name[key[0]]
             # One slot earlier: the labels of the newest cohort may wait in a slot that is still open.
             mature = watermark - plan.maturity - plan.times.slot
-            yield key, *coverage.ratio(mature, max(plan.times.window, coverage.width))
+            window = max(plan.times.window, coverage.width)
+            eligible, labelled = coverage.ratio(mature, window)
+            aged, median, late = coverage.age(mature, window)
+            share = labelled / eligible if eligible else None
+            yield CoverageRow(*key, share, eligible, labelled, aged, median, late)
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""

@@ -108,6 +108,9 @@ class CoverageRow:
         coverage: Mature outcomes per eligible inference of the same cohorts, 0 to 1; None without eligible ones.
         eligible: Completed inferences of the cohorts that matured within the display window.
         labelled: Outcomes of the same cohorts.
+        aged: Outcomes of the same cohorts whose age is known: all but those counted before ages were.
+        age_median: Seconds from inference to outcome that half of them do not exceed; None without any.
+        age_late: The same for nine in ten.
     """
 
     model: str
@@ -115,6 +118,9 @@ class CoverageRow:
     coverage: float | None
     eligible: int
     labelled: int
+    aged: int = 0
+    age_median: float | None = None
+    age_late: float | None = None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from otel_clinical.drift.kernel import EvidenceRow, SuggestionRow, decide_tier
+from otel_clinical.drift.kernel import CoverageRow, EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._families import Sample, counter, gauge
@@ -127,10 +127,20 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
             if row.coverage is not None and row.eligible >= SMALL_CELL
         ),
     )
+    yield from _label_ages(kernel.coverage)
     yield gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
     yield gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
     yield gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
+
+
+def _label_ages(rows: Iterable[CoverageRow]) -> Iterator[Metric]:
+    """Yield how long labels take, where there are enough of them to say so."""
+    many = [((row.model, row.version), row) for row in rows if row.aged >= SMALL_CELL]
+    medians = ((key, row.age_median) for key, row in many)
+    lates = ((key, row.age_late) for key, row in many)
+    yield gauge(metrics.LABEL_MEDIAN_DELAY, ((key, age) for key, age in medians if age is not None))
+    yield gauge(metrics.LABEL_P90_DELAY, ((key, age) for key, age in lates if age is not None))
 
 
 def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:

@@ -54,6 +54,8 @@ __all__ = [
     "INPUT_QUALITY",
     "INPUT_RECORDS",
     "LABEL_COVERAGE_RATIO",
+    "LABEL_MEDIAN_DELAY",
+    "LABEL_P90_DELAY",
     "LABEL_TIME",
     "LABEL_WAITING",
     "OUTCOMES",
@@ -777,6 +779,28 @@ LABEL_COVERAGE_RATIO: Final = MetricDef(
     source="processor",
 )
 
+LABEL_MEDIAN_DELAY: Final = MetricDef(
+    name="clinical_ai.label.median.delay",
+    instrument="gauge",
+    unit="s",
+    description="Seconds from inference to outcome that half of the outcomes of recently matured inferences do not exceed.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_label_median_delay_seconds",
+    source="processor",
+)
+
+LABEL_P90_DELAY: Final = MetricDef(
+    name="clinical_ai.label.p90.delay",
+    instrument="gauge",
+    unit="s",
+    description="Seconds from inference to outcome that nine in ten outcomes of recently matured inferences do not exceed.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_label_p90_delay_seconds",
+    source="processor",
+)
+
 LABEL_WAITING: Final = MetricDef(
     name="clinical_ai.label.waiting",
     instrument="gauge",
@@ -1224,6 +1248,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     BASELINE_STATUS,
     CHANGE_POINT_TIME,
     LABEL_COVERAGE_RATIO,
+    LABEL_MEDIAN_DELAY,
+    LABEL_P90_DELAY,
     LABEL_WAITING,
     LABEL_TIME,
     CALIBRATION_LABELS,

@@ -125,7 +125,7 @@ KERNEL = KernelView(
     estimates=(ESTIMATE,),
     evidence=(ROW,),
     drift=(DRIFT,),
-    coverage=(CoverageRow("coding", "7", 0.9, 100, 90),),
+    coverage=(CoverageRow("coding", "7", 0.9, 100, 90, 90, 600.0, 3000.0),),
     suggestions=(SUGGESTIONS,),
     attributions=(VERDICT,),
     activations={("coding", "7"): 3},
@@ -290,6 +290,16 @@ class TestSmallCells:
     def test_coverage_of_a_handful_of_inferences_is_not_shown(self):
         few = CoverageRow("coding", "7", 0.5, SMALL_CELL - 1, 5)
         assert of(scrape(shown(replace(KERNEL, coverage=(few,)))), metrics.LABEL_COVERAGE_RATIO) == {}
+
+    @pytest.mark.parametrize(
+        ("aged", "median", "late"),
+        [(SMALL_CELL - 1, {}, {}), (SMALL_CELL, {("coding", "7"): 600.0}, {("coding", "7"): 3000.0})],
+    )
+    def test_how_long_a_handful_of_labels_took_is_not_shown(self, aged, median, late):
+        row = CoverageRow("coding", "7", 0.9, 100, 90, aged, 600.0, 3000.0)
+        samples = scrape(shown(replace(KERNEL, coverage=(row,))))
+        assert of(samples, metrics.LABEL_MEDIAN_DELAY) == median
+        assert of(samples, metrics.LABEL_P90_DELAY) == late
 
     def test_a_window_without_outcomes_has_no_performance(self):
         empty = replace(ROW, performance=None, performance_samples=0)
