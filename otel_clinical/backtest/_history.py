@@ -59,6 +59,7 @@ def freeze_baseline(encounters: list[Encounter], mapping: Mapping, model: ModelP
                 confidence=encounter.confidence,
                 quality=encounter.quality,
                 at=encounter.time,
+                known=None if mapping.outcome.time is None else encounter.known,
                 counts=encounter.counts(model.metric),
                 features=encounter.features,
             )

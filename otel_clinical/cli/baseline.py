@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from otel_clinical.backtest import Mapping
-    from otel_clinical.policy import Baseline
+    from otel_clinical.policy import Baseline, LabelReference
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -186,6 +186,8 @@ def _without_small_cells(baseline: Baseline) -> dict[str, Any]:
             cell["n"] = cell["sum"] = None
     for histogram in content["reference"].values():
         _hide_small_bins(histogram)
+    if baseline.labels is not None:
+        _hide_small_delays(content["labels"])
     return content
 
 
@@ -194,6 +196,30 @@ def _hide_small_bins(histogram: dict[str, Any]) -> None:
     hidden = {place for place, count in enumerate(counts) if not enough(count)}
     for key in {"counts", "sums"} & set(histogram):
         histogram[key] = [None if place in hidden else number for place, number in enumerate(histogram[key])]
+
+
+def _hide_small_delays(labels: dict[str, Any]) -> None:
+    """Hide the small bins, and where there is one only the next smallest as well: the sum is known."""
+    counts: list[int] = labels["counts"]
+    ordered = sorted((count, place) for place, count in enumerate(counts) if count)
+    small = sum(not enough(count) for count, _ in ordered)
+    hidden = {place for _, place in ordered[: small + (small == 1)]}
+    labels["counts"] = [None if place in hidden else count for place, count in enumerate(counts)]
+    if not enough(sum(counts)):
+        labels["per_day"] = None
+
+
+def _arrival(labels: LabelReference) -> str:
+    """Return how the outcomes came in, in one line."""
+    from otel_clinical.policy import duration_text
+
+    if not enough(sum(labels.counts)):
+        return "outcomes: too few to show when they came"
+    half, most = (
+        f"within {duration_text(edge)}" if edge else f"later than {duration_text(labels.edges[-1])}"
+        for edge in map(labels.within, (0.5, 0.9))
+    )
+    return f"outcomes: {labels.per_day:.1f} a day; half of them {half}, nine in ten {most}"
 
 
 def _margins(baseline: Baseline) -> set[tuple[str, str]]:
@@ -213,6 +239,8 @@ def _lines(baseline: Baseline) -> Iterator[str]:
     version = f" version {baseline.version}" if baseline.version else ""
     yield f"model {baseline.model}{version}, {baseline.metric}, {baseline.n()} outcomes"
     yield f"hash {baseline.hash}"
+    if baseline.labels is not None:
+        yield _arrival(baseline.labels)
     yield ""
     yield f"{'segment':<34} {'labels':>8} {'ratio':>8} {'lower 99 %':>11}"
     segments = sorted({name for name, _, _ in baseline.cells} - {AGGREGATE})

@@ -12,6 +12,7 @@ from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._baseline_labels import LabelReference
 from otel_clinical.policy._detectors import DetectorPolicy
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._features import FeaturePolicy, InputDrift
@@ -83,6 +84,7 @@ __all__ = [
     "InputDrift",
     "InputQuality",
     "KnownGood",
+    "LabelReference",
     "Labels",
     "Limits",
     "Metric",

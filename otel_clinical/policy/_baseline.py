@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.features import Feature
+    from otel_clinical.policy._baseline_labels import LabelReference
 
 ALL = AGGREGATE
 """Segment name and value of the aggregate, and the stratum of a model without strata."""
@@ -74,7 +75,7 @@ class Baseline:
 
     `since` and `until` are the first and last event time in unix seconds (`from` and `to` in the file).
     `reference` holds optional histograms: per signal `edges` (k+1 numbers), `counts` (k) and, for the
-    confidence, `sums` of the score per bin (k).
+    confidence, `sums` of the score per bin (k). `labels` is there where it is known when the outcomes came.
     """
 
     model: str
@@ -88,6 +89,7 @@ class Baseline:
     quality: Spread | None = None
     reference: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
     features: Mapping[str, FeatureReference] = field(default_factory=dict)
+    labels: LabelReference | None = None
 
     def n(self, segment: str = ALL, value: str = ALL) -> int:
         """Return how many outcomes the reference holds for a segment value."""
@@ -181,6 +183,8 @@ class Baseline:
         content["reference"] = {name: dict(histogram) for name, histogram in sorted(self.reference.items())}
         if self.features:  # a baseline of before keeps its hash
             content["features"] = {name: feature.as_dict() for name, feature in sorted(self.features.items())}
+        if self.labels is not None:
+            content["labels"] = self.labels.as_dict()
         return content
 
     def dumps(self) -> str:

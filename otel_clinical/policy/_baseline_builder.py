@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from otel_clinical.features import FeatureSet
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
 from otel_clinical.policy._baseline_features import CONFIDENCE, FeatureCounts
+from otel_clinical.policy._baseline_labels import LabelCounts
 from otel_clinical.policy._names import is_segment_value
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL
@@ -62,6 +63,7 @@ class BaselineBuilder:
         self._encounters: set[bytes] = set()
         self._times = (math.inf, -math.inf)
         self._features = FeatureCounts(features or FeatureSet(()))
+        self._labels = LabelCounts()
 
     @classmethod
     def for_model(cls, name: str, model: ModelPolicy, version: str | None = None) -> BaselineBuilder:
@@ -85,12 +87,14 @@ class BaselineBuilder:
         confidence: float | None = None,
         quality: float | None = None,
         at: float | None = None,
+        known: float | None = None,
         counts: bool = True,
         encounter: str | None = None,
         features: Mapping[str, object] | None = None,
     ) -> None:
         """Count one outcome: `score` in [0, 1], 1 = right; `at` is its event time in unix seconds.
 
+        `known` is when it was known, in unix seconds: the baseline then says how many came a day, and how late.
         With `counts` false it is of a class that the metric leaves out, and tells about confidence and quality only.
         Of several outcomes of one `encounter` the first is counted; a digest of its name is kept, and only in memory.
         Of `features` that are declared, the bin of the value counts, None as missing.
@@ -114,6 +118,8 @@ class BaselineBuilder:
         self._features.add(watched, [(name, self._value(name, segments)) for name in self._declared])
         if at is not None:
             self._times = (min(self._times[0], at), max(self._times[1], at))
+        if at is not None and known is not None and counts:
+            self._labels.add(known - at)
 
     def build(self, created_at: float = 0.0) -> Baseline:
         """Return the frozen baseline; raise `ValueError` when nothing was added."""
@@ -133,6 +139,7 @@ class BaselineBuilder:
             quality=self._spread("quality"),
             reference=self._reference(),
             features=self._features.build(),
+            labels=self._labels.build(until - since),
         )
 
     def _met(self, encounter: str, *, counts: bool) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from otel_clinical.policy._baseline import ALL, SCHEMA, Baseline, Cell, CellKey, Spread
 from otel_clinical.policy._baseline_features import BaselineError, parse_features
+from otel_clinical.policy._baseline_labels import parse_labels
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,6 +60,7 @@ def parse_baseline(text: str) -> Baseline:
         quality=_spread(data, "quality"),
         reference=_reference(data.get("reference") or {}),
         features=parse_features(data.get("features") or {}),
+        labels=parse_labels(data.get("labels")),
     )
 
 

@@ -1,6 +1,7 @@
 """`otel-clinical baseline freeze` makes a baseline from a history; `diff` says what a change of it does."""
 
 import csv
+import json
 import random
 
 import pytest
@@ -112,3 +113,26 @@ def test_a_difference_is_named_per_segment_value(run):
     assert code == 1
     assert "payer=medicaid" in out
     assert "300 -> 300" in out
+
+
+def test_a_history_with_the_time_of_the_outcome_tells_label_rate_and_delays(run, folder):
+    mapping = MAPPING.replace("{start: 2024-01-01, per_day: 40}", "{column: at}")
+    mapping = mapping.replace("{score: score}", "{score: score, time: known}")
+    (folder / "mapping.yaml").write_text(mapping, encoding="utf-8")
+    with (folder / "history.csv").open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["payer", "score", "at", "known"])
+        for n in range(1, 31):
+            late = n + (4 if n % 5 == 0 else 1)
+            month, day = divmod(late - 1, 30)
+            rows.writerow(["medicaid", 1, f"2024-04-{n:02}T00:00:00Z", f"2024-{4 + month:02}-{day + 1:02}T00:00:00Z"])
+    assert freeze(run, "--from-row", "1", "--to-row", "30", "--out", "baseline.json")[0] == 0
+    labels = load_baseline(folder / "baseline.json").labels
+    assert labels is not None
+    assert labels.per_day == pytest.approx(30 / 29)
+    assert (labels.within(0.5), labels.within(0.9)) == (2 * 86_400, 5 * 86_400)
+    out = run("show", "baseline.json")[1]
+    assert "outcomes: 1.0 a day; half of them within 2d, nine in ten within 5d" in out
+    shown = json.loads(run("show", "baseline.json", "--json")[1])["labels"]
+    # Six took four days: a small cell. With the number of all of them known, the other would tell it.
+    assert (set(shown["counts"]), shown["counts"].count(None)) == ({0, None}, 2)

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from otel_clinical.cli import baseline
-from otel_clinical.policy import Baseline, Cell
+from otel_clinical.policy import Baseline, Cell, LabelReference
 
 CELLS = {
     ("all", "all", "surgery"): Cell(500, 450.0),
@@ -45,3 +45,19 @@ def test_bins_of_few_outcomes_are_null(shown):
         "counts": [None, 790.0],
         "sums": [None, 700.0],
     }
+
+
+def test_delays_of_few_outcomes_are_null(tmp_path):
+    path = tmp_path / "baseline.json"
+    for counts, per_day, expected in (
+        ((10, 40, 60), 11.0, [None, None, 60]),
+        ((3, 2, 60), 6.5, [None, None, 60]),
+        ((0, 40, 60), 10.0, [0, 40, 60]),
+        ((0, 0, 10), None, [0, 0, None]),
+    ):
+        labels = LabelReference(per_day or 1.0, (0, 60, 3600), counts)
+        Baseline("coding", None, "accuracy", CELLS, labels=labels).save(path)
+        found = json.loads(CliRunner().invoke(baseline.command, ["show", str(path), "--json"]).stdout)["labels"]
+        assert (found["counts"], found["per_day"]) == (expected, per_day)
+        text = CliRunner().invoke(baseline.command, ["show", str(path)]).stdout
+        assert ("too few to show when they came" in text) is (per_day is None)
