@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.runtime.explanation import Explanation, FeatureShift, TierGap
 
+_UNITS = ("days", 86_400), ("hours", 3600), ("minutes", 60), ("seconds", 1)
+
 
 def lines(found: Explanation) -> Iterator[str]:
     """Yield the lines of one explanation, at most 80 columns wide for ordinary names."""
@@ -30,6 +32,9 @@ def lines(found: Explanation) -> Iterator[str]:
     activation = "" if found.activation is None else f" since activation {found.activation} began"
     yield f"  labels       {counted}{activation}{waiting}"
     yield f"  coverage     {coverage}"
+    if found.delays is not None:
+        half, most = map(_span, found.delays)
+        yield f"  delay        half of the outcomes within {half}, nine in ten within {most}"
     for tier in found.tiers:
         yield from _tier(tier)
     for witness in found.witnesses:
@@ -37,6 +42,12 @@ def lines(found: Explanation) -> Iterator[str]:
         yield f"  witness      {witness.detector} on {witness.signal}: {state}, score {witness.score:.2f}"
     for feature in found.features:
         yield f"  input        {feature.name}: {_feature(feature)}"
+
+
+def _span(seconds: float) -> str:
+    """Return a length of time with one digit after the point, in the largest unit that it fills."""
+    unit, size = next(((unit, size) for unit, size in _UNITS if seconds >= size), _UNITS[-1])
+    return f"{seconds / size:.1f} {unit}"
 
 
 def _feature(feature: FeatureShift) -> str:

@@ -90,6 +90,7 @@ class Explanation:
         tiers: Mildest first.
         witnesses: Sorted by signal and detector.
         features: Those that the baseline holds, the one that moved most first.
+        delays: Seconds within which half, and nine in ten, of the outcomes of the version came; None if not known.
     """
 
     model: str
@@ -110,6 +111,7 @@ class Explanation:
     tiers: tuple[TierGap, ...]
     witnesses: tuple[Witness, ...]
     features: tuple[FeatureShift, ...] = ()
+    delays: tuple[float, float] | None = None
 
 
 def explain(
@@ -158,6 +160,9 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
     evidence = {key[-1]: found for key, found in page.by(metrics.EVIDENCE, (*STREAM, LEVEL)) if key[:-1] == stream}
     recent = of(metrics.PERFORMANCE_SAMPLES)
     least, largest = of(metrics.DEGRADATION_LOWER_RATIO), of(metrics.DEGRADATION_UPPER_RATIO)
+    half, most = (
+        of(metric, stream[:2], STREAM[:2]) for metric in (metrics.LABEL_MEDIAN_DELAY, metrics.LABEL_P90_DELAY)
+    )
     return Explanation(
         model=stream[0],
         version=stream[1],
@@ -184,6 +189,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         ),
         witnesses=tuple(_witnesses(page, stream)),
         features=tuple(sorted(_features(page, stream), key=lambda one: (-(one.moved or 0.0), one.name))),
+        delays=None if half is None or most is None else (half, most),
     )
 
 

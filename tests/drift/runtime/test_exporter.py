@@ -172,6 +172,8 @@ def test_the_segments_that_are_named_worse_are_shown_by_tier():
 
 def test_explain_says_of_a_segment_at_which_tier_it_is_named():
     (found,) = explain(families(shown(), policy()), policy(), "payer=medicaid")
+    assert found.delays == (600.0, 3000.0)
+    assert "  delay        half of the outcomes within 10.0 minutes, nine in ten within 50.0 minutes" in lines(found)
     assert {tier.level for tier in found.tiers if tier.named} == {EscalationLevel.ROLLBACK}
     assert "rollback: among the segments named worse" in "\n".join(lines(found))
 
