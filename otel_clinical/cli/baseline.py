@@ -18,9 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from otel_clinical.backtest import Mapping
-    from otel_clinical.policy import Baseline, LabelReference
+    from otel_clinical.policy import Baseline, LabelReference, Labels
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_MOST = 0.9  # of the outcomes should be known when an inference is mature
+_FASTER = 1.5  # times the declared label rate: the alarms of a day grow with it
 
 
 @click.group("baseline")
@@ -80,6 +82,27 @@ def freeze(  # noqa: PLR0917  -- click passes the options by name
         f"\n{read.tally.used} of {read.tally.rows} rows read, {read.tally.unlabelled} without outcome; wrote {out}"
     )
     click.echo(f'pin it in the policy: baseline: {{file: {out.name}, hash: "{frozen.hash}"}}')
+    for sentence in _against(frozen.labels, model.labels):
+        click.echo(f"warning: {sentence}", err=True)
+
+
+def _against(found: LabelReference | None, declared: Labels) -> Iterator[str]:
+    """Yield what the policy says otherwise about labels than the period did."""
+    from otel_clinical.policy import duration_text
+
+    if found is None or not enough(sum(found.counts)):
+        return
+    known = next((share for edge, share in found.curve() if edge >= declared.maturity), 1.0)
+    if known < _MOST:
+        yield (
+            f"labels.maturity is {duration_text(declared.maturity)}, and fewer than nine in ten outcomes had come "
+            "by then: what comes later can look like a drop"
+        )
+    if found.per_day > _FASTER * declared.per_day:
+        yield (
+            f"labels.per_day is {declared.per_day:g}, and {found.per_day:.0f} outcomes came a day: "
+            "with too small a number there are more false alarms than the policy allows"
+        )
 
 
 def _with_rows(mapping: Mapping, first: int | None, last: int | None) -> Mapping:

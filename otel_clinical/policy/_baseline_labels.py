@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final
@@ -21,8 +21,8 @@ EDGES: Final = (0, 60, 300, 900, *(3600 * hours for hours in _HOURS), *(_DAY * d
 class LabelReference:
     """How the outcomes of the reference period came in.
 
-    `per_day` is their number by day; `counts` how many took from each of `edges`, seconds, to the next, the last
-    without an end.
+    `per_day` is their number by day; `counts` how many took longer than each of `edges`, seconds, and not longer than
+    the next; the last has no end.
     """
 
     per_day: float
@@ -57,7 +57,7 @@ class LabelCounts:
 
     def add(self, delay: float) -> None:
         """Count one outcome that was known `delay` seconds after its inference; below zero counts as zero."""
-        self._counts[bisect_right(EDGES, max(delay, 0.0)) - 1] += 1
+        self._counts[max(bisect_left(EDGES, delay) - 1, 0)] += 1
 
     def build(self, seconds: float) -> LabelReference | None:
         """Return what was counted in a period of `seconds`; None if that is nothing, or less than a day."""

@@ -7,7 +7,8 @@ import random
 import pytest
 
 from otel_clinical.cli import main
-from otel_clinical.policy import load_baseline
+from otel_clinical.cli.baseline import _against
+from otel_clinical.policy import LabelReference, load_baseline, parse_policy
 
 POLICY = """\
 schema: otel-clinical/policy/v1
@@ -126,13 +127,32 @@ def test_a_history_with_the_time_of_the_outcome_tells_label_rate_and_delays(run,
             late = n + (4 if n % 5 == 0 else 1)
             month, day = divmod(late - 1, 30)
             rows.writerow(["medicaid", 1, f"2024-04-{n:02}T00:00:00Z", f"2024-{4 + month:02}-{day + 1:02}T00:00:00Z"])
-    assert freeze(run, "--from-row", "1", "--to-row", "30", "--out", "baseline.json")[0] == 0
+    code, _, err = freeze(run, "--from-row", "1", "--to-row", "30", "--out", "baseline.json")
+    assert (code, "labels.maturity is 2d, and fewer than nine in ten outcomes had come by then" in err) == (0, True)
     labels = load_baseline(folder / "baseline.json").labels
     assert labels is not None
     assert labels.per_day == pytest.approx(30 / 29)
-    assert (labels.within(0.5), labels.within(0.9)) == (2 * 86_400, 5 * 86_400)
+    assert (labels.within(0.5), labels.within(0.9)) == (86_400, 5 * 86_400)
     out = run("show", "baseline.json")[1]
-    assert "outcomes: 1.0 a day; half of them within 2d, nine in ten within 5d" in out
+    assert "outcomes: 1.0 a day; half of them within 1d, nine in ten within 5d" in out
     shown = json.loads(run("show", "baseline.json", "--json")[1])["labels"]
     # Six took four days: a small cell. With the number of all of them known, the other would tell it.
     assert (set(shown["counts"]), shown["counts"].count(None)) == ({0, None}, 2)
+
+
+@pytest.mark.parametrize(
+    ("maturity", "per_day", "counts", "said"),
+    [
+        ("2d", 40, (80, 20), []),
+        ("1d", 40, (80, 20), ["labels.maturity is 1d, and fewer than nine in ten outcomes had come by then"]),
+        ("2d", 5, (80, 20), ["labels.per_day is 5, and 10 outcomes came a day"]),
+        ("1h", 5, (5, 5), []),  # too few to say so
+    ],
+)
+def test_labels_that_came_otherwise_than_the_policy_says_are_told(maturity, per_day, counts, said):
+    text = POLICY.replace("{maturity: 2d, per_day: 40}", f"{{maturity: {maturity}, per_day: {per_day}}}")
+    declared = parse_policy(text, baselines=False).models["coding"].labels
+    found = list(_against(LabelReference(10.0, (0, 86_400, 172_800), (*counts, 0)), declared))
+    assert len(found) == len(said)
+    assert all(one.startswith(beginning) for one, beginning in zip(found, said, strict=True))
+    assert list(_against(None, declared)) == []
