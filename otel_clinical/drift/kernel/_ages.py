@@ -20,6 +20,8 @@ EDGES: Final = np.array([0, *(math.isqrt(_SECOND**2 << half) for half in range(_
 They are made of whole numbers only, so that every machine has the same. The last bin has no upper edge.
 """
 
+BINS: Final = len(EDGES) + 1
+
 Counts = dict[int, int]
 """Labels by the number of their bin; only bins that hold some."""
 
@@ -41,7 +43,7 @@ def quantiles(parts: Iterable[Mapping[int, int]], shares: Iterable[float]) -> li
     >>> quantiles([{1: 2}, {1: 2}], [0.5, 1.0])
     [0.5, 1.0]
     """
-    total = np.zeros(len(EDGES) + 1, np.int64)
+    total = np.zeros(BINS, np.int64)
     for part in parts:
         for number, count in part.items():
             total[number] += count

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
-from otel_clinical.drift.kernel._ages import binned, quantiles
+from otel_clinical.drift.kernel._ages import BINS, binned, quantiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,10 +39,10 @@ class Coverage:
     def label(self, times: NDArray[np.int64], known: NDArray[np.int64]) -> None:
         """Count outcomes, by the start of their inference and the time of the outcome in microseconds."""
         self._count(times, 1)
-        aged = np.stack((times - times % self.width, binned(known - times)))
-        pairs, counts = np.unique(aged, axis=1, return_counts=True)
-        for start, place, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
-            ages = self._ages.setdefault(start, {})
+        codes, counts = np.unique(times // self.width * BINS + binned(known - times), return_counts=True)
+        for code, count in zip(codes.tolist(), counts.tolist(), strict=True):
+            cohort, place = divmod(code, BINS)
+            ages = self._ages.setdefault(cohort * self.width, {})
             ages[place] = ages.get(place, 0) + count
 
     def ratio(self, mature: int, window: int) -> tuple[int, int]:
