@@ -10,7 +10,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import NonRecordingSpan, set_span_in_context
 
 from otel_clinical.semconv import attributes, events, metrics
-from otel_clinical.semconv.enums import InputQualityAction
+from otel_clinical.semconv.enums import DeploymentRole, InputQualityAction
 
 from ._event_fields import event_fields, new_event_id
 
@@ -94,6 +94,8 @@ def _counts(inference: Inference, used: Labels, served: Labels, failed: Labels) 
     level = (attributes.ROUTING_LEVEL, inference.route.value)
     status = (attributes.INFERENCE_STATUS, inference.status.value if inference.status is not None else "")
     yield metrics.INFERENCES, (*served, status, level, *failed)
+    if inference.spec.role is DeploymentRole.SHADOW:
+        return  # what has no role among its labels is about the answers that somebody was given
     if inference.abstention is not None:
         yield metrics.ABSTENTIONS, (*used, (attributes.ABSTENTION_REASON, inference.abstention.value))
     proposed: Labels = () if inference.reason is None else ((attributes.ROUTING_REASON, inference.reason.value),)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +13,7 @@ from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import (
     AbstentionReason,
     ConfidenceMethod,
+    DeploymentRole,
     InferenceStatus,
     InputQualityAction,
     RoutingLevel,
@@ -86,7 +87,7 @@ class InferenceObservation(Observation):
         if known is not None:
             inference.features = features_of_call(known, plan.features, arguments, telemetry)
         if plan.router is not None:
-            self._route(plan.router)
+            self._route(plan.router, arguments)
         if plan.gate is None:
             self._take_pending()
         else:
@@ -114,10 +115,15 @@ class InferenceObservation(Observation):
             self.inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
             return MISSING
 
-    def _route(self, router: ModelRouter) -> None:
+    def _route(self, router: ModelRouter, arguments: Arguments) -> None:
         inference = self.inference
         try:
-            resolution = router.route(inference.segments)
+            if router.control is None:
+                resolution = router.route(inference.segments)
+            else:
+                resolution, apart = router.route_call(inference.segments, arguments)
+                if apart:
+                    inference.spec = replace(inference.spec, role=DeploymentRole.CANARY)
         except Exception as error:  # noqa: BLE001 -- a router that cannot decide must not let the model answer
             inference.telemetry.failed(
                 TelemetryComponent.ROUTING,

@@ -17,7 +17,7 @@ from otel_clinical.release import (
     pointer_signature,
     read_pointer,
 )
-from otel_clinical.semconv.enums import RoutingLevel, RoutingReason, TelemetryComponent, UseCase
+from otel_clinical.semconv.enums import DeploymentState, RoutingLevel, RoutingReason, TelemetryComponent, UseCase
 
 from ._current import find_inference
 from ._declared import checked_identifier
@@ -28,10 +28,15 @@ from ._router_metrics import observe_router
 from ._telemetry import default_telemetry
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from otel_clinical.release import ReleasePointer
 
+    from ._arguments import Arguments
+    from ._beside import ControlArm
+    from ._current import Inference
+    from ._receipt import Receipt
+    from ._shadow import Case, Shadow
     from ._telemetry import Telemetry
 
 REFRESH_SECONDS: Final = 0.2
@@ -54,6 +59,15 @@ class ModelRouter:
         use_case: For the counters that start at zero when the versions are registered.
         refresh: Seconds between looks at the pointer; 0 looks on every call.
         telemetry: Where to report; the process default otherwise.
+        control: Share of the calls, at most 0.5, that the version before answers; see "Beside the serving version"
+            in docs/instrumentation.md. It needs `control_key`, and `versions` in the order of their release.
+        control_key: What decides the arm of a call: a parameter, a field, a dotted path, or a function of the
+            arguments; the same value is always in the same arm. Never exported.
+        shadow: Let the version before score the same calls in the background; its result is shown to nobody.
+        shadow_confidence: Where its result holds the confidence, as for `inference`.
+        shadow_copy: Copies one argument before the serving version may change it, such as `copy.deepcopy`; without
+            it the shadow sees the same objects.
+        keep_shadow: Told the result of the shadow, its receipt, and the id of the inference that served.
     """
 
     def __init__(
@@ -66,6 +80,12 @@ class ModelRouter:
         use_case: UseCase = UseCase.OTHER,
         refresh: float = REFRESH_SECONDS,
         telemetry: Telemetry | None = None,
+        control: float = 0.0,
+        control_key: str | Callable[[Arguments], object] | None = None,
+        shadow: bool = False,
+        shadow_confidence: str | Callable[[Any], object] | None = None,
+        shadow_copy: Callable[[Any], Any] | None = None,
+        keep_shadow: Callable[[Any, Receipt, str], object] | None = None,
     ) -> None:
         if not versions:
             raise ValueError("ModelRouter: versions is empty, expected a callable per version")
@@ -84,6 +104,10 @@ class ModelRouter:
         self._fault = ""
         self._manual = False
         self._next_look = 0.0
+        self.control = _control(self.model, control, control_key)
+        self._shadow = _shadow(
+            self.versions, wanted=shadow, confidence=shadow_confidence, copy=shadow_copy, keep=keep_shadow
+        )
         self._renew()
         renew_in_child(self._renew)
         self._register(UseCase(use_case))
@@ -111,6 +135,31 @@ class ModelRouter:
             return replace(resolution, route=RoutingLevel.MANUAL.value, reason=RoutingReason.GOVERNANCE_HOLD.value)
         return resolution
 
+    def route_call(self, segments: Mapping[str, str], arguments: Arguments) -> tuple[Resolution, bool]:
+        """Decide as `route` does, and whether a call is of the control arm; for a router that has one."""
+        resolution, pointer = self.route(segments), self._pointer
+        if self.control is None or pointer is None:
+            return resolution, False
+        from ._beside import control_version, earlier_activation  # noqa: PLC0415 -- for those who have an arm
+
+        version = control_version(pointer, resolution, segments, self.versions)
+        if version is None or not self.control.takes(arguments, self._telemetry or default_telemetry()):
+            return resolution, False
+        return replace(resolution, version=version, activation=earlier_activation(pointer)), True
+
+    def beside(self) -> Iterator[tuple[DeploymentState, str | None]]:
+        """Yield in which parts another version may run beside the serving one, and which does now."""
+        if self.control is None and self._shadow is None:
+            return
+        from ._beside import earlier_version  # noqa: PLC0415 -- for those who have an arm
+
+        pointer = self._pointer
+        earlier = None if pointer is None or self._manual else earlier_version(pointer, self.versions)
+        if self.control is not None:
+            yield DeploymentState.CANARY, None if pointer is None or pointer.marker else earlier
+        if self._shadow is not None and self._shadow.comparable:
+            yield DeploymentState.SHADOW, earlier
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Call the serving version, as routed by the inference under way or, outside of one, by no segment."""
         inference = find_inference()
@@ -118,7 +167,34 @@ class ModelRouter:
         resolution = resolution or self.route()
         if resolution.route == RoutingLevel.MANUAL:
             return self.answer_manually(*args, **kwargs)
-        return self.versions[resolution.version](*args, **kwargs)
+        function = self.versions[resolution.version]
+        if self._shadow is None or inference is None or inference.model != self.model:
+            return function(*args, **kwargs)
+        case = self._shadow_case(self._shadow, inference, resolution, args, kwargs)
+        result = function(*args, **kwargs)
+        if case is not None:
+            self._shadow.submit(case)
+        return result
+
+    def _shadow_case(
+        self,
+        shadow: Shadow,
+        inference: Inference,
+        resolution: Resolution,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Case | None:
+        """Return what the version before is to score; None where it serves itself, or must not come back."""
+        from ._beside import earlier_activation, earlier_version  # noqa: PLC0415 -- for those who have a shadow
+
+        pointer = self._pointer
+        version = (
+            None if pointer is None or pointer.epoch != resolution.epoch else earlier_version(pointer, self.versions)
+        )
+        if pointer is None or version is None or version == resolution.version:
+            return None
+        function, activation = self.versions[version], earlier_activation(pointer)
+        return shadow.prepare(inference, function, args, kwargs, version=version, activation=activation)
 
     def answer_manually(self, *args: Any, **kwargs: Any) -> Any:
         """Call the fallback, or raise `RoutedToManual` where there is none."""
@@ -204,3 +280,26 @@ class ModelRouter:
             telemetry.versions.add(self.model, version, use_case.value)
         observe_router(telemetry, self)
         self._look()
+
+
+def _control(model: str, share: float, key: str | Callable[[Arguments], object] | None) -> ControlArm | None:
+    if share == 0 and key is None:
+        return None
+    if share == 0 or key is None:
+        raise ValueError(
+            "ModelRouter: control and control_key belong together: control=0.05 says how many, "
+            'control_key="encounter_id" says which'
+        )
+    from ._beside import ControlArm  # noqa: PLC0415 -- for those who have an arm
+
+    return ControlArm(model, share, key)
+
+
+def _shadow(versions: Mapping[str, Callable[..., Any]], *, wanted: bool, **options: Any) -> Shadow | None:
+    if not wanted:
+        if any(option is not None for option in options.values()):
+            raise ValueError("ModelRouter: shadow_confidence, shadow_copy and keep_shadow need shadow=True")
+        return None
+    from ._shadow import Shadow  # noqa: PLC0415 -- for those who have a shadow
+
+    return Shadow(versions, **options)

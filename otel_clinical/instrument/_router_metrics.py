@@ -50,13 +50,14 @@ def _create(
 def _status(router: ModelRouter) -> Iterator[Observation]:
     router.route()  # looks at the pointer even while no inference comes in
     active = router.pointer.version if router.pointer is not None else None
-    for version in router.versions:
-        labels = {
-            attributes.MODEL_NAME: router.model,
-            attributes.MODEL_VERSION: version,
-            attributes.DEPLOYMENT_STATE: DeploymentState.ACTIVE.value,
-        }
-        yield Observation(int(version == active), labels)
+    for state, serving in ((DeploymentState.ACTIVE, active), *router.beside()):
+        for version in router.versions:
+            labels = {
+                attributes.MODEL_NAME: router.model,
+                attributes.MODEL_VERSION: version,
+                attributes.DEPLOYMENT_STATE: state.value,
+            }
+            yield Observation(int(version == serving), labels)
 
 
 def _degraded(router: ModelRouter) -> Iterator[Observation]:

@@ -22,6 +22,7 @@ from otel_clinical.drift.kernel._records import (
     event_row,
     inference_row,
     is_inference,
+    is_shadow,
     kind_of,
 )
 from otel_clinical.drift.kernel._salvage import salvage
@@ -72,7 +73,7 @@ def explode_logs(body: bytes, received: float, scope: PolicyIndex, *, fewest: in
 
 def _span_row(reader: Reader, span: Span, shared: Mapping[str, AnyValue]) -> Row | None:
     values = {**shared, **pick(span.attributes, SPAN_KEYS)}
-    return inference_row(reader, span, values) if is_inference(values) else None
+    return inference_row(reader, span, values) if is_inference(values) and not is_shadow(values) else None
 
 
 def _log_row(reader: Reader, record: LogRecord, shared: Mapping[str, AnyValue]) -> Row | None:

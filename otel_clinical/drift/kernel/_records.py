@@ -10,7 +10,7 @@ from otel_clinical.drift.kernel._truth import outcome_mark, outcome_score
 from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, text
 from otel_clinical.drift.kernel._verdict import mark_of
 from otel_clinical.semconv import attributes, events
-from otel_clinical.semconv.enums import InferenceStatus, ProcessorRejection
+from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, ProcessorRejection
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -27,6 +27,7 @@ SPAN_KEYS: Final = SUBJECT_KEYS | {
     attributes.INFERENCE_ID,
     attributes.INFERENCE_STATUS,
     attributes.OPERATION_NAME,
+    attributes.DEPLOYMENT_ROLE,
     attributes.REVIEW_ACTION,
     attributes.INPUT_QUALITY_SCORE,
     attributes.INPUT_FEATURES,
@@ -61,6 +62,12 @@ def is_inference(values: Container[str]) -> bool:
         or attributes.INFERENCE_STATUS in values
         or attributes.OPERATION_NAME in values
     )
+
+
+def is_shadow(values: Values) -> bool:
+    """Say whether an inference was a shadow's: nobody was shown it, so it is no sign that its version serves."""
+    role = values.get(attributes.DEPLOYMENT_ROLE)
+    return role is not None and role.string_value == DeploymentRole.SHADOW.value
 
 
 def inference_row(reader: Reader, span: Span, values: Values) -> Row:

@@ -11,9 +11,9 @@ from otel_clinical.drift.kernel._records import LATEST_SECONDS, SPAN_ID_BYTES
 from otel_clinical.drift.kernel._subject import SKEW
 from otel_clinical.drift.kernel._truth import RIGHT, SCORES, UNCOUNTED
 from otel_clinical.drift.kernel._verdict import VERDICTS
-from otel_clinical.drift.kernel._wire_tables import ACTIONS, CLASSES, RESULTS, STATUSES
+from otel_clinical.drift.kernel._wire_tables import ACTIONS, CLASSES, RESULTS, ROLES, STATUSES
 from otel_clinical.semconv import attributes
-from otel_clinical.semconv.enums import InferenceStatus, OutcomeResult, ReviewAction, ReviewAttention
+from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeResult, ReviewAction, ReviewAttention
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 START, SPAN, TIME = "start", "span", "time"
 """Names of the fields that are read."""
+_SHADOW: Final = ROLES.known.index(DeploymentRole.SHADOW.value)
 _COMPLETED: Final = STATUSES.known.index(InferenceStatus.COMPLETED.value)
 _GIVEN: Final = np.array([SCORES[result] for result in RESULTS.known])
 _RIGHT: Final = np.array([MICRO if cell in RIGHT else 0 for cell in CLASSES.known])
@@ -66,6 +67,8 @@ def inference_rows(reader: Reader, columns: Columns) -> Rows:
         if letters is not None:
             rows["features"][chosen, : letters.shape[1]] = letters
 
+    if attributes.DEPLOYMENT_ROLE in columns.kinds:  # a shadow makes no row: the general reader passes it over
+        columns.require(columns.known(attributes.DEPLOYMENT_ROLE, ROLES) != _SHADOW)
     _subject(reader, columns, rows, look)
     rows["inference"] = columns.identity(attributes.INFERENCE_ID)
     return rows

@@ -11,7 +11,7 @@ from otel_clinical.drift.kernel._batch import SEGMENTS
 from otel_clinical.drift.kernel._wire_bytes import Texts
 from otel_clinical.features import FeatureSet, WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
-from otel_clinical.semconv.enums import InferenceStatus, OutcomeClass, OutcomeResult, ReviewAction
+from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeClass, OutcomeResult, ReviewAction
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._index import ModelIndex
 
+ROLES: Final = Texts.of(role.value for role in DeploymentRole)
 STATUSES: Final = Texts.of(status.value for status in InferenceStatus)
 RESULTS: Final = Texts.of(result.value for result in OutcomeResult)
 CLASSES: Final = Texts.of(cell.value for cell in OutcomeClass)
