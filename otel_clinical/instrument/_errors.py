@@ -14,11 +14,13 @@ _CLASS_NAME: Final = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*", re.ASCII)
 
 FAULTS: Final = frozenset({
     "AlreadyDecorated",
+    "ControlKeyIsNoText",
     "ImplausibleDelay",
     "LowerEpoch",
     "NoInference",
     "OtherModel",
     "PointerMissing",
+    "ShadowQueueFull",
     "UndeclaredModel",
     "UndeclaredVersion",
     "UnknownVersion",

@@ -15,7 +15,7 @@ PAGE = ROOT / "docs" / "instrumentation.md"
 def test_every_example_runs_in_order(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     examples = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), flags=re.DOTALL)
-    assert len(examples) == 9
+    assert len(examples) == 10
     names: dict[str, object] = {}
     with use_telemetry(Telemetry()):
         for example in examples:

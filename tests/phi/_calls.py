@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from contextlib import suppress
 from enum import StrEnum
 from inspect import signature
@@ -149,6 +151,32 @@ class Calls(ReportCalls):
         decorate = ai.inference(model="coding", router=router, segments={"payer": "payer"}, telemetry=self.telemetry)
         with suppress(RuntimeError):
             decorate(router)(self.record())
+        self._beside(fails)
+
+    def _beside(self, fails: Any) -> None:
+        """Serve for a control arm whose key is of a patient, and score what fails in the shadow."""
+        served, done = self.folder / "served.json", threading.Semaphore(0)
+        pointer = {"schema": 1, "model": "coding", "epoch": 2, "version": "8", "activation": 2, "activated_at": 1.0}
+        pointer |= {"previous_version": "7", "route": "standard", "rules": [], "marker": "", "updated_at": 1.0}
+        served.write_text(json.dumps(pointer | {"updated_by": "test"}))
+
+        def scored(record: Any) -> Any:
+            done.release()
+            return fails(record)
+
+        for key in (lambda _: text("control"), lambda _: fails(text("control")), lambda _: [text("control")]):
+            router = ai.ModelRouter(
+                "coding",
+                pointer=served,
+                versions={"7": scored, "8": lambda record: record},
+                control=0.5,
+                control_key=key,
+                shadow=True,
+                telemetry=self.telemetry,
+            )
+            with suppress(RuntimeError):
+                ai.inference(model="coding", router=router, telemetry=self.telemetry)(router)(self.record())
+            assert done.acquire(timeout=60)
 
     # -- the process-wide telemetry ---------------------------------------------------------------------------
 

@@ -18,7 +18,7 @@ from otel_clinical.drift.kernel import ABSENT, SEGMENTS, Batch, Kind, PolicyInde
 from otel_clinical.semconv import attributes, events
 from otel_clinical.semconv.enums import ProcessorRejection
 from tests.drift import _wire as wire
-from tests.drift.kernel._world import START, make_policy
+from tests.drift.kernel._world import START, make_kernel, make_policy
 
 INDEX = PolicyIndex.of(make_policy())
 NOW = START + 60.0
@@ -343,3 +343,18 @@ def test_ten_thousand_broken_records_cost_no_ten_thousand_digests():
 def test_trace_body_sent_as_logs_yields_no_rows():
     assert len(explode_logs(wire.traces([wire.span(1, **SUBJECT)]), NOW, INDEX).batch) == 0
     assert ExportLogsServiceRequest() is not None
+
+
+@pytest.mark.parametrize("fewest", [1, 10**9])
+@pytest.mark.parametrize(("role", "seen"), [("shadow", 0), ("canary", 30), ("active", 30), ("something new", 30)])
+def test_a_shadow_is_passed_over_on_both_routes_because_nobody_was_shown_it(role, seen, fewest):
+    body = wire.traces([wire.span(n, START, extra={attributes.DEPLOYMENT_ROLE: role}, **SUBJECT) for n in range(1, 31)])
+    exploded = explode_traces(body, NOW, INDEX, fewest=fewest)
+    assert (len(exploded.batch), exploded.ignored, exploded.rejections) == (seen, 30 - seen, ())
+
+
+@pytest.mark.parametrize(("role", "activations"), [("shadow", {}), ("canary", {("coding", "7"): 9})])
+def test_a_shadow_moves_no_activation(role, activations):
+    kernel = make_kernel()
+    kernel.apply(spans(wire.span(1, START, activation=9, extra={attributes.DEPLOYMENT_ROLE: role})).batch)
+    assert kernel.activations == activations
