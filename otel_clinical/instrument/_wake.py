@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 try:  # the module around it loads four times as much, for queues of other kinds
     from _queue import Empty, SimpleQueue
 except ImportError:  # not CPython
@@ -16,7 +18,9 @@ class Wake:
     """
 
     def __init__(self) -> None:
-        self._tokens: SimpleQueue[None] = SimpleQueue()
+        # gevent puts one of its own into `queue`, and only there: the stock one would stop all greenlets at once.
+        kind = getattr(sys.modules.get("queue"), "SimpleQueue", SimpleQueue)
+        self._tokens: SimpleQueue[None] = kind()
         self._flag = False
 
     def is_set(self) -> bool:
