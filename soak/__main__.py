@@ -1,4 +1,4 @@
-"""Run one soak: `scripts/soak processor`, `fuzz` or `damage`; exits 1 if anything is not as it must be."""
+"""Run one soak: `scripts/soak processor`, `rollback`, `fuzz` or `damage`; exits 1 if anything is not as it must be."""
 
 from __future__ import annotations
 
@@ -26,7 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     fuzz.add_argument("--minutes", type=float, default=float("inf"), help="stop after so many, however far it is")
     damage = kinds.add_parser("damage", help="random damage to the state directory; none of it may go unnoticed")
     damage.add_argument("--rounds", type=int, default=10_000)
+    rollback = kinds.add_parser("rollback", help="kill -9 of the controller; each rollback happens exactly once")
+    rollback.add_argument("--kills", type=int, default=1000)
+    rollback.add_argument("--duplicates", type=int, default=10_000, help="webhooks to acknowledge at least")
     chosen = parser.parse_args(arguments)
+    if chosen.kind == "rollback":
+        return _rollback(chosen.kills, chosen.duplicates, chosen.seed)
     if chosen.kind == "fuzz":
         return _fuzz(chosen.requests, chosen.seed, chosen.minutes)
     if chosen.kind == "damage":
@@ -51,6 +56,26 @@ def _processor(kills: int, seed: int) -> int:
         print(f"DIFFERENT: {line}")
     print("differences: none, byte by byte" if not result.differences else f"differences: {len(result.differences)}")
     return 1 if result.differences else 0
+
+
+def _rollback(kills: int, duplicates: int, seed: int) -> int:
+    from soak.rollback import soak  # noqa: PLC0415
+
+    started = time.monotonic()
+    result = soak(kills, duplicates, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(f"seed {seed}, {time.monotonic() - started:.0f} s, {result.stories} rollbacks")
+    for how, count in sorted(result.kills.items()):
+        print(f"{count:6} kills {how}")
+    print(f"{result.kills.total():6} kills in all")
+    for when, count in sorted(result.found.items()):
+        print(f"{count:6} lives ended with the rollback {when}")
+    print(
+        f"{result.acknowledged:6} webhooks acknowledged, {result.recorded} in the audits, {result.events} audit events"
+    )
+    for line in result.problems:
+        print(f"PROBLEM: {line}")
+    print(f"double {result.double}, lost {result.lost}, problems {len(result.problems)}")
+    return 1 if result.problems else 0
 
 
 def _fuzz(requests: int, seed: int, minutes: float) -> int:

@@ -1,7 +1,8 @@
-"""Start processors by the thousand: one process that has imported everything, and forks."""
+"""Start processors and controllers by the thousand: one process that has imported everything, and forks."""
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import signal
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ROOT = Path(__file__).parents[1]
+PROCESSOR = ("otel_clinical.cli.processor", "otel_clinical.drift.runtime")
+CONTROLLER = ("otel_clinical.cli.rollback", "otel_clinical.rollback.service", "uvicorn.protocols.http.h11_impl")
 _STARTED = 60.0
 
 
@@ -23,12 +26,15 @@ class Nursery:
 
     A fork has memory, files and threads of its own, as a process that was started afresh has, and dies of SIGKILL
     as one. It only saves the second that the imports cost.
+
+    Args:
+        modules: What every child needs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *modules: str) -> None:
         environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "soak._nursery"],
+            [sys.executable, "-m", "soak._nursery", *(modules or PROCESSOR)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             env=environment,
@@ -98,10 +104,10 @@ class Born:
 
 def _main() -> None:
     """Answer questions from standard input until it is closed."""
-    from otel_clinical.cli import processor  # noqa: F401, PLC0415 -- what every child needs
-    from otel_clinical.cli._frame import run  # noqa: PLC0415
-    from otel_clinical.drift import runtime  # noqa: F401, PLC0415
+    from otel_clinical.cli._frame import run  # noqa: PLC0415 -- only the nursery itself runs commands
 
+    for module in sys.argv[1:]:
+        importlib.import_module(module)
     ended: dict[int, int] = {}
     for line in sys.stdin:
         question = json.loads(line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
@@ -32,8 +33,7 @@ class FakePrometheus:
         self.histories: dict[str, list[tuple[float, float]]] = {}
         """By name of the metric, what a range query is answered, whatever else it says."""
         handler = type("Handler", (_Handler,), {"prometheus": self})
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), handler)
         self._started = time.time()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
@@ -77,6 +77,15 @@ class FakePrometheus:
                         shown = str(now if self.evaluating else self._started)
                     found.append({"metric": {"__name__": name, **dict(labels)}, "value": [now, shown]})
         return {"resultType": "vector", "result": found}
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that was killed while it asked."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
