@@ -7,6 +7,7 @@ import json
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import read_pointer
@@ -17,8 +18,7 @@ from tests.rollback._controller import TOKEN, terms_of
 from tests.rollback._prometheus import FakePrometheus, degraded, recovered
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
+    from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.audit import Checkpoint
     from soak._nursery import Born, Nursery
 
@@ -39,8 +39,8 @@ class Left:
         received: Webhooks that the audit tells of.
         incidents: How many there are.
         made: Changes that the audit tells of.
-        epoch: Of the release pointer, which counts whatever was ever written to it.
-        version: That serves.
+        pointer: The release pointer.
+        mark: Highest epoch that was ever about to be written: a kill just before it is leaves a gap, no change.
         waiting: Alerts that nobody has looked at.
         states: Of the incidents.
     """
@@ -49,8 +49,8 @@ class Left:
     received: int
     incidents: int
     made: int
-    epoch: int
-    version: str
+    pointer: ReleasePointer
+    mark: int
     waiting: int
     states: tuple[str, ...]
 
@@ -63,9 +63,18 @@ class MortalController:
         folder: Of all files.
         address: Host and port to listen on, the same in every life.
         retry: Seconds between the two confirmations.
+        prometheus: What it asks; one of its own otherwise.
     """
 
-    def __init__(self, nursery: Nursery, folder: Path, address: tuple[str, int], *, retry: float = 0.05) -> None:
+    def __init__(
+        self,
+        nursery: Nursery,
+        folder: Path,
+        address: tuple[str, int],
+        *,
+        retry: float = 0.05,
+        prometheus: FakePrometheus | None = None,
+    ) -> None:
         folder.mkdir()
         self.folder, self.address = folder, address
         self._nursery, self._retry = nursery, retry
@@ -75,7 +84,7 @@ class MortalController:
         now = time.time()
         activate_version(self.terms, "7", by="soak", at=now - 86_400)
         activate_version(self.terms, "8", by="soak", at=now - 60)
-        self.prometheus = FakePrometheus()
+        self.prometheus = prometheus or FakePrometheus()
         self.labels = degraded(self.prometheus, baseline=self.terms.baseline_hash, change_point=now - 30)
 
     @property
@@ -137,7 +146,15 @@ class MortalController:
 
     def recover(self) -> None:
         """Let the restored version do well."""
-        recovered(self.prometheus)
+        recovered(self.prometheus, activation=self.pointer().activation)
+
+    def pointer(self) -> ReleasePointer:
+        """Return the release pointer."""
+        return read_pointer(self.terms.pointer)
+
+    def mark(self) -> int:
+        """Return the epoch that is noted beside the pointer before it is written."""
+        return int(Path(f"{self.terms.pointer}.lock").read_text().split()[0])
 
     def states(self) -> list[str]:
         """Return the states of the incidents, as the database has them."""
@@ -157,5 +174,5 @@ class MortalController:
             received = count("SELECT count(*) FROM audit WHERE action = 'webhook.received'")
             made = count("SELECT count(*) FROM audit WHERE action = 'change.made'")
             waiting = count("SELECT count(*) FROM alerts WHERE processed IS NULL")
-        states, pointer = self.states(), read_pointer(self.terms.pointer)
-        return Left(head, received, len(states), made, pointer.epoch, pointer.version, waiting, tuple(states))
+        states, pointer = self.states(), self.pointer()
+        return Left(head, received, len(states), made, pointer, self.mark(), waiting, tuple(states))

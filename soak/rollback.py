@@ -33,8 +33,6 @@ _EVERY: Final = 0.02
 """Seconds between two of a sender: a controller that only answers comes to no decision to be killed in."""
 _LIVES: Final = 5
 """Most kills of one story: after its rollback there is nothing left to get wrong but doing it again."""
-_BEFORE: Final = ("8", 2)
-_AFTER: Final = ("7", 3)
 _GIVEN_UP: Final = 3.0
 """Seconds after which a fault point that was not passed is given up for a plain kill."""
 _SPANS: Final = (0.05, 0.25, 0.8)
@@ -116,6 +114,7 @@ class _Story:
         self._bodies = _duplicates(controller.labels)
         self._head: Checkpoint | None = None
         self._acknowledged = 0
+        self._pointer, self._mark = controller.pointer(), controller.mark()
         self._swapped = self._recorded_effect = False
         self._received = 0
 
@@ -156,11 +155,9 @@ class _Story:
         if left is None:
             self._lost("no life has left a database")
             return
-        if (left.version, left.epoch, left.made, left.incidents) == (*_AFTER, 1, 1) and not left.waiting:
-            return
-        if (left.version, left.epoch) == _BEFORE or left.waiting:
+        if not self._swapped or left.waiting:
             self._lost(f"no effect, or alerts that wait: {left}")
-        elif left.epoch <= _AFTER[1] and left.made <= 1:
+        elif (left.made, left.incidents, left.states) != (1, 1, ("rolled_back",)):
             self._problem(f"not as it must be: {left}")
 
     def _abused(self, point: str) -> str:
@@ -194,18 +191,23 @@ class _Story:
         self._received, self._head = left.received, left.head
         if left.received < self._acknowledged:
             self._lost(f"{self._acknowledged} webhooks were acknowledged, {left.received} are in the audit")
-        where = (left.version, left.epoch)
-        if left.epoch > _AFTER[1] or left.made > 1:
-            self.result.double += 1
-            self._problem(f"more than one effect: {left}")
-        elif where not in {_BEFORE, _AFTER} or (left.made and where != _AFTER) or left.incidents > 1:
-            self._problem(f"not as it must be: {left}")
-        elif self._swapped and where != _AFTER:
-            self._lost(f"the effect is gone: {left}")
-        self._swapped |= where == _AFTER
-        self._recorded_effect |= left.made > 0
-        self.result.found["made and recorded" if left.made else "made" if where == _AFTER else "not made"] += 1
+        self._count(left)
         return left
+
+    def _count(self, left: Left) -> None:
+        """Judge what this life did to the pointer: nothing, or the one change that no life before had made."""
+        changed = left.pointer != self._pointer
+        fresh = changed and not self._swapped and (left.pointer.version, left.pointer.epoch) == ("7", self._mark + 1)
+        if left.made > 1 or (changed and not fresh) or left.mark > self._mark + (not self._swapped):
+            self.result.double += 1
+            self._problem(f"more than one effect, after epoch {self._pointer.epoch} and mark {self._mark}: {left}")
+        elif left.incidents > 1 or (left.made and not (changed or self._swapped)):
+            self._problem(f"not as it must be: {left}")
+        self._swapped |= changed
+        self._recorded_effect |= left.made > 0
+        gap = "not made, its number taken" if left.mark > left.pointer.epoch else "not made"
+        self.result.found["made and recorded" if left.made else "made" if self._swapped else gap] += 1
+        self._pointer, self._mark = left.pointer, left.mark
 
     def _lost(self, words: str) -> None:
         self.result.lost += 1
@@ -264,6 +266,8 @@ def soak(
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             for one in pool.map(tell, range(len(plan))):
                 result.add(one)
+                for line in one.problems:
+                    say(f"PROBLEM: {line}")
                 if time.monotonic() - said > 10:
                     said = time.monotonic()
                     say(f"{result.kills.total()} kills, {result.stories} rollbacks, {len(result.problems)} problems")

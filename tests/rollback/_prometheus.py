@@ -93,7 +93,10 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["content-length"]))
+        length = int(self.headers["content-length"])
+        body = self.rfile.read(length)
+        if len(body) < length:
+            return  # whoever asked was killed meanwhile
         query = parse_qs(body.decode())["query"][0]
         told = self.prometheus.answer_range if self.path.endswith("_range") else self.prometheus.answer
         code, answer = (200, {"status": "success", "data": told(query)})
