@@ -91,6 +91,7 @@ class _Server(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     prometheus: FakePrometheus
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # or head and body of an answer are 40 ms apart, which no Prometheus is
 
     def do_POST(self) -> None:
         length = int(self.headers["content-length"])
