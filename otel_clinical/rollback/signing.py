@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -83,15 +84,27 @@ def signer(state: Path, key: Path | None = None) -> Signer | None:
         return None
     file = key or state / PRIVATE
     if not file.exists():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as new:
-            new.write(os.urandom(32).hex() + "\n")
+        _make(file)
     try:
         made = Signer(bytes.fromhex(file.read_text(encoding="ascii").strip()))
     except ValueError:
         raise AuditBrokenError(f"{file}: not an audit key; expected 64 hexadecimal digits") from None
     (state / PUBLIC).write_text(made.public + "\n", encoding="ascii")
     return made
+
+
+def _make(file: Path) -> None:
+    """Write a new private key, whole or not at all: half of one would keep the controller from ever starting."""
+    draft = file.with_name(f"{file.name}.new")
+    draft.unlink(missing_ok=True)  # left behind by a crash
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="ascii") as new:
+        new.write(os.urandom(32).hex() + "\n")
+        new.flush()
+        os.fsync(new.fileno())
+    with suppress(FileExistsError):  # another process was faster, and its key is as good
+        file.hardlink_to(draft)
+    draft.unlink()
 
 
 def check_signature(checkpoint: SignedCheckpoint, trusted: str | None = None) -> None:

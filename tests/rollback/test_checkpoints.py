@@ -183,3 +183,16 @@ def test_a_running_controller_signs_shows_its_digest_and_the_command_line_checks
     assert run(["audit", "prune", state, "--before=2020-01-01", f"--archive={folder / 'a'}", "--by=ana"]) == 2
     assert "no event of before that day" in capsys.readouterr().err
     assert Checkpoint(signed.seq, signed.hash) == signed.head
+
+
+def test_a_kill_while_the_key_is_made_leaves_no_half_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(descriptor: int) -> None:
+        raise KeyboardInterrupt(descriptor)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", killed)
+        with pytest.raises(KeyboardInterrupt):
+            signer(tmp_path)
+    assert not (tmp_path / PRIVATE).exists()
+    assert signer(tmp_path) is not None
+    assert [path.name for path in tmp_path.glob("audit-key*.new")] == []
