@@ -4,8 +4,8 @@ Every controller is a real process with its database on the disk, in front of a 
 sends the load, repeats of one alert after its rollback, over 32 connections: first as fast as answers come, then at
 1,000 a second or at 70 % of that pace, whichever is less. A delay counts from when its webhook was due.
 
-Each change of the pointer is the first of a controller of its own, which runs already. Both guards' looks at
-Prometheus are always in it; "20 ms apart" leaves out only the wait for a later evaluation, "a second apart" is what
+Each change of the pointer is the first of a controller of its own, which runs already. Both looks at Prometheus
+are always in it; "20 ms apart" leaves out only the wait for a later evaluation, "a second apart" is what
 the controller does by default, with a Prometheus that evaluates every second.
 """
 
