@@ -179,12 +179,17 @@ class _Scope:
     def _follow(self, left: Places, reader: Reader, shared: Mapping[str, AnyValue]) -> Places:
         """Take the records of one skeleton; return those that have another."""
         first = int(left[0])
+        record = self._raw[self._starts[first] : self._ends[first]]
+        starts, ends = self._starts[left], self._ends[left]
         try:
-            skeleton = _skeleton(self._raw[self._starts[first] : self._ends[first]], self._layout, self._record)
+            skeleton = _recent(record, self._layout) or _made(record, self._layout, self._record)
+            followed = follow(skeleton, self._body, starts, ends)
+            if not followed.matches[0]:  # it resembled a recent one, and is another: that would be tried for ever
+                skeleton = _made(record, self._layout, self._record)
+                followed = follow(skeleton, self._body, starts, ends)
         except (UnusualError, DecodeError):
             self._rest.append(left[:1])
             return left[1:]
-        followed = follow(skeleton, self._body, self._starts[left], self._ends[left])
         same = np.flatnonzero(followed.matches)
         if skeleton.sound:
             self._seen += len(same)
@@ -213,20 +218,21 @@ class _Scope:
             self._rest.append(places[~columns.clean])
 
 
-def _skeleton(record: bytes, layout: Layout, message: type[Message]) -> Skeleton:
-    """Return the skeleton of a record, one of the last few if it is that: exporters go on as they began.
+def _recent(record: bytes, layout: Layout) -> Skeleton | None:
+    """Return the one of the last few skeletons that a record resembles: exporters go on as they began."""
+    return next((one for one in tuple(_RECENT[layout.attributes]) if resembles(record, one)), None)
+
+
+def _made(record: bytes, layout: Layout, message: type[Message]) -> Skeleton:
+    """Return the skeleton of a record.
 
     Raises:
         UnusualError: It cannot serve as one.
         DecodeError: It is no such message.
     """
-    recent = _RECENT[layout.attributes]
-    for skeleton in tuple(recent):
-        if resembles(record, skeleton):
-            return skeleton
     message().ParseFromString(record)
     made = skeleton_of(record, layout)
-    recent.append(made)
+    _RECENT[layout.attributes].append(made)
     return made
 
 

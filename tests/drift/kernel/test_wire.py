@@ -253,6 +253,19 @@ def test_the_comparison_would_see_a_difference(monkeypatch: pytest.MonkeyPatch):
     assert ours != general
 
 
+def test_a_record_that_only_resembles_a_recent_one_is_read_in_columns_all_the_same(monkeypatch: pytest.MonkeyPatch):
+    other = [wire.span(n, START, segments=DECLARED, extra={"more": n}) for n in range(3)]
+    body = wire.traces([wire.span(n, START, confidence=0.5, segments=DECLARED) for n in range(3)])
+    for recent in columnar._RECENT.values():
+        recent.clear()
+    explode_traces(wire.traces(other), NOW, INDEX, fewest=1)
+    monkeypatch.setattr(columnar, "resembles", lambda *_: True)
+    share = Columns.share
+    monkeypatch.setattr(Columns, "share", lambda columns, key: share(columns, key) + 1)
+    ours, general = both(explode_traces, body)
+    assert ours != general
+
+
 @pytest.mark.parametrize("length", [127, 128, 500, 1000, 2000, 20_000])
 def test_a_key_of_any_length_is_read_alike(length: int):
     made = [wire.span(n, START, segments=DECLARED, extra={"k" * length: n}) for n in range(3)]
