@@ -44,9 +44,9 @@ def status(*, model: str | None, policy_path: Path) -> None:
         Step.SWAP: "will be moved by the controller",
         Step.STAND_BACK: "changed by somebody else; see `otel-clinical target sync`",
     }
-    wrong = False
-    for owner, name, make in _places(policy_path, model):
-        pointer = _pointer(policy_path, owner)
+    policy, wrong = read_policy(policy_path), False
+    for owner, name, make in _places(policy, model):
+        pointer = _pointer(policy, owner)
         try:
             seen = make().read()
         except (Unreachable, MissingExtraError) as error:
@@ -72,7 +72,7 @@ def test(*, model: str | None, policy_path: Path) -> None:
 
     policy = read_policy(policy_path)
     wrong = False
-    for owner, name, make in _places(policy_path, model):
+    for owner, name, make in _places(policy, model):
         try:
             problems = list(_tested(policy, owner, make()))
         except (Unreachable, MissingExtraError) as error:
@@ -95,10 +95,11 @@ def sync(*, model: str, place: str, policy_path: Path, by: str, state: Path | No
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.targets import MissingExtraError, Swapped, Unreachable, marker_of
 
-    makers = {name: make for _, name, make in _places(policy_path, model)}
+    policy = read_policy(policy_path)
+    makers = {name: make for _, name, make in _places(policy, model)}
     if place not in makers:
         raise CliError(f"the policy names no place {place} for {model}; named: {', '.join(makers) or 'none'}")
-    pointer = _pointer(policy_path, model)
+    pointer = _pointer(policy, model)
     try:
         target = makers[place]()
         seen = target.read()
@@ -148,12 +149,11 @@ def _another(token: str) -> str:
     return str(int(token) + 1) if token.isdigit() else f'"not-{token.strip(chr(34))}"'
 
 
-def _places(policy_path: Path, model: str | None) -> Iterator[tuple[str, str, Callable[[], VersionTarget]]]:
+def _places(policy: Policy, model: str | None) -> Iterator[tuple[str, str, Callable[[], VersionTarget]]]:
     from otel_clinical.rollback.targets import declared_targets
 
-    policy = read_policy(policy_path)
     if model is not None and model not in policy.models:
-        raise CliError(f"{policy_path} declares no model {model}; declared: {', '.join(sorted(policy.models))}")
+        raise CliError(f"{policy.path} declares no model {model}; declared: {', '.join(sorted(policy.models))}")
     found = False
     for owner in [model] if model is not None else policy.models:
         for name, make in declared_targets(policy, owner).items():
@@ -163,10 +163,9 @@ def _places(policy_path: Path, model: str | None) -> Iterator[tuple[str, str, Ca
         click.echo("the policy names no place that follows a release pointer (rollback.follow)")
 
 
-def _pointer(policy_path: Path, model: str) -> ReleasePointer:
+def _pointer(policy: Policy, model: str) -> ReleasePointer:
     from otel_clinical.rollback.targets import FileTarget, Unreachable
 
-    policy = read_policy(policy_path)
     try:
         return FileTarget(policy.path.parent / policy.models[model].rollback.target.path).read()
     except Unreachable as error:

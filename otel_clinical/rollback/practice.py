@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from otel_clinical.rollback.readiness import DRILLED
 from otel_clinical.semconv import metrics, prometheus_label
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.drill import Drill
     from otel_clinical.rollback.store import Store
 
-PASSED, FAILED = "drill.passed", "drill.failed"
+FAILED: Final = "drill.failed"
 
 
 def note_drill(store: Store, drill: Drill) -> None:
@@ -30,7 +31,7 @@ def note_drill(store: Store, drill: Drill) -> None:
         "stages": [asdict(stage) for stage in drill.stages],
         "failure": drill.failure,
     }
-    store.note(PASSED if drill.passed else FAILED, drill.model, data, drill.started + drill.seconds)
+    store.note(DRILLED if drill.passed else FAILED, drill.model, data, drill.started + drill.seconds)
 
 
 class DrillCollector(Collector):
@@ -45,6 +46,6 @@ class DrillCollector(Collector):
         family = GaugeMetricFamily(
             metric.prometheus, metric.description, labels=[prometheus_label(key) for key in metric.attributes]
         )
-        for model, at in self._store.newest(PASSED).items():
+        for model, at in self._store.newest(DRILLED).items():
             family.add_metric([model], at)
         yield family

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback.targets._base import Unreachable
 from otel_clinical.rollback.targets._follow import Active, Conflicted, Convergence, Denied, Swapped
+from otel_clinical.rollback.targets._lock import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -135,20 +135,6 @@ class FlagdFile:
         with Path(f"{self._path}.lock").open("a") as held:
             take_lock(held.fileno(), self._lock_timeout, of=self._path)
             yield
-
-
-def take_lock(descriptor: int, timeout: float, *, of: object) -> None:
-    """Wait for an advisory lock; raise `Unreachable` where another process keeps it for `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                raise Unreachable(f"{of} is locked by another process for {timeout:g} s") from None
-            time.sleep(0.01)
-        else:
-            return
 
 
 def _active(flag: dict[str, Any]) -> Active:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from otel_clinical.rollback.targets._base import Unreachable
 from otel_clinical.rollback.targets._extra import MissingExtraError
 from otel_clinical.rollback.targets._follow import Active, Conflicted, Convergence, Denied, Swapped
-from otel_clinical.rollback.targets.flagd import take_lock
+from otel_clinical.rollback.targets._lock import take_lock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
