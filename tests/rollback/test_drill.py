@@ -11,8 +11,10 @@ import httpx
 import pytest
 
 from otel_clinical.cli import _frame
+from otel_clinical.rollback.confirm import instances_serving
+from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.semconv import metrics
-from otel_clinical.simulate.stack import stop_all
+from otel_clinical.simulate.stack import stop_all, wait_until
 from tests.rollback._controller import TOKEN
 from tests.rollback._stack import Stack
 
@@ -115,10 +117,21 @@ def test_a_live_drill_waits_for_every_instance_and_switches_back(stack: Stack, p
 def test_a_live_drill_whose_instances_do_not_follow_fails_and_switches_back(stack: Stack, practise) -> None:
     stack.exposed.serving("8")
     stack.start(stack.prometheus, stack.alertmanager, stack.controller.process)
-    code, said = practise("--live", "--and-by", "Ben", "--prometheus", stack.prometheus.url, "--patience", "5")
+    _until_seen(stack)
+    # Also the time in which the alert must arrive, which on a busy machine takes seconds.
+    code, said = practise("--live", "--and-by", "Ben", "--prometheus", stack.prometheus.url, "--patience", "20")
     assert code == 1
     assert "not every instance serves 7: 1 on 8" in said
     assert stack.controller.pointer().version == "8"
+
+
+def _until_seen(stack: Stack) -> None:
+    """Wait until Prometheus has scraped the service that serves."""
+    prometheus = Prometheus(stack.prometheus.url)
+    try:
+        wait_until(lambda: instances_serving(prometheus, "coding"), within=60, what="a scrape", every=0.1)
+    finally:
+        prometheus.close()
 
 
 @pytest.mark.parametrize(
