@@ -11,10 +11,13 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from otel_clinical.simulate._expectations import where
+from otel_clinical.simulate._expectations import new_incidents, place_of, where
 from otel_clinical.simulate._view import EVERYWHERE, TIERS, Standing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from rich.console import RenderableType
 
     from otel_clinical.simulate._play import Progress, Result
@@ -96,6 +99,7 @@ def _facts(progress: Progress) -> list[str]:
     facts = [_heard(heard) for heard in story.heard() if heard.tier != TIERS[0] or heard.first]
     facts += [f"seen at {after:.1f} s: {words}" for words, after in progress.seen]
     facts += [f"MUST NOT HAPPEN: {words}" for words in progress.broken.values()]
+    facts += [_decided(incident) for incident in new_incidents(story)]
     if story.last.pointer.epoch != story.first.pointer.epoch:
         facts.append(f"pointer: {_pointer(story.last)}")
     return facts
@@ -103,6 +107,12 @@ def _facts(progress: Progress) -> list[str]:
 
 def _heard(heard: Heard) -> str:
     return f"alert at {heard.after:.1f} s: {heard.tier} tier ({heard.category}), {where(heard.place)}"
+
+
+def _decided(incident: Mapping[str, Any]) -> str:
+    """Say what the controller made of an incident: the first thing to read where an act did not go as expected."""
+    decision, state, place = incident["decision"] or "undecided", incident["state"], where(place_of(incident))
+    return f"controller: {decision} ({state}) for {place}: {incident['reason']}"
 
 
 def _picture(progress: Progress, *, over: bool = False) -> RenderableType:
