@@ -57,6 +57,9 @@ class Drift(Section):
     window: PositiveDuration = Field(default=_DAY, description="Display window of the recent performance.")
     retention: PositiveDuration = Field(default=90 * _DAY, description="How long duplicates and receipts are known.")
     drift_hold: Duration = Field(default=_HOUR, description="How long a drift detection is shown as recent.")
+    common_cause_within: Duration = Field(
+        default=_DAY, description="How far apart two changes may begin and still count as one: both are estimates."
+    )
 
 
 class Metric(Section):

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 _PLENTY: Final = 1e6
 _CONFIDENCE: Final = 1.6448536269514722
 """Standard normal quantile of a one-sided confidence of 95 %."""
-TOGETHER: Final = 86_400.0
-"""Seconds within which two changes count as one: both moments are estimates."""
 _SHARED: Final = frozenset({AttributionCause.ENVIRONMENT.value, AttributionCause.INPUT.value})
 
 
@@ -83,7 +81,7 @@ def common_cause(terms: Terms, incident: Incident, sample: Sample) -> GuardRepor
     if not finite(since) and others:
         return unknown(guard, f"{_named(terms, others[0])} dropped, and it is not known whether together", **facts)
     when = [(fellow, fellow.change_point) for fellow in others]
-    together = [fellow for fellow, at in when if at is not None and abs(at - (since or 0.0)) <= TOGETHER]
+    together = [fellow for fellow, at in when if at is not None and abs(at - (since or 0.0)) <= terms.together]
     undated = [fellow for fellow, at in when if at is None]
     if together:
         names = ", ".join(_named(terms, fellow) for fellow in together)

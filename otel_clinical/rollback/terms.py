@@ -47,6 +47,7 @@ class Terms:
     on_breach: RoutingLevel
     attribution_window: float
     slack: float
+    together: float
     maturity: float
     scale: Scale
     verify_within: float
@@ -108,6 +109,7 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         on_breach=quality.on_breach,
         attribution_window=rollback.attribution_window,
         slack=max(drift.slot + drift.lateness, MINIMUM_SLACK),
+        together=drift.common_cause_within,
         maturity=model.labels.maturity,
         scale=model.metric.scale,
         verify_within=rollback.verify.within,

@@ -99,7 +99,7 @@ def _facts(progress: Progress) -> list[str]:
     facts = [_heard(heard) for heard in story.heard() if heard.tier != TIERS[0] or heard.first]
     facts += [f"seen at {after:.1f} s: {words}" for words, after in progress.seen]
     facts += [f"MUST NOT HAPPEN: {words}" for words in progress.broken.values()]
-    facts += [_decided(incident) for incident in new_incidents(story)]
+    facts += [_decided(incident) for incident in new_incidents(story) if incident["decision"]]
     if story.last.pointer.epoch != story.first.pointer.epoch:
         facts.append(f"pointer: {_pointer(story.last)}")
     return facts
@@ -111,8 +111,7 @@ def _heard(heard: Heard) -> str:
 
 def _decided(incident: Mapping[str, Any]) -> str:
     """Say what the controller made of an incident: the first thing to read where an act did not go as expected."""
-    decision, state, place = incident["decision"] or "undecided", incident["state"], where(place_of(incident))
-    return f"controller: {decision} ({state}) for {place}: {incident['reason']}"
+    return f"controller: {incident['decision']} for {where(place_of(incident))}: {incident['reason']}"
 
 
 def _picture(progress: Progress, *, over: bool = False) -> RenderableType:

@@ -39,6 +39,7 @@ def terms(**changes: Any) -> Terms:
         on_breach=RoutingLevel.ASSISTED,
         attribution_window=14 * DAY,
         slack=60.0,
+        together=DAY,
         maturity=0.0,
         scale=Scale(),
         verify_within=3600.0,

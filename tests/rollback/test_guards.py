@@ -214,6 +214,13 @@ def test_a_common_cause_never_rolls_back() -> None:
     assert not play.state.intents
 
 
+def test_what_dropped_further_apart_than_the_policy_counts_as_one_is_no_common_cause() -> None:
+    play = Play(together=300.0)  # the other dropped ten minutes earlier
+    play.hear(alert())
+    play.confirm(play.only, fellows=(OTHER,))
+    assert play.only.decision == "rollback"
+
+
 def test_every_guard_leaves_the_numbers_it_rests_on() -> None:
     play = Play()
     play.hear(alert())

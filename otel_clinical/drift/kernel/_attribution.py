@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from otel_clinical.semconv.enums import AttributionCause
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-TOGETHER: Final = 86_400.0
-"""Seconds within which two changes count as one: both moments are estimates."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +66,7 @@ class Situation:
         activated: When the version began to serve; None if that is not known, or it serves beside another one.
         window: Seconds after an activation in which a change is charged to the version.
         slack: Seconds by which the estimated change may lie before the activation.
+        together: Seconds within which two changes count as one: both moments are estimates.
         mix_only: The performance is down, but not once it is standardised to the mix of the baseline.
         labels: Health of the label feed.
         shifts: Changes of the input.
@@ -80,6 +79,7 @@ class Situation:
     activated: float | None
     window: float
     slack: float = 0.0
+    together: float = 86_400.0
     mix_only: bool = False
     labels: LabelHealth = LabelHealth()
     shifts: Sequence[InputShift] = ()
@@ -156,4 +156,4 @@ def _timed(situation: Situation) -> Verdict | None:
 
 
 def _together(situation: Situation, at: float) -> bool:
-    return situation.change_point is not None and abs(situation.change_point - at) <= TOGETHER
+    return situation.change_point is not None and abs(situation.change_point - at) <= situation.together

@@ -92,6 +92,7 @@ def _situation(policy: Policy, known: Known, row: EvidenceRow, reached: Sequence
         activated=began,
         window=policy.models[row.model].rollback.attribution_window,
         slack=max(slack, 60.0),
+        together=policy.drift.common_cause_within,
         labels=_labels(policy, known, row),
         shifts=tuple(_shifts(known, row, began)),
         models=tuple(_models(row, reached)),

@@ -31,6 +31,7 @@ def test_a_drop_soon_after_the_activation_is_put_down_to_the_version():
         ({"labels": LabelHealth(silent=2 * DAY, longest=DAY)}, Cause.LABEL_FEED, "no outcome for"),
         ({"comparison": Comparison(400, better=False, no_better=True)}, Cause.ENVIRONMENT, "no better"),
         ({"models": [("triage", CHANGE + 600.0)]}, Cause.ENVIRONMENT, "triage dropped at the same time"),
+        ({"models": [("triage", CHANGE + 600.0)], "together": 300.0}, Cause.VERSION, "soon after"),
         ({"mix_only": True}, Cause.ENVIRONMENT, "standardised"),
         ({"shifts": [InputShift("input_quality", CHANGE + 600.0)]}, Cause.INPUT, "input_quality changed"),
         ({"activated": CHANGE - 15 * DAY}, Cause.ENVIRONMENT, "long after"),
