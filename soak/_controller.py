@@ -14,7 +14,7 @@ from otel_clinical.release import read_pointer
 from otel_clinical.rollback import DATABASE, activate_version, verify_file
 from otel_clinical.rollback.audit import open_read_only
 from otel_clinical.simulate._waiting import wait_until
-from tests.rollback._controller import TOKEN, terms_of
+from tests.rollback._controller import TOKEN, fill_ledger, terms_of
 from tests.rollback._prometheus import FakePrometheus, degraded, recovered
 
 if TYPE_CHECKING:
@@ -84,6 +84,7 @@ class MortalController:
         now = time.time()
         activate_version(self.terms, "7", by="soak", at=now - 86_400)
         activate_version(self.terms, "8", by="soak", at=now - 60)
+        fill_ledger(folder / "state", self.terms)
         self.prometheus = prometheus or FakePrometheus()
         self.labels = degraded(self.prometheus, baseline=self.terms.baseline_hash, change_point=now - 30)
 

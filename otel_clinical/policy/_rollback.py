@@ -105,8 +105,8 @@ class Rollback(Section):
         default=None, description="Without it: page; in safety class C, manual after 30m."
     )
     dead_man: DeadMan = Field(default=DeadMan())
-    known_good: KnownGood | None = Field(
-        default=None, description="Without it, the version that served before is gone back to."
+    known_good: KnownGood = Field(
+        default=KnownGood(), description="Only such a version is gone back to; written out in mode enforce."
     )
     governance: tuple[Person, ...] = Field(
         default=(), description="Clinical governance: with names here, one of two people must be one of them."

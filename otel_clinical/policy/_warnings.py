@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import dotted
+from otel_clinical.policy._quantities import SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,9 +26,14 @@ def policy_warnings(policy: Policy) -> tuple[str, ...]:
 
 
 def _known_good(name: str, model: ModelPolicy) -> Iterator[str]:
-    if model.rollback.mode == "enforce" and model.rollback.known_good is None:
-        key = dotted(("models", name, "rollback", "known_good"))
-        yield f"{key}: not set, so a rollback restores whatever served before, whether it is known to be good or not"
+    if model.rollback.mode == "enforce" and "known_good" not in model.rollback.model_fields_set:
+        key, rules = dotted(("models", name, "rollback", "known_good")), model.rollback.known_good
+        yield (
+            f"{key}: not written, so a version is gone back to after {rules.minimum_soak / SECONDS['d']:g} days and "
+            f"{rules.minimum_labels} outcomes without trouble, or once a person vouches for it; without such a version "
+            "the model goes to people. Register the versions (`otel-clinical release register`), look at "
+            "`otel-clinical rollback readiness`, and write the values down"
+        )
 
 
 def _label_order(name: str, model: ModelPolicy) -> Iterator[str]:

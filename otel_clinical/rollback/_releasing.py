@@ -11,6 +11,7 @@ from otel_clinical.rollback.orders import Order, OrderKind
 from otel_clinical.semconv.enums import RollbackState
 
 if TYPE_CHECKING:
+    from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.events import ReleaseSeen
     from otel_clinical.rollback.state import ModelState
 
@@ -46,7 +47,7 @@ def _vouched(setting: Setting, state: ModelState, order: Order, release: Release
     """Let a person vouch for a version that has served."""
     if order.about in state.quarantined:
         return _refused(order, state, f"version {order.about} is quarantined; two people must lift that first")
-    if release.activated_at is None:
+    if release.activated_at is None and release.deactivated_at is None:
         return _refused(order, state, f"version {order.about} has never served")
     return _put(state, _good(release, order.by, setting.now), Record("release.known_good", order.about, _said(order)))
 
@@ -83,7 +84,7 @@ def _smoked(setting: Setting, state: ModelState, order: Order, release: Release)
 def seen(setting: Setting, state: ModelState, event: ReleaseSeen) -> Step:
     """Note what serves and how many outcomes it has; after soak and labels without trouble it is known good."""
     pointer, now = event.pointer, setting.now
-    releases, records = dict(state.releases), []
+    releases, records = _with_previous(state, pointer), []
     for version, release in state.releases.items():
         if version != pointer.version and release.status is ReleaseStatus.ACTIVE:
             releases[version] = replace(release, status=ReleaseStatus.SUPERSEDED, deactivated_at=now)
@@ -102,9 +103,21 @@ def seen(setting: Setting, state: ModelState, event: ReleaseSeen) -> Step:
     return Step(replace(state, releases=releases), tuple(records))
 
 
+def _with_previous(state: ModelState, pointer: ReleasePointer) -> dict[str, Release]:
+    """Return the ledger with the version before: a controller that is new knows of it by the pointer alone."""
+    releases, version = dict(state.releases), pointer.previous_version
+    if version is None:
+        return releases
+    known = releases.get(version, Release(version))
+    if known.activated_at is None and known.deactivated_at is None:
+        status = ReleaseStatus.SUPERSEDED if known.status is ReleaseStatus.CANDIDATE else known.status
+        releases[version] = replace(known, status=status, deactivated_at=pointer.activated_at)
+    return releases
+
+
 def _has_proved_itself(setting: Setting, state: ModelState, release: Release, event: ReleaseSeen) -> bool:
     rules, pointer = setting.terms.known_good, event.pointer
-    if rules is None or release.good or release.registered_at is None or pointer.version in state.quarantined:
+    if release.good or release.registered_at is None or pointer.version in state.quarantined:
         return False
     troubled = any(
         incident.key.activation == pointer.activation and incident.state in _TROUBLED

@@ -99,12 +99,12 @@ def _back(
 ) -> Decision:
     """Go back to the version that is known good, or route to people where there is none or `problem` speaks against."""
     problem = ledger.problem(setting.terms, state, pointer, segment, setting.now) or problem
-    target = ledger.candidate(setting.terms, state, pointer)
+    target = ledger.candidate(state, pointer)
     if problem or target is None:
         change = Change(RoutingReason.ROLLBACK, route=RoutingLevel.MANUAL, segment=segment)
         return Decision(RollbackDecision.REFUSED, "version", change, problem)
     change = Change(RoutingReason.ROLLBACK, version=target, segment=segment)
-    reason = f"performance dropped after {pointer.version} was activated; {target} served before"
+    reason = f"performance dropped after {pointer.version} was activated; {target} is known good"
     return Decision(RollbackDecision.ROLLBACK, "version", change, reason)
 
 

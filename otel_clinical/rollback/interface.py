@@ -11,6 +11,7 @@ from otel_clinical.report import incident_report, render_json
 from otel_clinical.rollback.acts import REASONS, Act, ActKind, ActRefusedError
 from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json
 from otel_clinical.rollback.leaving import leaving
+from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
 from otel_clinical.rollback.persons import Asked, NotThemError
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
@@ -19,6 +20,7 @@ from otel_clinical.rollback.telemetry import in_force
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback.persons import Person, Persons
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms
@@ -66,11 +68,20 @@ class Interface:
             "mode": terms.mode,
             "release": asdict(pointer) if pointer else None,
             "quarantined": sorted(state.quarantined),
+            "way_back": self._way_back(name, state, pointer, seen.now),
             "incidents": [
                 {"id": item.id, "segment": asdict(item.key.segment), "state": item.state}
                 for item in sorted(standing, key=lambda item: (-item.opened_at, item.id))
             ],
         }
+
+    def _way_back(
+        self, name: str, state: ModelState, pointer: ReleasePointer | None, now: float
+    ) -> dict[str, str | None] | None:
+        if pointer is None:
+            return None
+        version, problem = way_back(self._terms[name], state, pointer, now)
+        return {"version": version, "problem": problem}
 
     def incidents(self, query: Mapping[str, str]) -> dict[str, Any]:
         """Return the incidents, the newest first: of one `model`, in one `state`, or only those still `open`."""

@@ -54,13 +54,11 @@ class Release:
         return self.good_since is not None and self.status is not ReleaseStatus.RETIRED
 
 
-def candidate(terms: Terms, state: ModelState, pointer: ReleasePointer) -> str | None:
+def candidate(state: ModelState, pointer: ReleasePointer) -> str | None:
     """Return the version that would be gone back to, or None where there is none at all.
 
-    With `rollback.known_good` in the policy the newest version that is known good; without, the one that served before.
+    It is the newest version that the ledger knows as good: the one that served before is nothing but newer.
     """
-    if terms.known_good is None:
-        return pointer.previous_version
     found = [release for release in state.releases.values() if release.good and release.version != pointer.version]
     newest = max(found, key=lambda r: (r.activated_at or 0.0, r.good_since or 0.0, r.version), default=None)
     return None if newest is None else newest.version
@@ -68,7 +66,7 @@ def candidate(terms: Terms, state: ModelState, pointer: ReleasePointer) -> str |
 
 def problem(terms: Terms, state: ModelState, pointer: ReleasePointer, segment: Segment | None, now: float) -> str:
     """Say why no version may be gone back to by itself, or return an empty string; never look for an older one."""
-    target = candidate(terms, state, pointer)
+    target = candidate(state, pointer)
     if target is None:
         return "no other version is known to be good"
     if target not in terms.versions:
@@ -83,11 +81,17 @@ def problem(terms: Terms, state: ModelState, pointer: ReleasePointer, segment: S
     return _ledger_problem(terms, state, pointer, target, now)
 
 
+def way_back(terms: Terms, state: ModelState, pointer: ReleasePointer, now: float) -> tuple[str | None, str]:
+    """Return the version that the whole model would be given back now, or None and why there is none."""
+    why = problem(terms, state, pointer, None, now)
+    return (None, why) if why else (candidate(state, pointer), "")
+
+
 def _ledger_problem(terms: Terms, state: ModelState, pointer: ReleasePointer, target: str, now: float) -> str:
-    rules, release, serving = terms.known_good, state.releases.get(target), state.releases.get(pointer.version)
-    if rules is None or release is None:
-        return ""
-    if serving is not None and serving.schema_hash != release.schema_hash:
+    rules, release, serving = terms.known_good, state.releases[target], state.releases.get(pointer.version)
+    if serving is None or serving.registered_at is None:
+        return f"version {pointer.version} is not registered, so that nobody knows which inputs it takes"
+    if serving.schema_hash != release.schema_hash:
         return f"version {target} takes other inputs than version {pointer.version}"
     if not release.baseline_hash:
         return f"version {target} has no frozen baseline"
@@ -102,8 +106,8 @@ def _ledger_problem(terms: Terms, state: ModelState, pointer: ReleasePointer, ta
 class KnownGoodRules:
     """What the policy asks of a version to go back to; times in seconds. Without a command no golden set is run."""
 
-    soak: float
-    labels: int
+    soak: float = 7 * 86_400.0
+    labels: int = 500
     smoke_command: tuple[str, ...] = ()
     smoke_every: float = 43_200.0
     smoke_age: float = 86_400.0

@@ -66,12 +66,17 @@ _SCHEMAS: Final[dict[str, Any]] = {
     },
     "Model": {
         "type": "object",
-        "required": ["model", "mode", "release", "quarantined", "incidents"],
+        "required": ["model", "mode", "release", "quarantined", "way_back", "incidents"],
         "properties": {
             "model": _TEXT,
             "mode": {"enum": ["observe", "recommend", "enforce"]},
             "release": {"type": ["object", "null"], "description": "The release pointer; null where there is none."},
             "quarantined": {"type": "array", "items": _TEXT},
+            "way_back": {
+                "type": ["object", "null"],
+                "description": "The version that is known good, or the problem: then people would take over.",
+                "required": ["version", "problem"],
+            },
             "incidents": {"type": "array", "items": {"type": "object", "required": ["id", "segment", "state"]}},
         },
     },

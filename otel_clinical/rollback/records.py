@@ -102,12 +102,14 @@ def promotion_problem(state: Path, terms: Terms, version: str, at: float) -> str
             f"promotions of {terms.model} are frozen by {' and '.join(frozen['by'])}: {frozen['reason']}; "
             "two people may end that with `otel-clinical rollback thaw`"
         )
-    if terms.known_good is None:
+    known = {release["version"]: release for release in release_ledger(state, terms.model)}.get(version, {})
+    # Whoever goes back by hand to what served before must not be kept waiting for its papers.
+    if any(known.get(name) is not None for name in ("registered_at", "activated_at", "deactivated_at")):
         return ""
-    known = {release["version"]: release for release in release_ledger(state, terms.model)}
-    if known.get(version, {}).get("registered_at") is None:
-        return f"version {version} of {terms.model} is not registered; `otel-clinical release register` does that"
-    return ""
+    return (
+        f"version {version} of {terms.model} is not registered; `otel-clinical release register {terms.model} "
+        f"{version} --state {state} …` does that, and a running controller takes it up within a second"
+    )
 
 
 def release_ledger(state: Path, model: str | None = None) -> list[dict[str, Any]]:

@@ -46,7 +46,7 @@ class SmokeRunner:
 
     def run(self) -> None:
         """Look what is due until `stop` is called."""
-        if not any(term.known_good and term.known_good.smoke_command for term in self._terms.values()):
+        if not any(term.known_good.smoke_command for term in self._terms.values()):
             return
         while not self._stopping.wait(_LOOK_EVERY):
             try:
@@ -63,9 +63,9 @@ class SmokeRunner:
         seen = self._snapshot()
         for model, term in self._terms.items():
             pointer, rules = seen.pointers.get(model), term.known_good
-            if pointer is None or rules is None or not rules.smoke_command:
+            if pointer is None or not rules.smoke_command:
                 continue
-            version = candidate(term, seen.states[model], pointer)
+            version = candidate(seen.states[model], pointer)
             release = seen.states[model].releases.get(version or "")
             if release is None:
                 continue

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from otel_clinical.policy import load_baseline
@@ -72,7 +72,7 @@ class Terms:
     on_blind: RoutingLevel | None = None
     blind_after: float = 1_800.0
     governance: tuple[str, ...] = ()
-    known_good: KnownGoodRules | None = None
+    known_good: KnownGoodRules = field(default_factory=KnownGoodRules)
 
     def declares(self, segment: str, value: str) -> bool:
         """Tell whether the policy declares this value of a segment or of a pair; the aggregate is always declared."""
@@ -148,9 +148,7 @@ def _interlocks(rollback: Rollback) -> dict[str, Any]:
     }
 
 
-def _known_good(asked: KnownGood | None) -> KnownGoodRules | None:
-    if asked is None:
-        return None
+def _known_good(asked: KnownGood) -> KnownGoodRules:
     smoke = asked.smoke
     if smoke is None:
         return KnownGoodRules(asked.minimum_soak, asked.minimum_labels)

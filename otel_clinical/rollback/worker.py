@@ -216,7 +216,7 @@ class Worker:
         if pointer is None:
             self._apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
         elif isinstance(work, Look):
-            target = candidate(self._terms[model], self._states[model], pointer)
+            target = candidate(self._states[model], pointer)
             sample = look(self._prometheus, self._terms[model], incident, self._clock(), target)
             self._compare_clocks(sample)
             self._apply(model, Sampled(incident.id, sample, pointer))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.rollback import release_ledger
 from otel_clinical.semconv.enums import RollbackDecision
 from otel_clinical.simulate._components import ENVIRONMENT, command_line
 from otel_clinical.simulate._process import ProcessError
+from otel_clinical.simulate._waiting import wait_until
 from otel_clinical.simulate.population import MODEL
 
 if TYPE_CHECKING:
@@ -28,6 +31,25 @@ def activate(layout: Layout, version: str) -> None:
     """Let ``version`` serve, as a release pipeline does."""
     state = ["--state", str(layout.controller)]
     _run("rollback", "activate", MODEL, version, "--policy", str(layout.policy), *state, "--by", "release-pipeline")
+
+
+def register(layout: Layout) -> None:
+    """Enter both versions into the release ledger and vouch for the one that has served, as people must."""
+    where = ["--state", str(layout.controller), "--by"]
+    for version in ("7", "8"):
+        # Stands for the digest of an image: both versions are functions of one file.
+        digest = "sha256:" + hashlib.sha256(f"{MODEL} {version}".encode()).hexdigest()
+        facts = ["--digest", digest, "--baseline", str(layout.folder / "baseline.json")]
+        _run("release", "register", MODEL, version, *where, "release-pipeline", *facts)
+    _run("release", "known-good", MODEL, "7", *where, "clinical-governance", "--reason", "served three months")
+    wait_until(
+        lambda: _ledger_is_filled(layout.controller), within=_TIMEOUT, what="the controller to take up the ledger"
+    )
+
+
+def _ledger_is_filled(state: Path) -> bool:
+    known = {release["version"]: release for release in release_ledger(state, MODEL)}
+    return known.get("8", {}).get("registered_at") is not None and bool(known.get("7", {}).get("good_by"))
 
 
 def write_report(layout: Layout, observer: Observer, out: Path) -> Path | None:

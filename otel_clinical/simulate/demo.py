@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.simulate._acts import BAD_RELEASE, playbill
-from otel_clinical.simulate._commands import activate, write_report
+from otel_clinical.simulate._commands import activate, register, write_report
 from otel_clinical.simulate._play import Result, play, verdict
 from otel_clinical.simulate._policy import Load, write_policy
 from otel_clinical.simulate._process import ProcessError
@@ -121,6 +121,7 @@ def _perform(
     policy = write_policy(folder, load, seed)
     with Stack(folder, policy, load=load, seed=seed) as stack, stack.observer() as observer, _closing(stage):
         stage.say(f"{len(stack.processes)} processes are ready; Prometheus is at {stack.prometheus.url}")
+        register(stack.layout)
         played = [_play(act, stack, observer, stage) for act in playbill(fast=fast)]
         seconds = seconds_to_previous_version(played[-1].story, observer)
         report = write_report(stack.layout, observer, folder / REPORT)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +16,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.policy import load_policy
 from otel_clinical.release import ReleasePointer, read_pointer
-from otel_clinical.rollback import DATABASE, Terms, read_terms, verify_file
+from otel_clinical.rollback import DATABASE, Order, OrderKind, Terms, read_terms, verify_file
+from otel_clinical.rollback.store import Store
 from otel_clinical.simulate.stack import ManagedProcess, free_ports, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -42,6 +44,15 @@ def write_policy(folder: Path, *, mode: str = "enforce", **replaced: str) -> Pat
 
 def terms_of(folder: Path, **options: str) -> Terms:
     return read_terms(load_policy(write_policy(folder, **options)))["coding"]
+
+
+def fill_ledger(state: Path, terms: Terms, good: str = "7") -> None:
+    """Leave the orders of people who register every version and vouch for one, for the next controller."""
+    facts, now = {"digest": "sha256:…", "baseline_hash": terms.baseline_hash}, time.time()
+    with closing(Store(state)) as store:
+        for version in terms.versions:
+            store.order(Order(OrderKind.REGISTER, terms.model, "tests", "registered", now, version, facts=facts))
+        store.order(Order(OrderKind.KNOWN_GOOD, terms.model, "tests", "served for months", now, good))
 
 
 def notification(*alerts: dict[str, Any], **extra: Any) -> bytes:
@@ -84,6 +95,7 @@ class Controller:
     prometheus: str
     options: tuple[str, ...] = ("--pull=3600", "--retry=0.2", "--watch=0.1")
     environment: dict[str, str] = field(default_factory=dict)
+    ledger: bool = True
     process: ManagedProcess = field(init=False)
     url: str = field(init=False)
 
@@ -104,6 +116,9 @@ class Controller:
         )
 
     def start(self, **environment: str) -> None:
+        if self.ledger and not (self.folder / "state").exists():
+            for terms in read_terms(load_policy(self.folder / "policy.yaml")).values():
+                fill_ledger(self.folder / "state", terms)
         self.process = self._process(**environment)
         self.process.start()
         self.process.wait_ready()

@@ -12,6 +12,7 @@ from otel_clinical.rollback import Alert, Cause, Terms
 from otel_clinical.rollback._records import Step, Timing
 from otel_clinical.rollback.engine import step
 from otel_clinical.rollback.events import AlertSeen, ChangeMade, Event, Sampled
+from otel_clinical.rollback.ledger import Release, ReleaseStatus
 from otel_clinical.rollback.state import Incident, Intent, ModelState, Processor, Sample
 from otel_clinical.rollback.targets.file import changed
 from otel_clinical.semconv.enums import RollbackMode, RoutingLevel
@@ -109,13 +110,30 @@ def sample(at: float = NOW, **changes: Any) -> Sample:
     return replace(base, **changes)
 
 
+GOOD: Final = Release(
+    "7",
+    ReleaseStatus.SUPERSEDED,
+    schema_hash="sha256:in",
+    baseline_hash="sha256:base",
+    registered_at=NOW - 90 * DAY,
+    activated_at=NOW - 60 * DAY,
+    good_since=NOW - 50 * DAY,
+    good_by="ana",
+    smoke_at=NOW - 3600,
+)
+SERVING: Final = replace(
+    GOOD, version="8", status=ReleaseStatus.ACTIVE, activated_at=NOW - 3600, good_since=None, good_by=""
+)
+LEDGER: Final = {"7": GOOD, "8": SERVING, "9": replace(SERVING, version="9", status=ReleaseStatus.CANDIDATE)}
+
+
 class Play:
     """A model's state with the events a test lets happen to it, and a pointer that plans act on."""
 
     def __init__(self, serving: ReleasePointer | None = None, **changes: Any) -> None:
         self.terms = terms(**changes)
         self.pointer = serving or pointer()
-        self.state = ModelState()
+        self.state = ModelState(releases=LEDGER)
         self.now = NOW
         self.actions: list[str] = []
 

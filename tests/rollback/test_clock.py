@@ -13,7 +13,7 @@ from otel_clinical.release import read_pointer
 from otel_clinical.rollback import ControllerService, activate_version, read_terms
 from otel_clinical.rollback.alerts import parse_notification
 from otel_clinical.rollback.clock import SteadyClock
-from tests.rollback._controller import TOKEN, alert, notification, write_policy
+from tests.rollback._controller import TOKEN, alert, fill_ledger, notification, write_policy
 from tests.rollback._prometheus import degraded
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Running:
         for version, age in (("7", 24 * HOUR), ("8", 60.0)):
             activate_version(self.terms, version, by="tests", at=time.time() - age)
         (folder / "tokens").write_text(f"{TOKEN}\n")
+        fill_ledger(folder / "state", self.terms)
         self.clocks = Clocks()
         clock = SteadyClock(self.clocks.wall, self.clocks.monotonic)
         self.service = ControllerService(policy, folder / "state", folder / "tokens", prometheus.url, clock=clock)

@@ -21,7 +21,7 @@ from otel_clinical.rollback.orders import Order, OrderKind
 from otel_clinical.rollback.state import ModelState
 from otel_clinical.rollback.targets import Applied, Change, Conflict
 from otel_clinical.rollback.targets.file import ACTOR, changed
-from tests.rollback._situations import MEDICAID, NOW, TIMING, alert, pointer, sample, terms
+from tests.rollback._situations import LEDGER, MEDICAID, NOW, TIMING, alert, pointer, sample, terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -204,7 +204,7 @@ def explore(
     parts: Parts, *, environment: bool = False, kind: str = "at once", vetoes: int = 0
 ) -> tuple[int, list[tuple[str, World]]]:
     """Return how many worlds there are, and every violation found."""
-    start = World(ModelState(), pointer(), environment=environment, kind=kind, vetoes=vetoes)
+    start = World(ModelState(releases=LEDGER), pointer(), environment=environment, kind=kind, vetoes=vetoes)
     if vetoes:
         start = replace(start, alerts=ALERTS - 1, crashes=CRASHES - 1)
     seen, queue, violations = {start.key()}, deque([start]), []

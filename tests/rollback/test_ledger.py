@@ -14,12 +14,12 @@ from otel_clinical.rollback import Order, OrderKind, release_ledger
 from otel_clinical.rollback._ordered import ordered
 from otel_clinical.rollback._records import Setting, Timing
 from otel_clinical.rollback.events import ReleaseSeen
-from otel_clinical.rollback.ledger import KnownGoodRules, Release, ReleaseStatus, candidate
+from otel_clinical.rollback.ledger import KnownGoodRules, Release, ReleaseStatus, candidate, way_back
 from otel_clinical.rollback.smoke import artifact_problem, run_golden_set
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import Controller, alert, notification, terms_of
 from tests.rollback._prometheus import degraded
-from tests.rollback._situations import DAY, MEDICAID, NOW, Play, confirmed, pointer
+from tests.rollback._situations import DAY, GOOD, MEDICAID, NOW, SERVING, Play, confirmed, pointer
 from tests.rollback._situations import alert as heard
 
 if TYPE_CHECKING:
@@ -29,18 +29,6 @@ if TYPE_CHECKING:
 
 RULES = KnownGoodRules(soak=7 * DAY, labels=500)
 SMOKED = replace(RULES, smoke_command=("golden-set",))
-GOOD = Release(
-    "7",
-    ReleaseStatus.KNOWN_GOOD,
-    schema_hash="sha256:in",
-    baseline_hash="sha256:base",
-    registered_at=NOW - 90 * DAY,
-    activated_at=NOW - 60 * DAY,
-    good_since=NOW - 50 * DAY,
-    good_by="ana",
-    smoke_at=NOW - 3600,
-)
-SERVING = replace(GOOD, version="8", status=ReleaseStatus.ACTIVE, activated_at=NOW - 3600, good_since=None, good_by="")
 
 
 def ledger(*known: Release, rules: KnownGoodRules = RULES, serving: Any = None, **changes: Any) -> Play:
@@ -78,6 +66,34 @@ def test_without_a_version_known_to_be_good_people_take_over(
     assert why in play.only.reason
     play.make()
     assert (play.pointer.version, play.pointer.route, play.only.state) == ("8", "manual", "manual_route")
+
+
+def test_a_version_that_served_before_and_is_known_to_nobody_is_never_gone_back_to() -> None:
+    play = confirmed(ledger(SERVING, serving=pointer(previous_version="7")))
+    assert (play.only.decision, play.only.reason) == ("refused", "no other version is known to be good")
+
+
+def test_people_take_over_where_nobody_knows_which_inputs_the_serving_version_takes() -> None:
+    for serving in ([], [replace(SERVING, registered_at=None)]):
+        play = confirmed(ledger(GOOD, *serving))
+        assert play.only.decision == "refused"
+        assert "8 is not registered" in play.only.reason
+
+
+def test_a_policy_that_says_nothing_asks_for_a_version_that_is_known_good(tmp_path: Path) -> None:
+    assert terms_of(tmp_path).known_good == RULES
+
+
+def test_a_new_controller_lets_people_vouch_for_the_version_that_served_before_it() -> None:
+    play = ledger()
+    play.terms = replace(play.terms, versions=("7", "8"))
+    for version in ("7", "8"):
+        said(play, OrderKind.REGISTER, version, digest="sha256:x", baseline_hash="sha256:base")
+    assert said(play, OrderKind.KNOWN_GOOD) == "order.refused"
+    watched(play, 0, None)
+    assert said(play, OrderKind.KNOWN_GOOD) == "release.known_good"
+    assert way_back(play.terms, play.state, play.pointer, play.now) == ("7", "")
+    assert confirmed(play).only.decision == "rollback"
 
 
 def test_a_golden_set_that_passed_lately_lets_the_version_be_restored() -> None:
@@ -171,7 +187,7 @@ def test_soak_and_outcomes_without_trouble_make_a_registered_version_known_good(
     play.pointer = replace(play.pointer, version="9", activation=3, previous_version="8")
     watched(play, 60, 0.0)
     assert play.state.releases["8"].status == "superseded"
-    assert candidate(play.terms, play.state, play.pointer) == "8"
+    assert candidate(play.state, play.pointer) == "8"
 
 
 def test_trouble_or_a_missing_registration_keeps_a_version_from_being_known_good() -> None:
@@ -246,7 +262,7 @@ def test_the_ledger_of_a_running_controller_decides_what_is_restored(
     terms = terms_of(tmp_path, **{rest: rest + KNOWN_GOOD % sys.executable})
     state, policy = f"--state={tmp_path / 'state'}", f"--policy={tmp_path / 'policy.yaml'}"
     (tmp_path / "seven.bin").write_bytes(b"seven")
-    controller = Controller(tmp_path, prometheus.url, ("--pull=0.3", "--retry=0.2", "--watch=0.1"))
+    controller = Controller(tmp_path, prometheus.url, ("--pull=0.3", "--retry=0.2", "--watch=0.1"), ledger=False)
     controller.start()
 
     def known(version: str) -> dict[str, Any]:

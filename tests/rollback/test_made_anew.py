@@ -10,6 +10,7 @@ import pytest
 from otel_clinical.release import read_pointer
 from otel_clinical.rollback import activate_version
 from otel_clinical.rollback._records import Record
+from otel_clinical.rollback.ledger import Release
 from otel_clinical.rollback.state import ModelState
 from otel_clinical.rollback.store import Store
 from otel_clinical.simulate.stack import wait_until
@@ -59,7 +60,8 @@ def test_the_ledger_of_another_model_says_nothing(store: Store) -> None:
 def test_the_first_activation_of_a_new_pointer_counts_on_from_the_ledger(store: Store, tmp_path: Path) -> None:
     terms = terms_of(tmp_path)
     store.observe(pointer(activation=41), 1.0)
-    store.commit("coding", ModelState(), ModelState(), [Record("x", "coding")], at=1.0)
+    known = ModelState(releases={"7": Release("7", registered_at=1.0)})
+    store.commit("coding", ModelState(), known, [Record("x", "coding")], at=1.0)
     assert activate_version(terms, "7", by="ana", at=2.0, state=tmp_path / "state").activation == 42
 
 

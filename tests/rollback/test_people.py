@@ -196,7 +196,7 @@ def test_a_new_state_directory_is_said_to_be_new_and_an_old_one_is_not(
     prometheus: FakePrometheus, terms: Terms, tmp_path: Path
 ) -> None:
     assert terms
-    controller = Controller(tmp_path, prometheus.url, ("--pull=3600",))
+    controller = Controller(tmp_path, prometheus.url, ("--pull=3600",), ledger=False)
     said = []
     for _ in range(2):
         controller.start()

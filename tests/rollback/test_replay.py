@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 @given(st.lists(MOVES, max_size=30))
 def test_every_history_can_be_replayed_from_what_the_audit_was_told(moves: list[tuple[Any, ...]]) -> None:
     play, lines = Play(veto=60.0, then="manual", then_after=60.0), []
-    for number, chosen in enumerate(moves):
+    lines.append(json.dumps({"seq": 0, "data": {"changes": changes("coding", ModelState(), play.state)}}))
+    for number, chosen in enumerate(moves, 1):
         before = play.state
         move(play, chosen)
         lines.append(json.dumps({"seq": number, "data": {"changes": changes("coding", before, play.state)}}))
@@ -62,7 +63,7 @@ def test_what_the_store_writes_can_be_replayed_and_checked_by_itself(tmp_path: P
 def test_a_change_that_was_left_out_of_an_export_shows(tmp_path: Path) -> None:
     play, lines = Play(), []
     for number, action in enumerate((lambda: confirmed(play), play.make)):
-        before = play.state
+        before = play.state if number else ModelState()
         action()
         lines.append(json.dumps({"seq": number + 1, "data": {"changes": changes("coding", before, play.state)}}))
     assert replay(lines)["coding"] == picture(play.state)

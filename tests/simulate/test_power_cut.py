@@ -12,7 +12,7 @@ import pytest
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import ProcessorRejection, ProcessorSignal
 from otel_clinical.simulate._acts import BAD_RELEASE, playbill
-from otel_clinical.simulate._commands import activate
+from otel_clinical.simulate._commands import activate, register
 from otel_clinical.simulate._play import play, verdict
 from otel_clinical.simulate._policy import Load, write_policy
 from otel_clinical.simulate._stack import Stack
@@ -84,6 +84,7 @@ def test_power_cuts_lose_nothing_and_repeat_nothing(tmp_path):
     act = next(act for act in playbill(fast=True) if act.name == BAD_RELEASE)
     with Stack(tmp_path, policy, seed=5) as stack, stack.observer() as observer:
         wait_until(lambda: observer.look().here().performance, within=60, what="the first mature labels")
+        register(stack.layout)
         cuts = PowerCuts(stack)
         progress = play(act, observer, stack.layout.world, lambda version: activate(stack.layout, version), cuts)
         result = verdict(progress)

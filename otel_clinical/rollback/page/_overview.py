@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import ROUTES, Segment, force_manual_path
 from otel_clinical.rollback.alerts import AGGREGATE
+from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, Incident, ModelState
 from otel_clinical.rollback.telemetry import in_force
 
@@ -63,6 +64,7 @@ class Card:
     services: str
     disagree: bool
     quarantined: tuple[str, ...]
+    back: str
     whole: Row
     rows: tuple[Row, ...]
     quiet: tuple[str, ...]
@@ -105,6 +107,7 @@ def _card(terms: Terms, seen: Snapshot, picture: Picture, moments: Moments) -> C
         services=_services(versions, picture),
         disagree=bool(versions) and pointer is not None and set(versions) != {pointer.version},
         quarantined=tuple(sorted(state.quarantined)),
+        back=_back(terms, state, pointer, seen.now),
         whole=whole,
         rows=tuple(sorted(rows, key=lambda row: (-row.level, row.where))),
         quiet=tuple(where_text(s) for s in watched) if not picture.problem else (),
@@ -160,6 +163,12 @@ def _services(versions: Mapping[str, int], picture: Picture) -> str:
     return ", ".join(f"{count} on version {version}" for version, count in sorted(versions.items()))
 
 
-def _forced(terms: Terms) -> bool:
+def _back(terms: Terms, state: ModelState, pointer: ReleasePointer | None, now: float) -> str:
+    if pointer is None:
+        return ""
+    version, why = way_back(terms, state, pointer, now)
+    return f"version {version}" if version else f"none, so that people would take over: {why}"
 
+
+def _forced(terms: Terms) -> bool:
     return force_manual_path(terms.pointer).exists()
