@@ -12,7 +12,7 @@ from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, set_spa
 
 from otel_clinical.sdk import RedactingSpanExporter
 from otel_clinical.sdk import _ended_span as ended_span
-from otel_clinical.sdk._ended_span import EndedSpan, SpanQueue, ended
+from otel_clinical.sdk._ended_span import EndedSpan, Kept, SpanQueue, ended, keep
 from otel_clinical.sdk._span_bytes import SpanEncoder
 from otel_clinical.semconv import SCOPE_NAME, attributes
 from tests.sdk.conftest import Ledger
@@ -20,7 +20,7 @@ from tests.sdk.conftest import Ledger
 CANARY = "canary-7f3a"
 
 
-class Kept(SpanExporter):
+class Exported(SpanExporter):
     """Keeps what it is given."""
 
     def __init__(self):
@@ -50,7 +50,7 @@ def make_spans(tracer):
 @pytest.fixture
 def both():
     """Return the spans of the SDK and what the queue keeps of them."""
-    ordinary, kept = Kept(), Kept()
+    ordinary, kept = Exported(), Exported()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(ordinary))
     provider.add_span_processor(SpanQueue(kept))
@@ -71,7 +71,7 @@ def test_what_is_kept_is_written_as_the_span_would_be(both):
 def test_what_is_kept_is_redacted_as_the_span_would_be(both):
     found = []
     for spans in both:
-        out = Kept()
+        out = Exported()
         RedactingSpanExporter(out, Ledger()).export(spans)
         found.append([one.to_json() for one in out.spans])
         assert all(isinstance(one, ReadableSpan) for one in out.spans)
@@ -98,7 +98,7 @@ def test_the_garbage_collector_has_little_to_look_at(both):
 
 
 def test_a_span_that_was_not_sampled_is_not_kept():
-    kept = Kept()
+    kept = Exported()
     provider = TracerProvider(sampler=ALWAYS_OFF, shutdown_on_exit=False)
     provider.add_span_processor(SpanQueue(kept))
     make_spans(provider.get_tracer(SCOPE_NAME))
@@ -117,4 +117,6 @@ def test_a_span_that_is_built_otherwise_is_read_by_its_properties(monkeypatch):
 
     monkeypatch.setattr(ended_span, "ReadableSpan", lambda *_, **__: Other)
     monkeypatch.setattr(ended_span, "_read", ended_span._reader())
-    assert ended(Other) == ("a", None, None, None, SpanKind.INTERNAL, None, 1, 2, None, (1,), {"a": 1})
+    kept = Kept()
+    keep(kept, Other)
+    assert ended(kept) == ("a", None, None, None, SpanKind.INTERNAL, None, 1, 2, None, (1,), {"a": 1})
