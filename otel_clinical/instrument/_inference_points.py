@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from opentelemetry.context import Context
-from opentelemetry.trace import NonRecordingSpan, set_span_in_context
+from typing import TYPE_CHECKING
 
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import DeploymentRole, InputQualityAction
 
 from ._event_fields import event_fields, new_event_id
+from ._sink import context_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from ._current import Inference
     from ._sink import Labels, Point, Sink
-
-_NO_CONTEXT: Final = Context()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,17 +41,16 @@ class Shape:
 def derive_inference(inference: Inference, sink: Sink) -> None:
     """Write the points of a finished inference, with its trace as exemplar."""
     trace = inference.trace
-    context = _NO_CONTEXT if trace is None else set_span_in_context(NonRecordingSpan(trace), _NO_CONTEXT)
     key = _key(inference)
-    shape = sink.repeat(key, context)
+    shape = sink.repeat(key, trace)
     if shape is None:
-        shape = sink.begin(key, _shape(inference), context)
+        shape = sink.begin(key, _shape(inference), trace)
     if inference.duration is not None:
-        sink.observe(metrics.INFERENCE_DURATION, shape.timed, inference.duration, context)
+        sink.observe(metrics.INFERENCE_DURATION, shape.timed, inference.duration, trace)
     if inference.confidence is not None:
-        sink.observe(metrics.CONFIDENCE, shape.served, inference.confidence, context)
+        sink.observe(metrics.CONFIDENCE, shape.served, inference.confidence, trace)
     if inference.quality is not None:
-        _derive_quality(inference, inference.quality, shape.checked, sink, context)
+        _derive_quality(inference, inference.quality, shape.checked, sink)
 
 
 def _key(inference: Inference) -> tuple[object, ...]:
@@ -115,20 +110,18 @@ def _counts(inference: Inference, used: Labels, served: Labels, failed: Labels) 
         yield metrics.SEGMENT_RECORDS, (model, *segment, action)
 
 
-def _derive_quality(
-    inference: Inference, quality: QualityResult, checked: Labels, sink: Sink, context: Context
-) -> None:
+def _derive_quality(inference: Inference, quality: QualityResult, checked: Labels, sink: Sink) -> None:
     """Write what the input-quality gate found, and the event of a refusal."""
     if quality.score is not None:
-        sink.observe(metrics.INPUT_QUALITY, checked, quality.score, context)
+        sink.observe(metrics.INPUT_QUALITY, checked, quality.score, inference.trace)
     if quality.issues:
         for issue, count in Counter((issue.domain.value, issue.type.value) for issue in quality.issues).items():
             domain, kind = issue
             labels = (checked[0], (attributes.INPUT_DOMAIN, domain), (attributes.INPUT_ISSUE_TYPE, kind))
-            sink.count(metrics.INPUT_ISSUES, labels, count, context)
+            sink.count(metrics.INPUT_ISSUES, labels, count, inference.trace)
     if quality.action is InputQualityAction.REFUSE:
         fields = event_fields(inference.receipt, new_event_id())
         fields[attributes.INPUT_QUALITY_ACTION] = quality.action.value
         if quality.score is not None:
             fields[attributes.INPUT_QUALITY_SCORE] = quality.score
-        sink.emit(events.INPUT_REJECTED, fields, at=inference.started_ns, context=context)
+        sink.emit(events.INPUT_REJECTED, fields, at=inference.started_ns, context=context_of(inference.trace))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.trace import NonRecordingSpan, SpanContext, set_span_in_context
 
 from otel_clinical.semconv import events as event_names
 
@@ -24,17 +25,30 @@ if TYPE_CHECKING:
 
     from ._inference_points import Shape
 
+    Origin = Context | SpanContext | None
+    """What a point belongs to: a context, or the trace that one is to be made of when somebody asks."""
+
 Labels = tuple[tuple[str, str], ...]
 """Attribute key and value pairs of one metric point, in a fixed order."""
 
 Point = tuple["MetricDef", Labels]
 """A metric and the labels of one of its points."""
 
-Value = tuple[float, int, "Context"]
-"""A measured value, its time in ns and the context whose trace may become its exemplar."""
+Value = tuple[float, int, "Origin"]
+"""A measured value, its time in ns and what it belongs to, whose trace may become its exemplar."""
 
-_NO_CONTEXT = otel_context.Context()
+_NO_CONTEXT: Final = otel_context.Context()
 _INFINITE: Final = float("inf")
+
+
+def context_of(origin: Origin) -> Context:
+    """Return the context of an origin.
+
+    Of a thousand values three become exemplars: a context for each would be the most of what a batch makes.
+    """
+    if origin is None:
+        return _NO_CONTEXT
+    return set_span_in_context(NonRecordingSpan(origin), _NO_CONTEXT) if isinstance(origin, SpanContext) else origin
 
 
 class Bulk(Protocol):
@@ -77,7 +91,7 @@ class Instruments:
 class Sink:
     """Collect the points of one batch; `close` writes the summed counters.
 
-    The context of a point is that of the inference it belongs to, so that exemplars lead to its trace.
+    The origin of a point is the trace of the inference it belongs to, so that exemplars lead to its trace.
     """
 
     def __init__(self, instruments: Instruments, logger: Logger, bulk: Bulk | None = None) -> None:
@@ -87,38 +101,38 @@ class Sink:
         self._values: dict[tuple[str, Labels], tuple[MetricDef, list[Value]]] = {}
         self._fault: Exception | None = None
         # Keyed by name: hashing a whole definition would cost more than the rest of a count.
-        self._sums: dict[tuple[str, Labels], tuple[MetricDef, float, Context]] = {}
-        self._shapes: dict[tuple[object, ...], tuple[Shape, int, Context]] = {}
+        self._sums: dict[tuple[str, Labels], tuple[MetricDef, float, Origin]] = {}
+        self._shapes: dict[tuple[object, ...], tuple[Shape, int, Origin]] = {}
 
-    def repeat(self, key: tuple[object, ...], context: Context) -> Shape | None:
+    def repeat(self, key: tuple[object, ...], origin: Origin) -> Shape | None:
         """Count one more inference of a shape and return the shape; None when it is the first of the batch."""
         known = self._shapes.get(key)
         if known is None:
             return None
-        self._shapes[key] = (known[0], known[1] + 1, context)
+        self._shapes[key] = (known[0], known[1] + 1, origin)
         return known[0]
 
-    def begin(self, key: tuple[object, ...], shape: Shape, context: Context) -> Shape:
+    def begin(self, key: tuple[object, ...], shape: Shape, origin: Origin) -> Shape:
         """Count the first inference of a shape."""
-        self._shapes[key] = (shape, 1, context)
+        self._shapes[key] = (shape, 1, origin)
         return shape
 
-    def count(self, metric: MetricDef, labels: Labels, amount: float = 1, context: Context = _NO_CONTEXT) -> None:
+    def count(self, metric: MetricDef, labels: Labels, amount: float = 1, origin: Origin = None) -> None:
         """Add to a counter."""
         key = (metric.name, labels)
         known = self._sums.get(key)
-        self._sums[key] = (metric, amount if known is None else known[1] + amount, context)
+        self._sums[key] = (metric, amount if known is None else known[1] + amount, origin)
 
-    def observe(self, metric: MetricDef, labels: Labels, value: float, context: Context = _NO_CONTEXT) -> None:
+    def observe(self, metric: MetricDef, labels: Labels, value: float, origin: Origin = None) -> None:
         """Record one value of a histogram."""
         if self._bulk is None or not 0 <= value < _INFINITE:  # the SDK warns of such numbers
-            self._instruments.histogram(metric).record(value, dict(labels), context=context)
+            self._instruments.histogram(metric).record(value, dict(labels), context=context_of(origin))
             return
         key = (metric.name, labels)
         known = self._values.get(key)
         if known is None:
             known = self._values[key] = (metric, [])
-        known[1].append((value, time.time_ns(), context))
+        known[1].append((value, time.time_ns(), origin))
 
     def emit(
         self, event: str, attributes: Mapping[str, Any], *, at: int, context: Context, elevated: bool = False
@@ -143,12 +157,12 @@ class Sink:
         for (_, labels), (metric, found) in in_slices(self._values.items()):
             self._attempt(self._write_values, metric, labels, found)
         self._values.clear()
-        for shape, inferences, context in in_slices(self._shapes.values()):
+        for shape, inferences, origin in in_slices(self._shapes.values()):
             for metric, labels in shape.counts:
-                self.count(metric, labels, inferences, context)
+                self.count(metric, labels, inferences, origin)
         self._shapes.clear()
-        for (_, labels), (metric, amount, context) in in_slices(self._sums.items()):
-            self._attempt(self._write_sum, metric, labels, amount, context)
+        for (_, labels), (metric, amount, origin) in in_slices(self._sums.items()):
+            self._attempt(self._write_sum, metric, labels, amount, origin)
         self._sums.clear()
         if self._fault is not None:
             raise self._fault
@@ -162,10 +176,10 @@ class Sink:
     def _write_values(self, metric: MetricDef, labels: Labels, values: Sequence[Value]) -> None:
         histogram = self._instruments.histogram(metric)
         if self._bulk is None or not self._bulk(histogram, labels, values):
-            for value, _, context in values:
-                histogram.record(value, dict(labels), context=context)
+            for value, _, origin in values:
+                histogram.record(value, dict(labels), context=context_of(origin))
 
-    def _write_sum(self, metric: MetricDef, labels: Labels, amount: float, context: Context) -> None:
+    def _write_sum(self, metric: MetricDef, labels: Labels, amount: float, origin: Origin) -> None:
         counter = self._instruments.counter(metric)
-        if self._bulk is None or amount < 0 or not self._bulk(counter, labels, [(amount, time.time_ns(), context)]):
-            counter.add(amount, dict(labels), context=context)
+        if self._bulk is None or amount < 0 or not self._bulk(counter, labels, [(amount, time.time_ns(), origin)]):
+            counter.add(amount, dict(labels), context=context_of(origin))

@@ -35,6 +35,8 @@ except ImportError:  # another release of the SDK: `aggregates_as_stock` says no
     _SumAggregation: Any = None  # type: ignore[no-redef]
     _ExplicitBucketHistogramAggregation: Any = None  # type: ignore[no-redef]
 
+from otel_clinical.instrument._sink import context_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -52,7 +54,7 @@ class BulkWriter:
         self._known: dict[Labels, tuple[dict[str, str], Any]] = {}
 
     def __call__(self, instrument: Any, labels: Labels, values: Sequence[Value]) -> bool:
-        """Record values, each with its time in ns and its context; False leaves them to the instrument itself.
+        """Record values, each with its time in ns and its origin; False leaves them to the instrument itself.
 
         The values are finite and 0 or more.
         """
@@ -72,7 +74,8 @@ class BulkWriter:
         for storage in consumer._reader_storages.values():
             for match in storage._get_or_init_view_instrument_match(instrument):
                 if type(match._aggregation) not in _ADD or match._view._attribute_keys is not None:
-                    for value, at, context in values:
+                    for value, at, origin in values:
+                        context = context_of(origin)
                         one = Measurement(value, at, instrument, context, attributes)
                         match.consume_measurement(one, sampled(value, at, attributes, context))
                 else:
@@ -142,15 +145,19 @@ def _last_of_each(
     """
     done: set[int] = set()
     for place, found in zip(reversed(places), reversed(values), strict=True):
-        value, at, context = found
-        if place not in done and sampled(value, at, attributes, context):
+        if place in done:
+            continue
+        value, at, origin = found
+        context = context_of(origin)
+        if sampled(value, at, attributes, context):
             if get_current_span(context) != INVALID_SPAN:
                 done.add(place)
-            yield found
+            yield value, at, context
 
 
 def _offer(reservoir: Any, attributes: dict[str, str], values: Sequence[Value], sampled: Any) -> None:
-    for value, at, context in values:
+    for value, at, origin in values:
+        context = context_of(origin)
         if sampled(value, at, attributes, context):
             reservoir.offer(value, at, attributes, context)
 

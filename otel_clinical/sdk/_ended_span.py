@@ -107,8 +107,8 @@ def ended(kept: Kept) -> EndedSpan:
     keys = (len(kept) - _FIELDS) // 2 + _FIELDS
     return EndedSpan(
         name,
-        _context(*ids[:4]),
-        _context(*ids[4:]),
+        _context(ids[:4]),
+        _context(ids[4:]),
         resource,
         kind,
         Status(code) if code is not None else None,  # type: ignore[arg-type]
@@ -127,10 +127,9 @@ def _ids(context: SpanContext | None) -> _Ids:
     return trace_id, span_id, is_remote, int(flags)
 
 
-def _context(trace_id: int | None, span_id: int | None, is_remote: bool | None, flags: int | None) -> SpanContext | None:  # noqa: FBT001
-    if trace_id is None or span_id is None:
-        return None
-    return SpanContext(trace_id, span_id, bool(is_remote), TraceFlags(flags or 0))
+def _context(ids: list[Any]) -> SpanContext | None:
+    trace_id, span_id, is_remote, flags = ids
+    return None if trace_id is None else SpanContext(trace_id, span_id, is_remote, TraceFlags(flags))
 
 
 class Batch:
