@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from operator import is_
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
@@ -34,11 +36,12 @@ from otel_clinical.semconv import SCHEMA_URL, MetricDef, allowlist, metrics
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from prometheus_client import CollectorRegistry
 
     from otel_clinical.sdk._rules import Declared, Ledger
+    from otel_clinical.semconv import AttributeRule
 
 F = TypeVar("F")
 R = TypeVar("R")
@@ -93,13 +96,20 @@ class Redactor:
         if definition is None:
             _Once(self._ledger, self._counted, metric.name).withheld(TelemetryRedactionReason.NOT_ALLOWED)
             return None
-        points = [self._point(point, definition) for point in in_slices(metric.data.data_points)]
-        return _metric(definition.name, definition.description, definition.unit, _data(metric, points))
-
-    def _point(self, point: Any, definition: MetricDef) -> Any:
-        rules = {key: allowlist.ATTRIBUTES[key] for key in definition.attributes} | OVERFLOWN
         ledger = _Once(self._ledger, self._counted, definition.name)
-        return _with(point, admit(point.attributes, rules, ledger, self._declared))
+        shape: Any = metric.data
+        found = list(shape.data_points)
+        rules = _rules(definition)
+        points = [_reduced(point, admit(point.attributes, rules, ledger, self._declared)) for point in in_slices(found)]
+        # Points of which nothing was withheld are as distinct as they were.
+        same = all(map(is_, points, found))
+        data = replace(shape, data_points=points) if same else _data(metric, points)
+        return _metric(definition.name, definition.description, definition.unit, data)
+
+
+@cache
+def _rules(definition: MetricDef) -> Mapping[str, AttributeRule]:
+    return {key: allowlist.ATTRIBUTES[key] for key in definition.attributes} | OVERFLOWN
 
 
 class _Once:
@@ -125,7 +135,7 @@ def _foreign(metric: Metric) -> Metric | None:
     if metric.name not in METRICS:
         return None
     data: Any = metric.data
-    points = [_with(point, admit(point.attributes, FOREIGN_POINT)) for point in in_slices(data.data_points)]
+    points = [_reduced(point, admit(point.attributes, FOREIGN_POINT)) for point in in_slices(data.data_points)]
     return _metric(metric.name, "", metric.unit if metric.unit in UNITS else "", _data(metric, points))
 
 
@@ -139,10 +149,18 @@ def _data(metric: Metric, points: list[Any]) -> Any:
     return replace(data, data_points=merge_points(points, additive=not isinstance(data, Gauge)))
 
 
-def _with(point: Any, attributes: dict[str, Any]) -> Any:
-    """Return the point with new attributes, and exemplars without the attributes that views filtered out."""
+def _reduced(point: Any, kept: Mapping[str, Any]) -> Any:
+    """Return the point with the attributes that are kept, and exemplars without those that views filtered out.
+
+    Where that is the point as it is, it is that point: a copy of each would be most of what an export makes, and
+    bring on a garbage collection, which stops every thread.
+    """
+    found = point.attributes or {}
+    plain = len(kept) == len(found) and all(kept.get(key) is value for key, value in found.items())
+    if plain and not any(exemplar.filtered_attributes for exemplar in point.exemplars):
+        return point
     exemplars = [replace(exemplar, filtered_attributes={}) for exemplar in point.exemplars]
-    return replace(point, attributes=attributes, exemplars=exemplars)
+    return replace(point, attributes=kept, exemplars=exemplars)
 
 
 class RedactingMetricExporter(MetricExporter):
