@@ -90,6 +90,27 @@ def firing_alerts(prometheus: Prometheus, terms: Mapping[str, Terms], now: float
     return found
 
 
+def ended_alerts(prometheus: Prometheus, terms: Terms, since: float, now: float) -> list[Alert]:
+    """Return every alert of the rollback tier that fired after `since` and fires no more.
+
+    Alertmanager never tells of an alert that began and ended while its receiver was away, not even that it ended.
+    """
+    mark = {"alertstate": "firing", **_MARKS[Cause.PERFORMANCE], MODEL: terms.model}
+    fired = selector("ALERTS", mark)
+    still = {_identity(series.labels) for series in prometheus.query(fired)}
+    window = max(int(now - since), 1)
+    ended = [
+        alert_from_labels(series.labels, starts_at=now, terms={terms.model: terms})
+        for series in prometheus.query(f"max_over_time({fired}[{window}s])")
+        if _identity(series.labels) not in still
+    ]
+    return [alert for alert in ended if alert is not None]
+
+
+def _identity(labels: Mapping[str, str]) -> frozenset[tuple[str, str]]:
+    return frozenset((name, value) for name, value in labels.items() if name != "__name__")
+
+
 def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float) -> Sample:
     key = incident.key
     model = {MODEL: key.model}

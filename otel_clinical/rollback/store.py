@@ -210,6 +210,12 @@ class Store:
         """Return when the watchdog was last heard, or None."""
         return next((time for (time,) in self._rows("SELECT time FROM heartbeat")), None)
 
+    def last_alive(self) -> float | None:
+        """Return when a controller last heard the watchdog or wrote into the audit; None for a new store."""
+        ((written,),) = self._rows("SELECT max(time) FROM audit WHERE actor = ?", ACTOR)
+        known = [at for at in (self.last_heartbeat(), written) if at is not None]
+        return max(known, default=None)
+
     def prune(self, at: float) -> None:
         """Drop webhooks and used alerts past their retention."""
         oldest = "SELECT id FROM webhooks WHERE received < ?"

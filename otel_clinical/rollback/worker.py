@@ -12,7 +12,7 @@ from otel_clinical.rollback import faults, guards
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.clock import SteadyClock
-from otel_clinical.rollback.confirm import firing_alerts, labels_of, look, look_at_recovery
+from otel_clinical.rollback.confirm import ended_alerts, firing_alerts, labels_of, look, look_at_recovery
 from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
 from otel_clinical.rollback.events import (
     AlertSeen,
@@ -29,6 +29,7 @@ from otel_clinical.rollback.events import (
 from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.ledger import candidate
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
+from otel_clinical.rollback.state import Key
 from otel_clinical.rollback.targets import Applied, Unreachable
 from otel_clinical.rollback.targets.file import ACTOR
 from otel_clinical.rollback.telemetry import Counters, Snapshot
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback.alerts import Alert
     from otel_clinical.rollback.signing import Signer
     from otel_clinical.rollback.state import ModelState, Sample
     from otel_clinical.rollback.store import Store
@@ -57,6 +59,9 @@ _LONGEST_TURN: Final = 120.0
 _LONGEST_PAUSE: Final = 1.0
 """Seconds after which the worker looks again at what people left for it, whoever wrote it."""
 _SHORTEST_WAIT: Final = 0.02
+_LONGEST_ABSENCE: Final = 86_400.0
+_OVERLAP: Final = 3_600.0
+"""Seconds before an absence that are looked at as well: what was heard then is known and not taken up twice."""
 
 
 class Worker:
@@ -98,6 +103,7 @@ class Worker:
         self._stepped, self._started = False, clock()
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_prune = 0.0
+        self._deaf_since = store.last_alive()
         self._failed_until = 0.0
         self._last_turn = time.monotonic()
         self._wake = threading.Event()
@@ -284,15 +290,30 @@ class Worker:
             self._apply(model, HeartbeatLooked(heard, self._read(model)))
             self._look_at_force(model)
         try:
-            alerts = firing_alerts(self._prometheus, self._terms, self._clock())
+            alerts = firing_alerts(self._prometheus, self._terms, self._clock()) + self._ended_meanwhile()
             for model, serving in self._pointers.items():
                 self._apply(model, ReleaseSeen(serving, labels_of(self._prometheus, model, serving.version)))
         except PrometheusUnavailableError:
+            self._deaf_since = self._deaf_since or self._clock()
             return
         for alert in alerts:
             pointer = self._pointers.get(alert.model)
             if pointer is not None:
                 self._apply(alert.model, AlertSeen(alert, pointer, pulled=True))
+
+    def _ended_meanwhile(self) -> list[Alert]:
+        """Return what fired and ended while nobody could hear it: it is looked at once, and people are called."""
+        if self._deaf_since is None:
+            return []
+        now, found = self._clock(), []
+        for model, pointer in self._pointers.items():
+            since = max(self._deaf_since - _OVERLAP, now - _LONGEST_ABSENCE, pointer.activated_at)
+            for alert in ended_alerts(self._prometheus, self._terms[model], since, now):
+                key = Key(model, alert.cause, alert.segment, pointer.activation)
+                if key.id not in self._states[model].incidents:
+                    found.append(alert)
+        self._deaf_since = None
+        return found
 
     def _look_at_force(self, model: str) -> None:
         """Note that people put every call on the manual route by hand, or ended that."""

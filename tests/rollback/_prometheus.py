@@ -15,7 +15,7 @@ from otel_clinical.rollback.confirm import BASELINE, LEVEL, MODEL, SEGMENT_NAME,
 from otel_clinical.semconv import metrics
 
 _QUERY = re.compile(
-    r"(?:(?P<function>timestamp|sum)\()?(?:increase\()?(?P<name>\w+)(?:\{(?P<labels>.*?)\})?(?:\[\d+s\])?\)*$"
+    r"(?:(?P<function>timestamp|sum|max_over_time)\()?(?:increase\()?(?P<name>\w+)(?:\{(?P<labels>.*?)\})?(?:\[\d+s\])?\)*$"
 )
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 
@@ -26,6 +26,7 @@ class FakePrometheus:
     def __init__(self) -> None:
         self._lock = Lock()
         self._series: dict[tuple[str, frozenset[tuple[str, str]]], str] = {}
+        self._ended: dict[tuple[str, frozenset[tuple[str, str]]], str] = {}
         self.up = True
         self.evaluating = True
         self.skew = 0.0
@@ -55,6 +56,13 @@ class FakePrometheus:
             for key in [k for k in self._series if k[0] == name and wanted <= k[1]]:
                 del self._series[key]
 
+    def end(self, name: str, **labels: str) -> None:
+        """Remove every series of this name that carries these labels, and remember that it was there."""
+        with self._lock:
+            ended = {key: value for key, value in self._series.items() if key[0] == name}
+            self._ended |= {key: value for key, value in ended.items() if set(labels.items()) <= key[1]}
+        self.drop(name, **labels)
+
     def answer_range(self, query: str) -> dict[str, Any]:
         values = next((found for name, found in self.histories.items() if f"({name}{{" in query), None)
         result = [] if values is None else [{"metric": {}, "values": [[at, str(value)] for at, value in values]}]
@@ -70,7 +78,8 @@ class FakePrometheus:
         wanted = {name: value.replace('\\"', '"') for name, value in _LABEL.findall(match["labels"] or "")}
         found = []
         with self._lock:
-            for (name, labels), value in self._series.items():
+            known = self._series | (self._ended if match["function"] == "max_over_time" else {})
+            for (name, labels), value in known.items():
                 if name == match["name"] and set(wanted.items()) <= labels:
                     shown = value
                     if match["function"] == "timestamp":
