@@ -1,4 +1,4 @@
-"""Run one benchmark: `python -m benchmarks NAME [--json FILE] [--events N]`; exits 1 when a must is missed."""
+"""Run one benchmark: `python -m benchmarks NAME [OPTIONS]`; exits 1 when a must is missed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,29 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks._rows import table, write
+from benchmarks._rows import Row, table, write
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from types import ModuleType
 
 
 def names() -> list[str]:
     """Return the benchmarks there are: every public module beside this one."""
     found = Path(__file__).parent.glob("*.py")
     return sorted(path.stem for path in found if not path.stem.startswith("_"))
+
+
+def _measured(module: ModuleType, chosen: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Row]:
+    """Run the benchmark as it was asked for."""
+    if chosen.whole:
+        if not hasattr(module, "whole"):
+            parser.error(f"{chosen.name} does not run the whole system; run it without --whole")
+        return list(module.whole())
+    sizes = {name: value for name in ("events", "seconds") if (value := getattr(chosen, name)) is not None}
+    for name in sizes.keys() - inspect.signature(module.run).parameters.keys():
+        parser.error(f"{chosen.name} has a size of its own; run it without --{name}")
+    return list(module.run(**sizes))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the rows to FILE")
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the tables and plots into DIR, no musts")
     parser.add_argument("--events", type=int, metavar="N", help="how many events to send (processor)")
+    parser.add_argument("--seconds", type=float, metavar="S", help="how long to send webhooks (rollback)")
+    parser.add_argument("--whole", action="store_true", help="a bad release of the whole system (rollback)")
     chosen = parser.parse_args(arguments)
     module = importlib.import_module(f"benchmarks.{chosen.name}")
     if chosen.report is not None:
@@ -35,9 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"{chosen.name} has no report; run it without --report")
         module.report(chosen.report)
         return 0
-    if chosen.events is not None and "events" not in inspect.signature(module.run).parameters:
-        parser.error(f"{chosen.name} has a size of its own; run it without --events")
-    rows = module.run() if chosen.events is None else module.run(chosen.events)
+    rows = _measured(module, chosen, parser)
     print(table(rows))
     if chosen.json is not None:
         write(chosen.json, rows)

@@ -24,6 +24,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from benchmarks import _rollback_whole
 from benchmarks._rollback_load import Load
 from benchmarks._rows import Row, row
 from benchmarks._timing import interleaved
@@ -104,15 +105,20 @@ class Bench:
             return fastest, _sent(controller, body, offered, seconds), offered
 
 
-def run() -> list[Row]:
-    """Measure."""
+def run(seconds: float = _SECONDS) -> list[Row]:
+    """Measure; each of the two loads of webhooks is sent for `seconds`."""
     with tempfile.TemporaryDirectory() as folder, Nursery(*CONTROLLER) as nursery:
         bench = Bench(Path(folder), nursery)
-        rows = [*load_rows(*bench.loads(_SECONDS)), *router_rows(Path(folder, "router"))]
+        rows = [*load_rows(*bench.loads(seconds)), *router_rows(Path(folder, "router"))]
         straight = [bench.applied(0.02) for _ in range(_STRAIGHT)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             confirmed = list(pool.map(bench.applied, [1.0] * _CONFIRMED))
     return [*rows, *applied_rows(straight, confirmed)]
+
+
+def whole() -> list[Row]:
+    """Measure a bad release of the whole system, stage by stage."""
+    return _rollback_whole.run()
 
 
 def load_rows(fastest: Load, steady: Load, offered: float) -> Iterator[Row]:

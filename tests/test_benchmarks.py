@@ -80,6 +80,25 @@ def test_a_size_is_for_those_that_take_one(fake, capsys):
     assert "run it without --events" in capsys.readouterr().err
 
 
+def test_a_run_of_the_whole_system_is_for_those_that_have_one(fake, capsys):
+    fake(row("cost", 1, 2))
+    with pytest.raises(SystemExit) as stop:
+        main(["instrument", "--whole"])
+    assert stop.value.code == 2
+    assert "run it without --whole" in capsys.readouterr().err
+
+
+def test_options_reach_the_benchmark(fake, monkeypatch, capsys):
+    fake()
+    module = sys.modules["benchmarks.instrument"]
+    monkeypatch.setattr(module, "run", lambda seconds=5.0: [row("sent", seconds, 1)])
+    monkeypatch.setattr(module, "whole", lambda: [row("all of it", 3, 1)], raising=False)
+    assert main(["instrument", "--seconds", "60"]) == main(["instrument", "--whole"]) == 0
+    said = capsys.readouterr().out
+    assert "60" in said
+    assert "all of it" in said
+
+
 def test_the_processor_is_sent_records_of_their_own_each_time(tmp_path):
     policy, _ = read_site(make_site(tmp_path, FORTY))
     index, seen = PolicyIndex.of(policy), set()

@@ -99,6 +99,11 @@ class Observer:
         rows = answer["data"]["result"]
         return [(row["metric"], [(float(at), float(value)) for at, value in row["values"]]) for row in rows]
 
+    def sampled(self, selector: str, within: str) -> list[float]:
+        """Return the unix times of the stored samples of all series that a selector names, back to ``within``."""
+        answer = self._get(f"{self._prometheus}/api/v1/query", {"query": f"{selector}[{within}]"})
+        return [float(at) for row in answer["data"]["result"] for at, _ in row["values"]]
+
     def incidents(self) -> list[dict[str, Any]]:
         """Return the controller's incidents."""
         answer = self._get(f"{self._controller}/v1/incidents", headers=self._authorization)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +22,7 @@ from otel_clinical.simulate._waiting import DeadlineError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from rich.console import Console
 
@@ -76,6 +77,7 @@ def run_demo(
     fast: bool = False,
     keep: bool = False,
     seed: int = 0,
+    during: Callable[[Stack], AbstractContextManager[object]] | None = None,
     after: Callable[[Stack, Observer], None] | None = None,
 ) -> Outcome:
     """Play all acts against real processes and return what they came to.
@@ -85,6 +87,7 @@ def run_demo(
         fast: Watch each act for a shorter time.
         keep: Keep state, logs and configuration; they are kept anyway when an act fails.
         seed: Decides what nature draws.
+        during: Entered before the first act and left after the last.
         after: Called at the end, while everything still runs.
 
     Raises:
@@ -95,7 +98,7 @@ def run_demo(
     stage = Stage(console)
     kept = keep
     try:
-        outcome = _perform(folder, stage, fast=fast, seed=seed, after=after)
+        outcome = _perform(folder, stage, fast=fast, seed=seed, during=during, after=after)
         kept = keep or not outcome.ok
     except Exception:
         kept = True
@@ -114,6 +117,7 @@ def _perform(
     *,
     fast: bool,
     seed: int,
+    during: Callable[[Stack], AbstractContextManager[object]] | None,
     after: Callable[[Stack, Observer], None] | None,
 ) -> Outcome:
     load = Load()
@@ -122,7 +126,8 @@ def _perform(
     with Stack(folder, policy, load=load, seed=seed) as stack, stack.observer() as observer, _closing(stage):
         stage.say(f"{len(stack.processes)} processes are ready; Prometheus is at {stack.prometheus.url}")
         register(stack.layout)
-        played = [_play(act, stack, observer, stage) for act in playbill(fast=fast)]
+        with during(stack) if during is not None else nullcontext():
+            played = [_play(act, stack, observer, stage) for act in playbill(fast=fast)]
         seconds = seconds_to_previous_version(played[-1].story, observer)
         report = write_report(stack.layout, observer, folder / REPORT)
         if after is not None:

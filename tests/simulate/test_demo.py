@@ -9,11 +9,14 @@ import signal
 import subprocess
 import sys
 import tempfile
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from benchmarks._rollback_stages import shares
+from benchmarks._rollback_whole import Probe, marks
 from otel_clinical.cli.demo import command
 from otel_clinical.generate.dashboards import oncall, queries
 from otel_clinical.policy import load_policy
@@ -43,33 +46,50 @@ def descendants(root):
 @pytest.fixture(scope="module")
 def played(tmp_path_factory):
     """Play the whole demonstration once, and ask Prometheus every question of the dashboard while it still runs."""
-    answers = {}
+    answers, probes = {}, []
+
+    @contextmanager
+    def watched(stack):
+        with closing(Probe(stack)) as probe:
+            probe.start()
+            probes.append(probe)
+            yield
 
     def ask(stack, observer):
         dashboard = json.loads(json.dumps(oncall(load_policy(stack.layout.policy))))
         for title, expression in queries(dashboard):
             answers[title, expression] = observer.query(expression)
+        (probe,) = probes
+        probes[0] = (probe.problem, marks(probe, observer, stack.layout.pointer))
 
     text = io.StringIO()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("demo")))
-        outcome = run_demo(Console(file=text, width=200), fast=True, keep=True, seed=11, after=ask)
-    return outcome, answers, text.getvalue()
+        outcome = run_demo(Console(file=text, width=200), fast=True, keep=True, seed=11, during=watched, after=ask)
+    return outcome, answers, text.getvalue(), probes[0]
 
 
 def test_every_act_is_ok(played):
-    outcome, _, text = played
+    outcome, _, text, _ = played
     assert [result.act for result in outcome.results] == ACTS
     assert outcome.ok, text
 
 
 def test_the_bad_version_served_for_seconds(played):
-    outcome, _, _ = played
+    outcome, *_ = played
     assert 0 < outcome.switch_seconds < 60
 
 
+def test_every_stage_of_the_rollback_was_seen_and_they_add_up_to_the_whole(played):
+    outcome, *_, (problem, seen) = played
+    assert problem == ""
+    assert all(share >= 0 for share in shares(seen))
+    # Prometheus shows both ends late, by up to a scrape each; the probe asks the services themselves.
+    assert sum(shares(seen)) == pytest.approx(outcome.switch_seconds, abs=5)
+
+
 def test_the_machine_readable_result_holds_every_act(played, tmp_path):
-    outcome, _, _ = played
+    outcome, *_ = played
     outcome.write(tmp_path / "out.json")
     content = json.loads((tmp_path / "out.json").read_text())
     assert [act["act"] for act in content["acts"]] == ACTS
@@ -79,7 +99,7 @@ def test_the_machine_readable_result_holds_every_act(played, tmp_path):
 
 
 def test_the_incident_report_names_what_guards_and_the_head_of_the_audit(played):
-    outcome, _, _ = played
+    outcome, *_ = played
     page = outcome.report.read_text()
     done = subprocess.run(
         [sys.executable, "-m", "otel_clinical.cli", "audit", "verify", "--state", outcome.folder / "controller"],
@@ -94,21 +114,21 @@ def test_the_incident_report_names_what_guards_and_the_head_of_the_audit(played)
 
 
 def test_every_query_of_the_dashboard_returns_data(played):
-    _, answers, _ = played
+    _, answers, *_ = played
     assert answers
     assert [question for question, answer in answers.items() if not answer] == []
 
 
 def test_no_patient_name_is_left_anywhere(played):
     """Every encounter carries one; no log, database, metric, report or configuration may hold one."""
-    outcome, _, _ = played
+    outcome, *_ = played
     files = [path for path in outcome.folder.rglob("*") if path.is_file()]
     assert files
     assert [path for path in files if PATIENT in path.read_bytes()] == []
 
 
 def test_a_console_that_is_no_terminal_gets_plain_lines(played):
-    _, _, text = played
+    _, _, text, _ = played
     assert "\x1b" not in text
     assert "What happened" in text
 
