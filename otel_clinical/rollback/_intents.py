@@ -27,7 +27,7 @@ def begun(setting: Setting, state: ModelState, event: ChangeBegun) -> Step:
     incident = state.incidents[intent.incident]
     if incident.state is not ANNOUNCED or intent.status is not IntentStatus.PLANNED:
         return Step(state)
-    incident = replace(incident, state=RollbackState.ROLLING_BACK, next_at=setting.now)
+    incident = replace(incident, state=RollbackState.ROLLING_BACK, next_at=setting.now, act_at=setting.now)
     return Step(put(state, incident), (Record("change.begun", incident.id, {"intent": intent.id}),))
 
 
@@ -111,11 +111,10 @@ def unreachable(setting: Setting, state: ModelState, event: TargetUnreachable) -
     incident = state.incidents[event.incident]
     intent = state.planned(incident.id)
     waiting = replace(incident, next_at=setting.now + setting.timing.retry)
-    if (
-        intent is None
-        or incident.state is RollbackState.STUCK
-        or setting.now - intent.planned_at < setting.timing.stuck
-    ):
+    if intent is None or incident.state is RollbackState.STUCK:
+        return Step(put(state, waiting))
+    # The time that people are given for a veto is not time in which the target was tried.
+    if setting.now - max(intent.planned_at, incident.act_at or 0.0) < setting.timing.stuck:
         return Step(put(state, waiting))
     stuck = replace(waiting, state=RollbackState.STUCK, reason=event.problem)
     return Step(put(state, stuck), (Record("target.stuck", incident.id, {"problem": event.problem}, page=True),))

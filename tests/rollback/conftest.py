@@ -10,6 +10,7 @@ import pytest
 from otel_clinical.rollback import activate_version
 from tests.rollback._controller import Controller, terms_of
 from tests.rollback._prometheus import FakePrometheus
+from tests.rollback._running import Running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,3 +42,11 @@ def controller(terms: Terms, tmp_path: Path, prometheus: FakePrometheus) -> Iter
     controller.start()
     yield controller
     controller.process.stop()
+
+
+@pytest.fixture
+def running(tmp_path: Path, prometheus: FakePrometheus) -> Iterator[Running]:
+    """A controller with an announced rollback, which only goes on when the test lets it."""
+    running = Running(tmp_path, prometheus)
+    yield running
+    running.service.close()
