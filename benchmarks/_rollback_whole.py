@@ -20,7 +20,7 @@ from otel_clinical.policy import load_policy
 from otel_clinical.release import read_pointer
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel
-from otel_clinical.simulate._commands import activate
+from otel_clinical.simulate._commands import activate, register
 from otel_clinical.simulate._configs import INTERVAL
 from otel_clinical.simulate._http import client
 from otel_clinical.simulate._policy import Load, write_policy
@@ -208,6 +208,7 @@ def _system(folder: Path, load: Load, seed: int) -> Iterator[tuple[Stack, Observ
     assert held != text, "the policy of the demonstration has another hold"
     policy.write_text(held)
     with Stack(folder, policy, load=load, seed=seed) as stack, stack.observer() as observer:
+        register(stack.layout)
         wait_until(lambda: _warm(observer), within=_WITHIN, what="mature labels and a heartbeat", every=0.5)
         yield stack, observer
 

@@ -6,7 +6,7 @@ import signal
 from typing import TYPE_CHECKING
 
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import TOKEN, Controller
+from tests.rollback._controller import Controller
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,13 +58,12 @@ class _Forked:
 class ForkedController(Controller):
     """As `Controller`; every start is a fork of `nursery`."""
 
-    def __init__(self, nursery: Nursery, folder: Path, prometheus: str, *options: str) -> None:
+    def __init__(self, nursery: Nursery, folder: Path, prometheus: str, *options: str, ledger: bool = True) -> None:
         self._nursery = nursery
-        super().__init__(folder, prometheus, options or ("--pull=3600", "--retry=0.1", "--watch=0.1"))
+        super().__init__(folder, prometheus, options or ("--pull=3600", "--retry=0.1", "--watch=0.1"), ledger=ledger)
         (folder / "tokens").chmod(0o600)
 
     def _process(self, **environment: str) -> ManagedProcess:
-        assert TOKEN
         words = [*super()._process().command][3:]
         found: ManagedProcess = _Forked(  # type: ignore[assignment]
             self._nursery, words, {"OTEL_CLINICAL_FAULT": "", **environment}, self.folder / "controller.log"

@@ -48,12 +48,12 @@ class Hospital:
     controller: ForkedController | None = None
     terms: Terms | None = None
 
-    def open(self, *options: str, **policy: str) -> ForkedController:
+    def open(self, *options: str, ledger: bool = True, **policy: str) -> ForkedController:
         self.terms = terms_of(self.folder, **policy)
         now = time.time()
         activate_version(self.terms, "7", by="tests", at=now - 86_400)
         activate_version(self.terms, "8", by="tests", at=now - 60)
-        self.controller = ForkedController(self.nursery, self.folder, self.prometheus.url, *options)
+        self.controller = ForkedController(self.nursery, self.folder, self.prometheus.url, *options, ledger=ledger)
         self.controller.start()
         return self.controller
 
@@ -150,38 +150,29 @@ SMOKE = """      known_good:
 
 def quarantined(hospital: Hospital) -> ForkedController:
     controller = hospital.open()
-    hospital.command("release", "register", "coding", "7", "--digest=sha256:77")
     hospital.command("release", "quarantine", "coding", "7", "--reason=wrong in children")
     wait_until(lambda: released(controller).get("quarantined"), within=LONG, what="the quarantine")
     return controller
 
 
 def unknown(hospital: Hospital) -> ForkedController:
-    return hospital.open(**{LAST: LAST + SMOKE.format(python=sys.executable, code=0)})
+    return hospital.open(ledger=False)
 
 
 def without_baseline(hospital: Hospital) -> ForkedController:
-    controller = hospital.open(*QUICK, **{LAST: LAST + SMOKE.format(python=sys.executable, code=0)})
-    vouched_for(hospital, controller)
+    controller = hospital.open(*QUICK, ledger=False)
+    for version in ("7", "8"):
+        hospital.command("release", "register", "coding", version, f"--digest=sha256:{version}")
+    wait_until(lambda: released(controller).get("deactivated_at"), within=LONG, what="the ledger")
+    hospital.command("release", "known-good", "coding", "7", "--reason=served a year")
+    wait_until(lambda: released(controller).get("good_since"), within=LONG, what="the word of a person")
     return controller
 
 
 def does_not_load(hospital: Hospital) -> ForkedController:
     controller = hospital.open(*QUICK, **{LAST: LAST + SMOKE.format(python=sys.executable, code=3)})
-    vouched_for(hospital, controller, f"--baseline={hospital.folder / 'baseline.json'}")
     wait_until(lambda: released(controller).get("smoke_problem"), within=LONG, what="the golden set")
     return controller
-
-
-def vouched_for(hospital: Hospital, controller: ForkedController, *options: str) -> None:
-    hospital.command("release", "register", "coding", "7", "--digest=sha256:77", *options)
-    assert hospital.terms is not None
-    wait_until(lambda: released(controller), within=LONG, what="the registration")
-    activate_version(hospital.terms, "7", by="ana", at=time.time() - 120)
-    wait_until(lambda: released(controller).get("activated_at"), within=LONG, what="the activation")
-    hospital.command("release", "known-good", "coding", "7", "--reason=served a year")
-    wait_until(lambda: released(controller).get("good_since"), within=LONG, what="the word of a person")
-    activate_version(hospital.terms, "8", by="ana", at=time.time() - 60)
 
 
 def released(controller: ForkedController) -> dict[str, Any]:
@@ -213,8 +204,7 @@ def test_without_a_way_back_that_is_proved_good_people_take_over(
     hospital: Hospital, prepare: Callable[[Hospital], ForkedController], why: str
 ) -> None:
     controller = prepare(hospital)
-    before = controller.pointer()
-    labels = hospital.degrade(activation=before.activation)
+    labels = hospital.degrade()
     if prepare is no_better_in_shadow:
         beside = {MODEL: "coding", VERSION: "7", STATE: "shadow"}
         hospital.prometheus.put(metrics.DEPLOYMENT_STATUS.prometheus, 1, job="service", instance="a:1", **beside)
@@ -223,7 +213,7 @@ def test_without_a_way_back_that_is_proved_good_people_take_over(
     assert incident["decision"] == "refused"
     assert why in incident["reason"]
     after = controller.pointer()
-    assert (after.version, after.route, after.activation) == ("8", "manual", before.activation)
+    assert (after.version, after.route, after.activation) == ("8", "manual", 2)
     events = controller.get(f"/v1/incidents/{incident['id']}")["events"]
     assert [event["action"] for event in events].count("change.made") == 1
 
