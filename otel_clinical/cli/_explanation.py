@@ -35,6 +35,9 @@ def lines(found: Explanation) -> Iterator[str]:
     if found.delays is not None:
         half, most = map(_span, found.delays)
         yield f"  delay        half of the outcomes within {half}, nine in ten within {most}"
+    if found.amended is not None:
+        share, withdrawn = found.amended
+        yield f"  amended      {share:.1%} of the counted outcomes; errors taken back {withdrawn:+.1%} of them"
     for tier in found.tiers:
         yield from _tier(tier)
     for witness in found.witnesses:

@@ -31,6 +31,7 @@ def blind_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield the scenarios of one model that need no long history."""
     yield _no_inferences(subject)
     yield _coverage(subject)
+    yield _amended(subject)
     yield _not_yet_watched(subject)
     yield Scenario(
         "ClinicalAINoActiveVersion",
@@ -103,6 +104,22 @@ def _coverage(subject: Subject) -> Scenario:
             "another version serves": (subject.active("another"), low),
         },
         about=(subject.served,),
+        model=subject.name,
+    )
+
+
+def _amended(subject: Subject) -> Scenario:
+    most = subject.policy.labels.maximum_amended
+    share = metrics.LABEL_AMENDED_RATIO
+    many = level(share, subject.stream, min(2 * most, 1.0))
+    return Scenario(
+        "ClinicalAIOutcomesAmended",
+        fires={"outcomes are amended after they counted": (subject.active(), many)},
+        quiet={
+            "few are": (subject.active(), level(share, subject.stream, most)),
+            "another version serves": (subject.active("another"), many),
+        },
+        about=(subject.stream,),
         model=subject.name,
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.generate._rules_amended import amended
 from otel_clinical.generate._rules_constants import EXPECTED
 from otel_clinical.generate._rules_model import Group
 from otel_clinical.generate._rules_promql import (
@@ -68,6 +69,7 @@ def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iter
     yield _no_inferences(author, name, model, pace)
     yield _no_outcomes(author, name, model, pace)
     yield _coverage_low(author, name, model, pace)
+    yield amended(author, name, model, pace)
     yield _not_yet_watched(author, name, model, pace)
     yield _no_active_version(author, name, pace)
     yield _baseline_missing(author, name, pace)

@@ -111,6 +111,9 @@ class Labels(Section):
     maturity: Duration = Field(description="Age at which an inference's outcome counts, early or not.")
     per_day: Positive = Field(description="Expected outcomes per day of this model, over all sites.")
     minimum_coverage: Percent = Field(default=0.8, description="Share of mature inferences that must have a label.")
+    maximum_amended: Annotated[Percent, Field(gt=0)] = Field(
+        default=0.05, description="Share of the counted outcomes that may be amended after they counted."
+    )
 
 
 class BaselineFile(Section):

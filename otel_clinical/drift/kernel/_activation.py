@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.kernel._amend import amend_calibrations, amend_streams
+from otel_clinical.drift.kernel._batch import MICRO
 from otel_clinical.drift.kernel._calibration import Calibration
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from otel_clinical.drift.kernel._charged import Amendments
     from otel_clinical.drift.kernel._chosen import Chosen
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
     from otel_clinical.drift.kernel._rows import CalibrationRow, EstimateRow, FeatureRow, Transition
@@ -61,7 +64,7 @@ class Activation:
         self._chosen = ChosenDetectors(plan, version)
         self._dirty: set[StateKey] = set()
         self._stored: dict[StateKey, bytes] = {}
-        self._shown: dict[SegmentKey, tuple[tuple[int, int, float | None], EvidenceRow]] = {}
+        self._shown: dict[SegmentKey, tuple[tuple[int, int, int, float | None], EvidenceRow]] = {}
         self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
 
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
@@ -88,6 +91,16 @@ class Activation:
                 found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
             found += self._change_tier(key, stream, end)
         found += self._feed_chosen(rows, end, outcomes=True)
+        return found
+
+    def amend(self, amendments: Amendments, end: int) -> list[Transition]:
+        """Correct everything that outcomes took part in, except what their bets may not undo."""
+        self._wake()
+        found: list[Transition] = []
+        for key, stream in amend_streams(self.plan, self._outcomes, amendments):
+            self._dirty.add(("outcomes", *key))
+            found += self._change_tier(key, stream, end)
+        self._dirty.update(("calibration", *k) for k in amend_calibrations(self.plan, self._calibrations, amendments))
         return found
 
     def _feed_chosen(self, rows: NDArray[np.void], end: int, *, outcomes: bool) -> list[Transition]:
@@ -312,7 +325,7 @@ class Activation:
     def _evidence_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> EvidenceRow:
         shown, performance = stream.performance(now - self.plan.times.window)
         # Everything else changes with the outcomes alone: between two slots a scrape need not calculate it again.
-        mark = stream.labels, shown, performance
+        mark = stream.labels, stream.amended, shown, performance
         if key in self._shown and self._shown[key][0] == mark:
             return self._shown[key][1]
         samples, drop, since = stream.change.estimate(stream.design)
@@ -335,6 +348,8 @@ class Activation:
             latched={level: latch for level, (_, _, latch) in evidence.items()},
             updated=stream.updated / 1e6 if stream.labels else None,
             interval=stream.interval(),
+            amended=stream.amended,
+            withdrawn=stream.withdrawn / MICRO,
         )
         self._shown[key] = mark, row
         return row

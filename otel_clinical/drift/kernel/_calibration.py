@@ -59,14 +59,13 @@ class Calibration:
         self.test.feed(confidences, scores)
         return True
 
-    def correct(self, confidence: int, before: int, after: int) -> None:
-        """Let one counted outcome have the score `after` instead of `before` in the sums, millionths.
+    def correct(self, confidences: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
+        """Let counted outcomes have the scores `after` instead of `before` in the sums, millionths.
 
         The evidence stays: what was bet on is not changed after the bet.
         """
-        place = int(_bins(np.array([confidence]))[0])
-        self.bins[2, place] += after - before
-        self.squares += (confidence - after) ** 2 - (confidence - before) ** 2
+        np.add.at(self.bins[2], _bins(confidences), after - before)
+        self.squares += int(((confidences - after) ** 2 - (confidences - before) ** 2).sum())
 
     def row(self, model: str, version: str, key: tuple[str, str]) -> CalibrationRow:
         """Return what is known."""

@@ -14,6 +14,7 @@ from otel_clinical.drift.kernel._interval import drop_interval
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from otel_clinical.drift.kernel._amend import Amended
     from otel_clinical.drift.kernel._design import StreamDesign
     from otel_clinical.drift.kernel._outcomes import Outcomes
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
 
 NEVER: Final = -1
+_UNKNOWN: Final = np.iinfo(np.int64).max  # of states that did not say yet when the last zero was
 _LEAN: Final = 20.0  # labels of a stratum below which its performance leans on that of the whole stream
 
 
@@ -33,12 +35,14 @@ class ChangePoint:
         n: (alternatives, strata) labels since zero.
         total: (alternatives, strata) their scores, in millionths.
         since: (alternatives,) time of the first inference since zero, microseconds; `NEVER` at zero.
+        zero: (alternatives,) effective time of the last outcome before that, microseconds.
     """
 
     cusum: Floats
     n: Ints
     total: Ints
     since: Ints
+    zero: Ints
 
     @classmethod
     def fresh(cls, design: StreamDesign) -> ChangePoint:
@@ -49,16 +53,20 @@ class ChangePoint:
             np.zeros((alternatives, strata), np.int64),
             np.zeros((alternatives, strata), np.int64),
             np.full(alternatives, NEVER, np.int64),
+            np.full(alternatives, NEVER, np.int64),
         )
 
     @classmethod
     def of(cls, arrays: dict[str, NDArray[Any]]) -> ChangePoint:
         """Return the state that `arrays` gave."""
-        return cls(arrays["cusum"], arrays["n"], arrays["total"], arrays["since"])
+        since = arrays["since"]
+        return cls(
+            arrays["cusum"], arrays["n"], arrays["total"], since, arrays.get("zero", np.full_like(since, _UNKNOWN))
+        )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return the state as arrays."""
-        return {"cusum": self.cusum, "n": self.n, "total": self.total, "since": self.since}
+        return {"cusum": self.cusum, "n": self.n, "total": self.total, "since": self.since, "zero": self.zero}
 
     def feed(self, design: StreamDesign, outcomes: Outcomes) -> None:
         """Take outcomes, in order."""
@@ -81,6 +89,19 @@ class ChangePoint:
         known = goes_on & (self.since != NEVER)
         first = outcomes.inferred[np.minimum(last + 1, size - 1)]
         self.since = np.where(known, self.since, np.where(last + 1 < size, first, NEVER))
+        self.zero = np.where(goes_on, self.zero, outcomes.effective[last])
+
+    def amend(self, amended: Amended) -> None:
+        """Let outcomes after the last zero of each alternative say what they say now.
+
+        The sums of log growth stay: when the change began, and that it is over, is judged as it was charged.
+        """
+        after = amended.effective > self.zero[:, None]
+        for place, chosen in enumerate(after):
+            np.add.at(self.n[place], amended.strata[chosen], amended.more[chosen])
+            np.add.at(self.total[place], amended.strata[chosen], amended.gained[chosen])
+        np.maximum(self.n, 0, out=self.n)
+        np.clip(self.total, 0, self.n * MICRO, out=self.total)
 
     @property
     def over(self) -> bool:

@@ -288,7 +288,7 @@ class Kernel:
             return rows, 0, 0, ()
         outcome = late & (rows["kind"] == Kind.OUTCOME)
         safety = late & (rows["kind"] == Kind.SAFETY)
-        known = outcome & self._ledger.fed.holds(rows["inference"]) | safety & self._safety.known.holds(rows["event"])
+        known = outcome & self._ledger.known(rows) | safety & self._safety.known.holds(rows["event"])
         used = (outcome | safety) & ~known
         told = (
             late & ~known & ((rows["kind"] != Kind.OUTCOME) | (rows["mark"] != REVIEWED))

@@ -8,6 +8,7 @@ import numpy as np
 
 from otel_clinical.drift.kernel._activation import Activation
 from otel_clinical.drift.kernel._batch import ABSENT, Kind
+from otel_clinical.drift.kernel._charged import CHARGED, Charged
 from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
 from otel_clinical.drift.kernel._encounters import Encounters
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._activation import StateKey
+    from otel_clinical.drift.kernel._charged import Amendments
     from otel_clinical.drift.kernel._plan import ModelPlan
     from otel_clinical.drift.kernel._rows import Transition
 
@@ -47,6 +49,7 @@ class Ledger:
         self._covered: set[VersionKey] = set()
         self._gone: list[tuple[str, ...]] = []
         self.fed = Fed()
+        self.charged = Charged()
         self.encounters = Encounters(words)
         self.pairing = Pairing(words)
 
@@ -54,10 +57,11 @@ class Ledger:
         """Take one closed slot, its records in order; `end` is its end, microseconds.
 
         Returns:
-            What changed, and how many outcomes were set aside because their inference had one already.
+            What changed, and how many outcomes were set aside because their inference had the same one already, or
+            one that was recorded later.
         """
-        outcomes, repeats = self._new_outcomes(rows)
-        found: list[Transition] = []
+        outcomes, amended, repeats = self._sorted_outcomes(rows)
+        found = self._amend(amended, end)
         for activation, served in self._by_activation(rows[rows["kind"] == Kind.INFERENCE]):
             coverage = self._coverage_of(activation)
             coverage.infer(served["time"][served["mark"] == 1])
@@ -70,8 +74,16 @@ class Ledger:
         for activation, served in self._by_activation(judged):
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
         self.fed.add(outcomes["inference"], end)
+        self.charged.add(outcomes, _among(outcomes, judged))
         self._forget(end)
         return found, repeats
+
+    def known(self, outcomes: NDArray[np.void]) -> NDArray[np.bool_]:
+        """Say which outcomes have nothing to add: their inference is charged, and they do not amend it."""
+        held: NDArray[np.bool_] = self.fed.holds(outcomes["inference"])
+        if held.any():
+            held[held] = ~self.charged.changes(outcomes[held])
+        return held
 
     def newest(self, key: VersionKey, ordinal: int) -> Activation | None:
         """Return one activation, an empty one if no slot of it has closed; None if the model is unknown."""
@@ -107,8 +119,7 @@ class Ledger:
             found["fed", hour] = data
         for hour, data in self.encounters.seen.dump_dirty().items():
             found["encounter", hour] = data
-        found |= self.pairing.dump_dirty()
-        return found
+        return found | self.charged.dump_dirty() | self.pairing.dump_dirty()
 
     def load(self, key: tuple[str, ...], data: bytes) -> str | None:
         """Take over a state; return why not if it cannot go on.
@@ -138,6 +149,8 @@ class Ledger:
             self.fed.load(key[1], data)
         elif key[0] == "encounter":
             self.encounters.seen.load(key[1], data)
+        elif key[0] == CHARGED:
+            self.charged.load(key, data)
         elif key[0] in PAIRING:
             self.pairing.load(key, data)
         else:
@@ -154,22 +167,37 @@ class Ledger:
         self._gone.append(key)
         return f"{' '.join(key)} begins anew: {why}"
 
-    def _new_outcomes(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int]:
-        """Return the scored outcomes of inferences without one, and the number of the others."""
+    def _sorted_outcomes(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], Amendments, int]:
+        """Return scored outcomes of inferences without one, amendments of others, and the number of the rest."""
         scored = rows[(rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT)]
         latest = latest_per_inference(scored)
-        new = latest[~self.fed.holds(latest["inference"])]
-        return new, len(scored) - made_of_reviews(scored) - len(new) + made_of_reviews(new)
+        known = self.fed.holds(latest["inference"])
+        new, amended = latest[~known], self.charged.amend(latest[known])
+        repeats = _reported(scored) - _reported(new) - _reported(amended.rows)
+        return new, amended, repeats
+
+    def _amend(self, amended: Amendments, end: int) -> list[Transition]:
+        """Correct what was computed with the outcomes that are amended."""
+        found: list[Transition] = []
+        for plan, version, ordinal, chosen in self._parts(amended.rows):
+            activation = self._activations.get((plan.name, version), {}).get(ordinal)
+            if activation is not None:
+                found += self._if_newest(activation, activation.amend(amended.where(chosen), end))
+        self.pairing.amend(amended.rows[amended.judged])
+        return found
 
     def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:
+        for plan, version, ordinal, chosen in self._parts(rows):
+            yield self._activation(plan, version, ordinal), rows[chosen]
+
+    def _parts(self, rows: NDArray[np.void]) -> Iterator[tuple[ModelPlan, str, int, NDArray[np.bool_]]]:
         code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]
         for one in np.unique(code).tolist():
-            chosen = rows[code == one]
-            first = chosen[0]
+            chosen = code == one
+            first = rows[chosen.argmax()]
             plan = self._plans.get(int(first["model"]))
             if plan is not None:
-                version = self._words[int(first["version"])]
-                yield self._activation(plan, version, int(first["activation"])), chosen
+                yield plan, self._words[int(first["version"])], int(first["activation"]), chosen
 
     def _activation(self, plan: ModelPlan, version: str, ordinal: int) -> Activation:
         known = self._activations.setdefault((plan.name, version), {})
@@ -203,12 +231,25 @@ class Ledger:
                 self._drop(key, ordinal)
         kept = end - next(iter(self._plans.values())).times.retention
         self.fed.forget(kept)
+        self.charged.forget(kept)
         self.encounters.seen.forget(kept)
 
     def _drop(self, key: VersionKey, ordinal: int) -> None:
         activation = self._activations[key].pop(ordinal)
         states: list[StateKey] = activation.keys()
         self._gone += [("stream", *key, str(ordinal), *state) for state in states]
+
+
+def _reported(outcomes: NDArray[np.void]) -> int:
+    """Return how many of the outcomes somebody sent as such."""
+    return len(outcomes) - made_of_reviews(outcomes)
+
+
+def _among(outcomes: NDArray[np.void], judged: NDArray[np.void]) -> NDArray[np.bool_]:
+    """Say which outcomes are among the `judged`, which are some of them."""
+    if len(judged) == len(outcomes):
+        return np.ones(len(outcomes), np.bool_)
+    return np.isin(outcomes["inference"], judged["inference"])
 
 
 def _last_served(known: Mapping[int, Activation]) -> int:

@@ -18,6 +18,7 @@ from otel_clinical.semconv.enums import EscalationLevel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from otel_clinical.drift.kernel._amend import Amended
     from otel_clinical.drift.kernel._design import StreamDesign
 
     Ints = NDArray[np.int64]
@@ -75,6 +76,10 @@ class OutcomeStream:
         detections: Of the witness, towards more errors.
         witnessed: Event time of the newest, microseconds; None before the first.
         tier: Tier reached when the last slot was closed.
+        amended: Outcomes that were amended after they were fed.
+        withdrawn: Sum of the errors that amendments took back, less those that they added, millionths.
+        settled: End of the slot in which the labels last spoke against any drop, microseconds.
+        log_old: (cells,) logarithms of the part of the statistics whose bets began before that.
     """
 
     design: StreamDesign
@@ -90,6 +95,10 @@ class OutcomeStream:
     detections: int = 0
     witnessed: int | None = None
     tier: EscalationLevel = EscalationLevel.NONE
+    amended: int = 0
+    withdrawn: int = 0
+    settled: int = 0
+    log_old: NDArray[np.float64] = field(init=False)
     _interval: tuple[int, tuple[float, float] | None] = field(default=(0, None), init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -97,6 +106,7 @@ class OutcomeStream:
         self.log_s = np.full(self.design.null.shape[1], -np.inf)
         self.peaks = np.full(len(self.design.cells), -np.inf)
         self.latched = [False] * len(self.design.cells)
+        self.log_old = self.log_s.copy()
         self.change = ChangePoint.fresh(self.design)
 
     def feed(self, outcomes: Outcomes, end: int) -> bool:
@@ -108,6 +118,7 @@ class OutcomeStream:
         growth = log_growth(outcomes.errors, self.design.null[strata], self.design.bets[strata])
         path = sr_path(self.log_s, growth)
         self.log_s = path[-1].copy()
+        self.log_old += growth.sum(axis=0)
         for place, (level, cells) in enumerate(self.design.cells.items()):
             highest = float(np.logaddexp.reduce(path[:, cells], axis=1).max())
             self.peaks[place] = max(self.peaks[place], highest)
@@ -118,10 +129,36 @@ class OutcomeStream:
             # tiers would come and go with every unlucky run of labels.
             self.peaks[:] = -np.inf
             self.latched = [False] * len(self.latched)
+            self.log_old, self.settled = self.log_s.copy(), end
         self.labels += len(outcomes)
         self.updated = int(outcomes.effective[-1])
         self._remember(outcomes)
         return self._witness(outcomes, end)
+
+    def amend(self, amended: Amended) -> None:
+        """Let outcomes that were fed say what they say now.
+
+        Recent performance and the drop since the change become what they would have been. Evidence never grows by it,
+        and shrinks by at least as much as it must: it stays below that of the outcomes as they were fed, for which
+        its guarantee was made, and below that of the outcomes as they are now. What shrinks is every bet that was on
+        an amended outcome; bets that began after it, and after the last time at which no drop was going on, are kept.
+        """
+        self._recall(amended)
+        self.change.amend(amended)
+        new = amended.effective >= self.settled
+        null, bets = self.design.null, self.design.bets
+        recent = amended.where(new).shrinkage(null, bets)
+        fresh = _less(self.log_s, self.log_old) + recent
+        self.log_old += amended.where(~new).shrinkage(null, bets) + recent
+        self.log_s = np.logaddexp(fresh, self.log_old)
+        for place, (level, cells) in enumerate(self.design.cells.items()):
+            lowest = float(recent[cells].min(initial=0.0))
+            present = float(np.logaddexp.reduce(self.log_s[cells]))
+            self.peaks[place] = max(self.peaks[place] + lowest, present)
+            self.latched[place] = self.latched[place] and bool(self.peaks[place] >= self.design.log_thresholds[level])
+        self.amended += len(amended)
+        self.withdrawn += amended.withdrawn
+        self._interval = 0, None
 
     def evidence(self) -> dict[EscalationLevel, tuple[float, float, bool]]:
         """Return (latched evidence, present evidence, latched) by tier."""
@@ -162,6 +199,16 @@ class OutcomeStream:
             bucket[0] += len(scores)
             bucket[1] += int(scores.sum())
 
+    def _recall(self, amended: Amended) -> None:
+        starts = amended.effective - amended.effective % self.width
+        for start in set(np.unique(starts).tolist()) & self.recent.keys():
+            bucket, chosen = self.recent[start], starts == start
+            bucket[0] += int(amended.more[chosen].sum())
+            bucket[1] += int(amended.gained[chosen].sum())
+            bucket[1] = min(max(bucket[1], 0), bucket[0] * MICRO)
+            if bucket[0] <= 0:
+                del self.recent[start]
+
     def _witness(self, outcomes: Outcomes, end: int) -> bool:
         mean = 1.0 - self.design.expected[outcomes.strata]
         spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
@@ -186,8 +233,9 @@ class OutcomeStream:
             "tier": self.tier,
             "latched": self.latched,
             "recent": sorted([start, *both] for start, both in self.recent.items()),
+            "amended": [self.amended, self.withdrawn, self.settled],
         }
-        arrays = {"log_s": self.log_s, "peaks": self.peaks, **self.change.arrays()}
+        arrays = {"log_s": self.log_s, "log_old": self.log_old, "peaks": self.peaks, **self.change.arrays()}
         arrays["witness"] = np.frombuffer(self.witness.dumps(), np.uint8)
         return pack(_KIND, _VERSION, meta, arrays)
 
@@ -211,10 +259,20 @@ class OutcomeStream:
         if meta["width"] == self.width:
             self.recent = {start: [n, total] for start, n, total in meta["recent"]}
         self.log_s, self.peaks = arrays["log_s"], arrays["peaks"]
+        # Without these every bet is taken to be on every outcome: it then shrinks by more than it must, never by less.
+        self.amended, self.withdrawn, self.settled = meta.get("amended", (0, 0, 0))
+        self.log_old = arrays.get("log_old", np.full_like(self.log_s, -np.inf))
         self.change = ChangePoint.of(arrays)
         self._interval = 0, None
         self.witness = GuardedADWIN.loads(arrays["witness"].tobytes())
         return True
+
+
+def _less(whole: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logarithm of what is left of `whole` without `part`, both logarithms."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = whole + np.log1p(-np.exp(np.minimum(part - whole, 0.0)))
+    return np.asarray(np.where(part > -np.inf, left, whole))
 
 
 def _evidence(logarithm: float) -> float:

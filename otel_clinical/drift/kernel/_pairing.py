@@ -58,6 +58,15 @@ class Pairing:
             self._take((self._words[model], encounter), arm, score, hour)
         self._forget(hour)
 
+    def amend(self, rows: NDArray[np.void]) -> None:
+        """Let scores that still wait say what they say now; what was bet on is not changed after the bet."""
+        columns = ("model", "version", "activation", "encounter", "score", "mark")
+        for model, version, activation, encounter, score, mark in rows[list(columns)].tolist():
+            case, arm = (self._words[model], encounter), (self._words[version], activation)
+            if arm in self._cases.get(case, {}) and not mark & UNCOUNTED:
+                self._cases[case][arm] = score
+                self._dirty_hours.update(hour for hour, known in self._hours.items() if (case, arm) in known)
+
     def comparison(self, model: str, version: str, activation: int) -> Comparison | None:
         """Return how another version does on the cases of this one; the one with most cases decides."""
         mine = (version, str(activation))

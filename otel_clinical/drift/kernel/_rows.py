@@ -47,6 +47,8 @@ class EvidenceRow:
         updated: Event time (Unix seconds) up to which outcomes were fed; None before the first.
         interval: Least and largest drop since the change point from what the baseline expects of these outcomes;
             at a confidence of 95 % both hold at all times together. None while there is no change point.
+        amended: Outcomes that were amended after they were fed.
+        withdrawn: Errors that amendments took back, less those that they added; a score that rises by 0.3 is 0.3.
     """
 
     model: str
@@ -66,6 +68,8 @@ class EvidenceRow:
     latched: Mapping[EscalationLevel, bool]
     updated: float | None
     interval: tuple[float, float] | None = None
+    amended: int = 0
+    withdrawn: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -90,6 +90,8 @@ class Explanation:
         tiers: Mildest first.
         witnesses: Sorted by signal and detector.
         features: Those that the baseline holds, the one that moved most first.
+        amended: Share of the counted outcomes that were amended later, and errors taken back by counted outcome; None
+            while fewer than eleven were.
         delays: Seconds within which half, and nine in ten, of the outcomes of the version came; None if not known.
     """
 
@@ -112,6 +114,7 @@ class Explanation:
     witnesses: tuple[Witness, ...]
     features: tuple[FeatureShift, ...] = ()
     delays: tuple[float, float] | None = None
+    amended: tuple[float, float] | None = None
 
 
 def explain(
@@ -160,6 +163,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
     evidence = {key[-1]: found for key, found in page.by(metrics.EVIDENCE, (*STREAM, LEVEL)) if key[:-1] == stream}
     recent = of(metrics.PERFORMANCE_SAMPLES)
     least, largest = of(metrics.DEGRADATION_LOWER_RATIO), of(metrics.DEGRADATION_UPPER_RATIO)
+    withdrawn = of(metrics.LABEL_WITHDRAWN_RATIO)
     half, most = (
         of(metric, stream[:2], STREAM[:2]) for metric in (metrics.LABEL_MEDIAN_DELAY, metrics.LABEL_P90_DELAY)
     )
@@ -190,6 +194,7 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         witnesses=tuple(_witnesses(page, stream)),
         features=tuple(sorted(_features(page, stream), key=lambda one: (-(one.moved or 0.0), one.name))),
         delays=None if half is None or most is None else (half, most),
+        amended=None if withdrawn is None else (of(metrics.LABEL_AMENDED_RATIO) or 0.0, withdrawn),
     )
 
 

@@ -18,7 +18,7 @@ from otel_clinical.drift.runtime._tally import Key
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.store import Corrections
 from otel_clinical.policy import Policy
-from otel_clinical.semconv import MetricDef, metrics
+from otel_clinical.semconv import AGGREGATE, MetricDef, metrics
 from otel_clinical.semconv.enums import AttributionCause, EscalationLevel
 from otel_clinical.semconv.small_cells import SMALL_CELL
 
@@ -96,6 +96,16 @@ def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     yield gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
     yield gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))
     yield gauge(metrics.BASELINE_RATIO, ((_stream(row), row.baseline) for row in rows))
+    yield from _amended(rows)
+
+
+def _amended(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
+    """Yield how many outcomes were amended after they had counted, where they are many; 0 for the whole of a model."""
+    many = [row for row in rows if row.amended >= SMALL_CELL]
+    zeros: dict[tuple[str, ...], float] = {_stream(row): 0.0 for row in rows if row.segment == AGGREGATE}
+    shares = zeros | {_stream(row): min(row.amended / row.labels, 1.0) for row in many}
+    yield gauge(metrics.LABEL_AMENDED_RATIO, shares.items())
+    yield gauge(metrics.LABEL_WITHDRAWN_RATIO, ((_stream(row), row.withdrawn / row.labels) for row in many))
 
 
 def _stream(row: EvidenceRow) -> tuple[str, ...]:

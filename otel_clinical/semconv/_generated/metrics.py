@@ -53,11 +53,13 @@ __all__ = [
     "INPUT_ISSUES",
     "INPUT_QUALITY",
     "INPUT_RECORDS",
+    "LABEL_AMENDED_RATIO",
     "LABEL_COVERAGE_RATIO",
     "LABEL_MEDIAN_DELAY",
     "LABEL_P90_DELAY",
     "LABEL_TIME",
     "LABEL_WAITING",
+    "LABEL_WITHDRAWN_RATIO",
     "OUTCOMES",
     "OUTCOME_CONFIDENCE",
     "OUTCOME_DELAY",
@@ -779,6 +781,28 @@ LABEL_COVERAGE_RATIO: Final = MetricDef(
     source="processor",
 )
 
+LABEL_AMENDED_RATIO: Final = MetricDef(
+    name="clinical_ai.label.amended.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Share of the counted outcomes that were amended after they had counted; 0 below eleven of them.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_label_amended_ratio",
+    source="processor",
+)
+
+LABEL_WITHDRAWN_RATIO: Final = MetricDef(
+    name="clinical_ai.label.withdrawn.ratio",
+    instrument="gauge",
+    unit="1",
+    description="Errors that amendments took back less those that they added, by counted outcome; absent below eleven amended ones.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
+    buckets=None,
+    prometheus="clinical_ai_label_withdrawn_ratio",
+    source="processor",
+)
+
 LABEL_MEDIAN_DELAY: Final = MetricDef(
     name="clinical_ai.label.median.delay",
     instrument="gauge",
@@ -1248,6 +1272,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     BASELINE_STATUS,
     CHANGE_POINT_TIME,
     LABEL_COVERAGE_RATIO,
+    LABEL_AMENDED_RATIO,
+    LABEL_WITHDRAWN_RATIO,
     LABEL_MEDIAN_DELAY,
     LABEL_P90_DELAY,
     LABEL_WAITING,

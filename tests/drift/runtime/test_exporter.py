@@ -63,6 +63,8 @@ ROW = EvidenceRow(
     latched=dict.fromkeys(TIERS, True),
     updated=1_790_000_500.0,
     interval=(0.11, 0.31),
+    amended=50,
+    withdrawn=20.0,
 )
 DRIFT = DriftRow(
     model="coding",
@@ -174,6 +176,7 @@ def test_explain_says_of_a_segment_at_which_tier_it_is_named():
     (found,) = explain(families(shown(), policy()), policy(), "payer=medicaid")
     assert found.delays == (600.0, 3000.0)
     assert "  delay        half of the outcomes within 10.0 minutes, nine in ten within 50.0 minutes" in lines(found)
+    assert "  amended      10.0% of the counted outcomes; errors taken back +4.0% of them" in lines(found)
     assert {tier.level for tier in found.tiers if tier.named} == {EscalationLevel.ROLLBACK}
     assert "rollback: among the segments named worse" in "\n".join(lines(found))
 
@@ -193,6 +196,8 @@ def test_the_numbers_of_a_stream_are_those_of_the_kernel():
     assert of(samples, metrics.EVIDENCE_ACTIVATION) == {("coding", "7"): 3}
     assert of(samples, metrics.EVIDENCE_LABELS) == {stream: 500}
     assert of(samples, metrics.LABEL_WAITING) == {("coding", "7"): 42}
+    assert of(samples, metrics.LABEL_AMENDED_RATIO) == {stream: 0.1}
+    assert of(samples, metrics.LABEL_WITHDRAWN_RATIO) == {stream: 0.04}
     assert of(samples, metrics.PROCESSOR_JOURNAL_PENDING) == {(): 2}
 
 
@@ -281,6 +286,13 @@ class TestSmallCells:
         for level in TIERS:
             assert of(samples, metrics.EVIDENCE)[*hidden, str(level)] == 0
             assert of(samples, metrics.EVIDENCE)[*visible, str(level)] == 3.5
+
+    @pytest.mark.parametrize("count", [0, SMALL_CELL - 1])
+    def test_a_handful_of_amended_outcomes_shows_nothing(self, count: int):
+        few = [replace(ROW, amended=count, segment=segment, value=segment) for segment in ("all", "payer")]
+        samples = scrape(shown(replace(KERNEL, evidence=tuple(few))))
+        assert of(samples, metrics.LABEL_AMENDED_RATIO) == {("coding", "7", "all", "all"): 0.0}
+        assert of(samples, metrics.LABEL_WITHDRAWN_RATIO) == {}
 
     def test_the_witness_of_ten_outcomes_shows_no_score_and_of_eleven_does(self):
         few = replace(ROW, labels=SMALL_CELL - 1)
