@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import time
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from otel_clinical.cli._baseline_recorded import Asked, doubts, freeze_from_state, told
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._history import history_errors, read_documents
 from otel_clinical.semconv import AGGREGATE
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from otel_clinical.policy import Baseline, LabelReference, Labels
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
+_DATE = click.DateTime(["%Y-%m-%d"])
+_KINDS = ("fixed", "previous_version", "same_season")
 _MOST = 0.9  # of the outcomes should be known when an inference is mature
 _FASTER = 1.5  # times the declared label rate: the alarms of a day grow with it
 
@@ -46,30 +50,77 @@ def show(file: Path, as_json: bool) -> None:  # noqa: FBT001  -- click's own fla
 
 
 @command.command("freeze")
-@click.argument("history", type=_FILE)
-@click.option("--mapping", "mapping_file", type=_FILE, required=True, help="Which column is what.")
-@click.option("--policy", "policy_file", type=_FILE, required=True, help="Policy with the model of the mapping.")
+@click.argument("history", type=_FILE, required=False)
+@click.option("--mapping", "mapping_file", type=_FILE, help="Which column of HISTORY is what.")
+@click.option("--policy", "policy_file", type=_FILE, required=True, help="Policy with the model.")
+@click.option("--state", type=click.Path(path_type=Path, file_okay=False), help="State directory of a processor.")
+@click.option("--model", help="With --state: which model; not needed if there is one.")
+@click.option("--version", help="With --state: which version; not needed if there is one.")
+@click.option("--since", type=_DATE, help="With --state: first day; whole weeks are counted, from Monday on.")
+@click.option("--until", type=_DATE, help="With --state: last day; by default the last week whose labels are mature.")
+@click.option(
+    "--kind",
+    type=click.Choice(_KINDS),
+    default=_KINDS[0],
+    help="With --state: an accepted period, the version that served before, or thirteen weeks from a year ago on.",
+)
 @click.option("--from-row", type=click.IntRange(min=1), help="First row; by default as the mapping says.")
 @click.option("--to-row", type=click.IntRange(min=1), help="Last row; by default as the mapping says.")
 @click.option("--out", type=_FILE, required=True, help="File to write.")
 @click.option("--replace", is_flag=True, help="Replace the file at --out.")
 def freeze(  # noqa: PLR0917  -- click passes the options by name
-    history: Path,
-    mapping_file: Path,
+    history: Path | None,
+    mapping_file: Path | None,
     policy_file: Path,
+    state: Path | None,
+    model: str | None,
+    version: str | None,
+    since: dt.datetime | None,
+    until: dt.datetime | None,
+    kind: str,
     from_row: int | None,
     to_row: int | None,
     out: Path,
     replace: bool,  # noqa: FBT001  -- click's own flag
 ) -> None:
-    """Count the outcomes of a period of HISTORY (CSV, JSON Lines, also .gz) into a baseline.
+    """Count the outcomes of a period into a baseline: from HISTORY (CSV, JSON Lines, also .gz) or from --state.
 
-    Choose a period in which the model was accepted, with outcomes that it was not trained on.
+    Choose a period in which the model was accepted, with outcomes that it was not trained on. With --state these are
+    whole weeks that a processor recorded; it may run meanwhile.
     """
-    from otel_clinical.backtest import freeze_baseline, mapped_policy, read_history
-
     if out.exists() and not replace:
         raise CliError(f"{out} exists; look at it with `otel-clinical baseline show`, or give --replace")
+    if state is not None and history is None:
+        _freeze_recorded(Asked(state, policy_file, model, version, since, until, kind), out)
+    elif history is not None and mapping_file is not None and state is None:
+        _freeze_history(history, mapping_file, policy_file, (from_row, to_row), out)
+    else:
+        raise CliError("give either HISTORY with --mapping, or --state")
+
+
+def _freeze_recorded(asked: Asked, out: Path) -> None:
+    found, model = freeze_from_state(asked)
+    found.baseline.save(out)
+    click.echo("\n".join(_lines(found.baseline)))
+    click.echo(f"\n{next(told(found))}; wrote {out}")
+    _pin(found.baseline, out)
+    for sentence in (*doubts(found, model), *_against(found.baseline.labels, model.labels)):
+        click.echo(f"warning: {sentence}", err=True)
+
+
+def _pin(frozen: Baseline, out: Path) -> None:
+    from otel_clinical.policy import FIXED
+
+    kind = "" if frozen.kind == FIXED else f", kind: {frozen.kind}"
+    click.echo(f'pin it in the policy: baseline: {{file: {out.name}, hash: "{frozen.hash}"{kind}}}')
+
+
+def _freeze_history(
+    history: Path, mapping_file: Path, policy_file: Path, rows: tuple[int | None, int | None], out: Path
+) -> None:
+    from otel_clinical.backtest import freeze_baseline, mapped_policy, read_history
+
+    from_row, to_row = rows
     policy, mapping = read_documents(policy_file, mapping_file)
     mapping = _with_rows(mapping, from_row, to_row)
     with history_errors():
@@ -81,7 +132,7 @@ def freeze(  # noqa: PLR0917  -- click passes the options by name
     click.echo(
         f"\n{read.tally.used} of {read.tally.rows} rows read, {read.tally.unlabelled} without outcome; wrote {out}"
     )
-    click.echo(f'pin it in the policy: baseline: {{file: {out.name}, hash: "{frozen.hash}"}}')
+    _pin(frozen, out)
     for sentence in _against(frozen.labels, model.labels):
         click.echo(f"warning: {sentence}", err=True)
 
@@ -171,7 +222,7 @@ def diff(old: Path, new: Path) -> None:
 
 
 def _changes(before: Baseline, after: Baseline) -> Iterator[str]:
-    for name in ("model", "version", "metric"):
+    for name in ("model", "version", "metric", "kind"):
         was, now = getattr(before, name), getattr(after, name)
         if was != now:
             yield f"{name} {was} -> {now}"
@@ -245,6 +296,10 @@ def _arrival(labels: LabelReference) -> str:
     return f"outcomes: {labels.per_day:.1f} a day; half of them {half}, nine in ten {most}"
 
 
+def _day(time: float) -> str:
+    return dt.datetime.fromtimestamp(time, dt.UTC).date().isoformat()
+
+
 def _margins(baseline: Baseline) -> set[tuple[str, str]]:
     return {(name, value) for name, value, _ in baseline.cells}
 
@@ -261,6 +316,8 @@ def _load(file: Path) -> Baseline:
 def _lines(baseline: Baseline) -> Iterator[str]:
     version = f" version {baseline.version}" if baseline.version else ""
     yield f"model {baseline.model}{version}, {baseline.metric}, {baseline.n()} outcomes"
+    if baseline.until:
+        yield f"{baseline.kind} baseline of inferences of {_day(baseline.since)} to {_day(baseline.until)}"
     yield f"hash {baseline.hash}"
     if baseline.labels is not None:
         yield _arrival(baseline.labels)

@@ -1,6 +1,16 @@
 """What a hospital decided about its models: one file, checked in full, read by every part that acts."""
 
-from otel_clinical.policy._baseline import ALL, Baseline, Cell, FeatureReference, Spread
+from otel_clinical.policy._baseline import (
+    ALL,
+    BASELINE_KINDS,
+    FIXED,
+    PREVIOUS_VERSION,
+    SAME_SEASON,
+    Baseline,
+    Cell,
+    FeatureReference,
+    Spread,
+)
 from otel_clinical.policy._baseline_approval import (
     BaselineDecision,
     check_change,
@@ -12,6 +22,7 @@ from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._baseline_labels import EDGES as LABEL_EDGES
 from otel_clinical.policy._baseline_labels import LabelReference
 from otel_clinical.policy._detectors import DetectorPolicy
 from otel_clinical.policy._export import json_schema
@@ -57,7 +68,12 @@ from otel_clinical.policy._warnings import policy_warnings
 
 __all__ = [
     "ALL",
+    "BASELINE_KINDS",
     "CONFIDENCE",
+    "FIXED",
+    "LABEL_EDGES",
+    "PREVIOUS_VERSION",
+    "SAME_SEASON",
     "TIERS",
     "Baseline",
     "BaselineBuilder",

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 ALL = AGGREGATE
 """Segment name and value of the aggregate, and the stratum of a model without strata."""
 SCHEMA = 1
+FIXED, PREVIOUS_VERSION, SAME_SEASON = "fixed", "previous_version", "same_season"
+BASELINE_KINDS = (FIXED, PREVIOUS_VERSION, SAME_SEASON)
+"""An accepted period; the version that served before, on the same cases; the same season of the last year."""
 _SHRINK = 30.0
 """Pseudo-observations of the margins in a cell: 30 weigh as much as the cell's own first 30 labels."""
 
@@ -76,6 +79,7 @@ class Baseline:
     `since` and `until` are the first and last event time in unix seconds (`from` and `to` in the file).
     `reference` holds optional histograms: per signal `edges` (k+1 numbers), `counts` (k) and, for the
     confidence, `sums` of the score per bin (k). `labels` is there where it is known when the outcomes came.
+    `kind` is one of `BASELINE_KINDS`.
     """
 
     model: str
@@ -90,6 +94,7 @@ class Baseline:
     reference: Mapping[str, Mapping[str, list[float]]] = field(default_factory=dict)
     features: Mapping[str, FeatureReference] = field(default_factory=dict)
     labels: LabelReference | None = None
+    kind: str = FIXED
 
     def n(self, segment: str = ALL, value: str = ALL) -> int:
         """Return how many outcomes the reference holds for a segment value."""
@@ -183,6 +188,8 @@ class Baseline:
         content["reference"] = {name: dict(histogram) for name, histogram in sorted(self.reference.items())}
         if self.features:  # a baseline of before keeps its hash
             content["features"] = {name: feature.as_dict() for name, feature in sorted(self.features.items())}
+        if self.kind != FIXED:
+            content["kind"] = self.kind
         if self.labels is not None:
             content["labels"] = self.labels.as_dict()
         return content

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from otel_clinical.policy._baseline import PREVIOUS_VERSION
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._open import open_values
@@ -77,6 +78,16 @@ def _same_hash(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[F
     if pinned is not None and pinned != baseline.hash:
         problem = f"the file has {baseline.hash[:19]}…, the policy pins {pinned[:19]}…"
         yield ("baseline", "hash"), problem, f"{baseline.hash}, once the change is reviewed"
+
+
+def _same_kind(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    wanted = model.baseline.kind
+    if baseline.kind != wanted:
+        hint = f"a file of otel-clinical baseline freeze --state … --kind {wanted}, or kind: {baseline.kind}"
+        yield ("baseline", "kind"), f'the file is a baseline of kind "{baseline.kind}"', hint
+    if baseline.kind == wanted == PREVIOUS_VERSION and baseline.version not in model.versions:
+        problem = f'is of version "{baseline.version}", which the policy does not declare'
+        yield ("baseline", "file"), problem, f"a baseline of one of {', '.join(model.versions)}"
 
 
 def _covers_segments(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
@@ -164,6 +175,7 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _same_model,
     _same_metric,
     _same_hash,
+    _same_kind,
     _covers_segments,
     _covers_open,
     _covers_pairs,

@@ -6,7 +6,7 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
-from otel_clinical.policy._baseline import ALL, SCHEMA, Baseline, Cell, CellKey, Spread
+from otel_clinical.policy._baseline import ALL, BASELINE_KINDS, FIXED, SCHEMA, Baseline, Cell, CellKey, Spread
 from otel_clinical.policy._baseline_features import BaselineError, parse_features
 from otel_clinical.policy._baseline_labels import parse_labels
 
@@ -61,7 +61,14 @@ def parse_baseline(text: str) -> Baseline:
         reference=_reference(data.get("reference") or {}),
         features=parse_features(data.get("features") or {}),
         labels=parse_labels(data.get("labels")),
+        kind=_kind(data.get("kind", FIXED)),
     )
+
+
+def _kind(found: object) -> str:
+    if found not in BASELINE_KINDS:
+        raise BaselineError(f"kind is {found!r}, expected one of {', '.join(BASELINE_KINDS)}")
+    return str(found)
 
 
 def _no_constant(name: str) -> float:

@@ -125,6 +125,11 @@ class BaselineFile(Section):
         pattern=r"^sha256:[0-9a-f]{64}$",
         description="Pin: the baseline must have exactly this hash.",
     )
+    kind: Literal["fixed", "previous_version", "same_season"] = Field(
+        default="fixed",
+        description="What the performance is held against: an accepted period, the version that served before, or the "
+        "same season of the last year. The file must be of this kind.",
+    )
 
 
 class Tier(Section):

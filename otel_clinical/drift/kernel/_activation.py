@@ -60,7 +60,7 @@ class Activation:
         self._mixes: dict[str, Mix] = {}
         self._calibrations: dict[SegmentKey, Calibration] = {}
         self._estimate: Estimate | None = None
-        self._features = Features(plan, version)
+        self.inputs = Features(plan, version)
         self._chosen = ChosenDetectors(plan, version)
         self._dirty: set[StateKey] = set()
         self._stored: dict[StateKey, bytes] = {}
@@ -137,7 +137,7 @@ class Activation:
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
         found += self._feed_chosen(rows, end, outcomes=False)
-        for key, moved in self._features.feed(rows, end):
+        for key, moved in self.inputs.feed(rows, end):
             self._dirty.add((FEATURES, *key))
             found += moved
         if self._expected().infer(rows):
@@ -184,13 +184,13 @@ class Activation:
         for segment, mix in self._mixes.items():
             for place, score in enumerate(mix.scores().tolist()):
                 yield self._mix_row(segment, mix, place, watermark, score)
-        yield from self._features.witnesses(watermark)
+        yield from self.inputs.witnesses(watermark)
         yield from self._chosen.rows(watermark)
 
     def features(self) -> Iterator[FeatureRow]:
         """Yield every input feature of every stream that has seen something."""
         self._wake()
-        yield from self._features.rows()
+        yield from self.inputs.rows()
 
     def dump_dirty(self) -> dict[StateKey, bytes]:
         """Return the states that changed."""
@@ -206,7 +206,7 @@ class Activation:
             *(("signal", name, *key) for name, key in self._signals),
             *(("mix", segment) for segment in self._mixes),
             *(("calibration", *key) for key in self._calibrations),
-            *((FEATURES, *key) for key in self._features.streams),
+            *((FEATURES, *key) for key in self.inputs.streams),
             *self._chosen.keys,
             *([] if self._estimate is None else [("estimate",)]),
         ]
@@ -260,7 +260,7 @@ class Activation:
 
     def _own_state(self, key: StateKey) -> OutcomeStream | Signal | Mix | Calibration | Estimate | FeatureStream:
         if key[0] == FEATURES:
-            return self._features.stream((key[1], key[2]))
+            return self.inputs.stream((key[1], key[2]))
         if key[0] == "estimate":
             return self._expected()
         if key[0] == "calibration":

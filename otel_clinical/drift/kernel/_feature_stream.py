@@ -53,6 +53,7 @@ class FeatureStream:
         witnesses: ADWIN of each numeric feature, by its place.
         detected: (f,) event time of ADWIN's newest noticeable detection; 0 before the first.
         detections: (f,) how many there were.
+        looked: Begin and counts of the look that the last slot ended; None if it ended none.
     """
 
     design: FeatureDesign
@@ -68,6 +69,7 @@ class FeatureStream:
     detected: Ints = field(init=False)
     detections: Ints = field(init=False)
     witnesses: dict[int, GuardedADWIN] = field(init=False)
+    looked: tuple[int, Ints] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Begin without evidence."""
@@ -83,14 +85,14 @@ class FeatureStream:
 
     def feed(self, counts: Ints, begin: int, end: int) -> Moved:
         """Take one slot's (f, PLACES) counts; `begin` and `end` are its ends, microseconds."""
-        limits = self.design.limits
+        limits, self.looked = self.design.limits, None
         self.counts += counts
         if self.since is None:
             self.since = begin
         total = int(self.counts.sum(axis=1).max(initial=0))
         if total < limits.minimum_inferences or end - self.since < limits.window * 1e6:
             return Moved()
-        found = self._look(end)
+        found, self.looked = self._look(end), (self.since, self.counts)
         self.counts = np.zeros_like(self.counts)
         self.since, self.seen = None, total
         return found

@@ -74,6 +74,8 @@ class Features:
         self._plan = plan
         self._version = version
         self.streams: dict[SegmentKey, FeatureStream] = {}
+        self.looked: list[tuple[int, SegmentKey, Ints]] = []
+        """Begin, place and counts of every look of the last slot."""
 
     def stream(self, key: SegmentKey) -> FeatureStream:
         """Return the stream of a segment value."""
@@ -83,9 +85,12 @@ class Features:
 
     def feed(self, rows: NDArray[np.void], end: int) -> Iterator[tuple[SegmentKey, list[DriftDetected | FeatureMoved]]]:
         """Take one slot's inferences; yield every segment value that occurs, with what moved in it."""
+        self.looked = []
         for key, counts in self._plan.features.counts(rows):
             stream = self.stream(key)
             moved = stream.feed(counts, end - self._plan.times.slot, end)
+            if stream.looked is not None:
+                self.looked.append((stream.looked[0], key, stream.looked[1]))
             found: list[DriftDetected | FeatureMoved] = [
                 DriftDetected(end / 1e6, self._witness_row(key, stream, place, end)) for place in moved.witnessed
             ]

@@ -15,6 +15,7 @@ from otel_clinical.drift.kernel._encounters import Encounters
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
 from otel_clinical.drift.kernel._pairing import Pairing
+from otel_clinical.drift.kernel._references import REFERENCE, References
 from otel_clinical.drift.kernel._rows import CoverageRow
 from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
@@ -52,6 +53,7 @@ class Ledger:
         self.charged = Charged()
         self.encounters = Encounters(words)
         self.pairing = Pairing(words)
+        self.references = References(plans, words)
 
     def close(self, rows: NDArray[np.void], end: int) -> tuple[list[Transition], int]:
         """Take one closed slot, its records in order; `end` is its end, microseconds.
@@ -66,6 +68,9 @@ class Ledger:
             coverage = self._coverage_of(activation)
             coverage.infer(served["time"][served["mark"] == 1])
             found += self._if_newest(activation, activation.feed_inferences(served, end))
+            self.references.infer(activation.plan, activation.version, served)
+            for since, key, counts in activation.inputs.looked:
+                self.references.look(activation.plan, activation.version, since, key, counts)
         for activation, served in self._by_activation(outcomes):
             labels = served[served["mark"] & ELSEWHERE == 0]
             self._coverage_of(activation).label(labels["inferred"], labels["time"])
@@ -73,6 +78,7 @@ class Ledger:
         self.pairing.feed(judged, end)
         for activation, served in self._by_activation(judged):
             found += self._if_newest(activation, activation.feed_outcomes(served, end))
+            self.references.label(activation.plan, activation.version, served)
         self.fed.add(outcomes["inference"], end)
         self.charged.add(outcomes, _among(outcomes, judged))
         self._forget(end)
@@ -119,7 +125,7 @@ class Ledger:
             found["fed", hour] = data
         for hour, data in self.encounters.seen.dump_dirty().items():
             found["encounter", hour] = data
-        return found | self.charged.dump_dirty() | self.pairing.dump_dirty()
+        return found | self.charged.dump_dirty() | self.pairing.dump_dirty() | self.references.dump_dirty()
 
     def load(self, key: tuple[str, ...], data: bytes) -> str | None:
         """Take over a state; return why not if it cannot go on.
@@ -151,6 +157,8 @@ class Ledger:
             self.encounters.seen.load(key[1], data)
         elif key[0] == CHARGED:
             self.charged.load(key, data)
+        elif key[0] == REFERENCE:
+            self.references.load(key, data)
         elif key[0] in PAIRING:
             self.pairing.load(key, data)
         else:
@@ -183,6 +191,7 @@ class Ledger:
             activation = self._activations.get((plan.name, version), {}).get(ordinal)
             if activation is not None:
                 found += self._if_newest(activation, activation.amend(amended.where(chosen), end))
+            self.references.amend(plan, version, amended.where(chosen))
         self.pairing.amend(amended.rows[amended.judged])
         return found
 
@@ -232,6 +241,7 @@ class Ledger:
         kept = end - next(iter(self._plans.values())).times.retention
         self.fed.forget(kept)
         self.charged.forget(kept)
+        self.references.forget(end)
         self.encounters.seen.forget(kept)
 
     def _drop(self, key: VersionKey, ordinal: int) -> None:

@@ -125,6 +125,10 @@ class ModelPlan:
         """The declared segments."""
         return tuple(self._columns)
 
+    def column(self, segment: str) -> int:
+        """Return the column of a segment in a record's `segments`."""
+        return self._columns[segment][0]
+
     def design(self, key: SegmentKey) -> StreamDesign:
         """Return what the outcomes of a segment value are tested against."""
         if key not in self._designs:
