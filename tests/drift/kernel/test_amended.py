@@ -132,7 +132,7 @@ def test_an_amendment_that_arrives_long_after_it_was_recorded_corrects_once_and_
     assert (row.labels, row.amended, row.withdrawn) == (1, 1, 1.0)
     assert [one.used for one in first.corrections] == [True]
     assert (again.late, again.duplicates) == (1, 1)
-    assert (older.late, older.duplicates, older.corrections) == (0, 2, ())
+    assert (older.late, older.duplicates, older.corrections) == (0, 1, ())
 
 
 def test_what_was_charged_is_known_after_a_restart_and_forgotten_with_the_inference() -> None:
