@@ -50,7 +50,7 @@ RECORD: Final = np.dtype(
         ("time", "<i8"),  # of the record itself: start of the inference, or when the event was recorded
         ("inferred", "<i8"),  # start of the inference it is about
         ("event", "<u8"),  # hash of span id or event id
-        ("inference", "<u8"),  # hash of the inference id
+        ("inference", "<u8"),  # hash of the inference id an event is about; 0 for an inference, whose event says it
         ("features", "<u1", (MOST_FEATURES,)),  # of an inference: places of its features in the order of the policy
         ("encounter", "<u8"),  # of an outcome: hash of its encounter, 0 if that is not known
     ]
@@ -132,17 +132,21 @@ class Batch:
         """
         version, meta, arrays = unpack_any(data, _KIND, _VERSIONS)
         words = tuple(str(word) for word in meta["words"])
-        return cls(
-            checked(as_rows(arrays["rows"], _BEFORE.get(version, RECORD), RECORD), len(words)), words, meta["received"]
-        )
+        rows = as_rows(arrays["rows"], _BEFORE.get(version, RECORD), RECORD)
+        return cls(checked(rows, len(words)), words, meta["received"])
 
 
 def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.void]:
     """Return a copy of `rows` with every word position `p` replaced by `table[p]`."""
     moved = rows.copy()
-    for column in ("model", "version", "segments"):
-        moved[column] = table[rows[column]]
+    to_ours(moved, table)
     return moved
+
+
+def to_ours(rows: NDArray[np.void], table: NDArray[np.uint16]) -> None:
+    """Replace every word position `p` in `rows` by `table[p]`."""
+    for column in ("model", "version", "segments"):
+        rows[column] = table[rows[column]]
 
 
 def as_rows(raw: NDArray[np.uint8], written: np.dtype[np.void], wanted: np.dtype[np.void]) -> NDArray[np.void]:
@@ -154,12 +158,14 @@ def as_rows(raw: NDArray[np.uint8], written: np.dtype[np.void], wanted: np.dtype
     if raw.size % written.itemsize:
         raise ValueError(f"{raw.size} bytes are not whole records of {written.itemsize} bytes")
     old = raw.view(written)
-    if written == wanted:
+    again = (old["kind"] == Kind.INFERENCE) & (old["inference"] != 0)
+    if written == wanted and not again.any():
         return old
     rows = np.zeros(len(old), wanted)
     rows["features"] = NO_PLACE
     for name in written.names or ():
         rows[name] = old[name]
+    rows["inference"][again] = 0  # an inference that was sent before and after an update is the same to the byte
     return rows
 
 

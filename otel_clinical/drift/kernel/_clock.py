@@ -62,14 +62,17 @@ class Clock:
             return
         newest = min(int(rows["time"].max()), received)
         self.newest = newest if self.newest is None else max(self.newest, newest)
-        outcomes = rows[rows["kind"] == Kind.OUTCOME]
-        for model in np.unique(outcomes["model"]).tolist():
-            newest = min(int(outcomes["time"][outcomes["model"] == model].max()), received)
-            self.labels[words[model]] = max(self.labels.get(words[model], newest), newest)
+        outcome = rows["kind"] == Kind.OUTCOME
+        if outcome.any():
+            outcomes = rows[outcome]
+            for model in np.unique(outcomes["model"]).tolist():
+                newest = min(int(outcomes["time"][outcomes["model"] == model].max()), received)
+                self.labels[words[model]] = max(self.labels.get(words[model], newest), newest)
         code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]
         serving = _serving(rows)
-        for one in np.unique(code).tolist():
-            newest = min(int(serving[code == one].max()), received)
+        alike = bool((code == code[0]).all())
+        for one in code[:1].tolist() if alike else np.unique(code).tolist():
+            newest = min(int((serving if alike else serving[code == one]).max()), received)
             self._serve((words[one >> 48], words[one >> 32 & 0xFFFF]), one & 0xFFFFFFFF, newest)
 
     def _serve(self, key: tuple[str, str], activation: int, time: int) -> None:

@@ -23,7 +23,7 @@ class IdSet:
         return sum(map(len, self._runs))
 
     def holds(self, ids: Ids) -> NDArray[np.bool_]:
-        """Say which of `ids` are in the set."""
+        """Say which of `ids` are in the set; fast if they are in order."""
         found = np.zeros(len(ids), np.bool_)
         for run in self._runs:
             found |= run[np.minimum(np.searchsorted(run, ids), len(run) - 1)] == ids
@@ -31,9 +31,11 @@ class IdSet:
 
     def add(self, ids: Ids) -> None:
         """Add ids that are not in the set."""
-        if not len(ids):
-            return
-        run = np.sort(ids)
+        if len(ids):
+            self.add_sorted(np.sort(ids))
+
+    def add_sorted(self, run: Ids) -> None:
+        """Add ids that are not in the set, at least one, in order. The array is kept."""
         while self._runs and len(self._runs[-1]) <= 2 * len(run):
             run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # fast on two sorted runs
         self._runs.append(run)

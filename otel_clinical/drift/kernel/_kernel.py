@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.kernel._batch import Kind, translate
+from otel_clinical.drift.kernel._batch import Kind, to_ours, translate
 from otel_clinical.drift.kernel._causes import Known, attributions
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._corrections import Correction, corrections
@@ -17,10 +17,10 @@ from otel_clinical.drift.kernel._discovery import discoveries
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
-from otel_clinical.drift.kernel._reviews import KINDS, Reviews
+from otel_clinical.drift.kernel._reviews import KINDS, NO_REVIEWS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._safety import KNOWN, SAFETY, SafetyLog
-from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
+from otel_clinical.drift.kernel._slots import Slots, pending, unpack_rows
 from otel_clinical.drift.kernel._truth import REVIEWED, made_of_reviews, with_reviews
 from otel_clinical.drift.kernel._volume import VOLUME, Volumes
 from otel_clinical.semconv import OTHER
@@ -81,6 +81,8 @@ class Kernel:
         self._words = tuple(self._numbers)
         self._plans = make_plans(policy, baselines, self._numbers)
         self._reviewed = [number for number, plan in self._plans.items() if plan.policy.metric.of_reviews]
+        self._planned = np.zeros(len(self._words), np.bool_)
+        self._planned[list(self._plans)] = True
         self._maturity = np.zeros(len(self._words), np.int64)
         for number, plan in self._plans.items():
             self._maturity[number] = plan.maturity
@@ -96,12 +98,18 @@ class Kernel:
         """Take in a batch. Nothing is decided before `advance`."""
         rows = self._timed(batch)
         review = rows["kind"] == Kind.REVIEW
-        kept, late, known, corrected = self._in_time(rows[~review])
-        reviews = self._reviews.sort(rows[review], self._bound())
-        kept = np.concatenate((kept, reviews.new))
+        reviews = NO_REVIEWS
+        if not review.any():
+            kept, late, known, corrected = self._in_time(rows)
+        else:
+            kept, late, known, corrected = self._in_time(rows[~review])
+            reviews = self._reviews.sort(rows[review], self._bound())
+            kept = np.concatenate((kept, reviews.new))
         new = self._slots.add(kept)
-        new = new[(new["mark"] != REVIEWED) | (new["kind"] != Kind.OUTCOME)]
-        reported = len(kept) - made_of_reviews(kept)
+        reported = len(kept)
+        if self._reviewed:
+            new = new[(new["mark"] != REVIEWED) | (new["kind"] != Kind.OUTCOME)]
+            reported -= made_of_reviews(kept)
         duplicates = known + reviews.repeated + reported - len(new) + self._clock.unreported
         self._clock.unreported = 0
         self._clock.note(rows, self._words, batch.received)
@@ -265,14 +273,13 @@ class Kernel:
         rarely a fair sample, cannot fake a change.
         """
         numbers = np.array([self._numbers.get(word, self._numbers[OTHER]) for word in batch.words], "<u2")
-        moved = translate(batch.rows, numbers)
-        moved = with_reviews(moved[np.isin(moved["model"], list(self._plans))], self._reviewed)
-        rows = np.empty(len(moved), PENDING)
-        for name in moved.dtype.names or ():
-            rows[name] = moved[name]
-        mature = moved["inferred"] + self._maturity[moved["model"]]
-        outcome = moved["kind"] == Kind.OUTCOME
-        rows["effective"] = np.where(outcome, np.maximum(moved["time"], mature), moved["time"])
+        rows = pending(batch.rows)
+        to_ours(rows, numbers)
+        planned = self._planned[rows["model"]]
+        rows = with_reviews(rows if planned.all() else rows[planned], self._reviewed)
+        mature = rows["inferred"] + self._maturity[rows["model"]]
+        outcome = rows["kind"] == Kind.OUTCOME
+        rows["effective"] = np.where(outcome, np.maximum(rows["time"], mature), rows["time"])
         return rows
 
     def _in_time(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int, int, tuple[Correction, ...]]:

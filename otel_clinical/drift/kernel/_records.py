@@ -83,7 +83,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
     status = text(values, attributes.INFERENCE_STATUS)
     if status not in _STATUSES:
         raise bad(f"{attributes.INFERENCE_STATUS} is not one of the declared words")
-    inference = identity(values, attributes.INFERENCE_ID)
+    text(values, attributes.INFERENCE_ID)  # it must have one, but its span is what it is known by
     model, version, segments, activation = reader.subject(values)
     return (
         Kind.INFERENCE,
@@ -98,7 +98,7 @@ def inference_row(reader: Reader, span: Span, values: Values) -> Row:
         time,
         time,
         int.from_bytes(span.span_id, "little"),
-        inference,
+        0,
         reader.places(values) if attributes.INPUT_FEATURES in values else NO_FEATURES,
         0,
     )

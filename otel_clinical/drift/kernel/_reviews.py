@@ -9,7 +9,7 @@ import numpy as np
 
 from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._fed import Fed
-from otel_clinical.drift.kernel._slots import Slots, unpack_rows
+from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
 from otel_clinical.drift.kernel._subject import SKEW
 from otel_clinical.drift.kernel._suggestions import Suggestions
 from otel_clinical.semconv.enums import ReviewHorizon
@@ -48,6 +48,10 @@ class Sorted:
     corrections: tuple[Correction, ...] = ()
 
 
+NO_REVIEWS: Final = Sorted(np.zeros(0, PENDING), 0, 0)
+"""Of a batch without any."""
+
+
 class Reviews:
     """State behind the two horizons.
 
@@ -84,7 +88,7 @@ class Reviews:
         rows = rows.copy()
         rows["effective"] = self._due(rows)
         waits = (rows["time"] <= rows["effective"]) & (rows["effective"] // self._waiting.width >= bound)
-        new = self._waiting.add(rows[waits])
+        new = self._waiting.add(rows[waits]).copy()
         late = new["time"] // self._waiting.width < bound
         new["effective"] = np.where(late, bound * self._waiting.width, new["time"])
         waiting = int(waits.sum())

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 PENDING: Final = np.dtype([("effective", "<i8"), *((name, RECORD[name]) for name in RECORD.names or ())])
 """A record with the event time that decides its slot, microseconds."""
 
+_BEHIND: Final = np.dtype(
+    {"names": ["row"], "formats": [f"V{RECORD.itemsize}"], "offsets": [8], "itemsize": PENDING.itemsize}
+)
+"""`PENDING` as a record behind its time."""
+
 _KIND, _WRITTEN = "pending", (3, 2, 1)
 _BEFORE: Final = layouts(PENDING)
 _VERSIONS: Final = 2**16  # words are numbered in two bytes
@@ -47,9 +52,13 @@ class Slots:
 
     def add(self, rows: NDArray[np.void]) -> NDArray[np.void]:
         """Keep `rows` of `PENDING` and return those that were not there yet."""
+        if not len(rows):
+            return rows
         numbers = rows["effective"] // self.width
-        parts = [self._add(number, rows[numbers == number]) for number in np.unique(numbers).tolist()]
-        added = np.concatenate([rows[:0], *parts])
+        if (numbers == numbers[0]).all():  # mostly: what arrives together happened at about the same time
+            added = self._add(int(numbers[0]), rows)
+        else:
+            added = np.concatenate([self._add(one, rows[numbers == one]) for one in np.unique(numbers).tolist()])
         self._outcomes.update(_outcomes(added))
         return added
 
@@ -140,18 +149,20 @@ class _Slot:
 
         A record is known if all its bytes are. Nearly always a look at the events is enough to see that it is not.
         """
-        events = rows["event"]
-        order = np.argsort(events, kind="stable")
-        again = np.zeros(len(rows), np.bool_)
-        again[order[1:]] = events[order[1:]] == events[order[:-1]]
-        again |= self._events.holds(events)
-        if again.any():
+        order = np.argsort(rows["event"], kind="stable")
+        events = rows["event"][order]
+        found = self._events.holds(events)
+        found[1:] |= events[1:] == events[:-1]
+        if found.any():
+            again = np.zeros(len(rows), np.bool_)
+            again[order[found]] = True
             again[again] = self._known(rows, again)
             rows = rows[~again]
-            self.repeats |= len(np.unique(rows["event"])) < len(rows) or bool(self._events.holds(rows["event"]).any())
+            events = np.sort(rows["event"])
+            self.repeats |= bool((events[1:] == events[:-1]).any() or self._events.holds(events).any())
         if len(rows):
             self.fresh.append(rows)
-            self._events.add(rows["event"])
+            self._events.add_sorted(events)
         return rows
 
     def save(self, key: str) -> NDArray[np.void]:
@@ -175,6 +186,13 @@ class _Slot:
         return np.array(known, np.bool_)
 
 
+def pending(rows: NDArray[np.void]) -> NDArray[np.void]:
+    """Return records of `RECORD` as `PENDING`, their effective time still to be said."""
+    made = np.empty(len(rows), PENDING)
+    made.view(_BEHIND)["row"] = rows.view(f"V{RECORD.itemsize}")
+    return made
+
+
 def _by_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:
     """Return the rows in the order of their bytes."""
     return np.frombuffer(b"".join(sorted(split(rows))), PENDING)
@@ -182,7 +200,10 @@ def _by_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:
 
 def _outcomes(rows: NDArray[np.void]) -> Counter[int]:
     """Count the outcomes among rows by model and version, in one number."""
-    rows = rows[rows["kind"] == Kind.OUTCOME]
+    outcome = rows["kind"] == Kind.OUTCOME
+    if not outcome.any():
+        return Counter()
+    rows = rows[outcome]
     pairs, counts = np.unique(rows["model"].astype(np.int64) * _VERSIONS + rows["version"], return_counts=True)
     return Counter(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))
 

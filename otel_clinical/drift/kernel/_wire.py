@@ -8,7 +8,6 @@ is a property test.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -22,11 +21,13 @@ from otel_clinical.drift.kernel._records import KINDS, LOG_KEYS, SPAN_KEYS, is_i
 from otel_clinical.drift.kernel._subject import SUBJECT_KEYS
 from otel_clinical.drift.kernel._values import pick
 from otel_clinical.drift.kernel._wire_bytes import Bytes
+from otel_clinical.drift.kernel._wire_cast import cast
 from otel_clinical.drift.kernel._wire_columns import Columns
 from otel_clinical.drift.kernel._wire_follow import follow
 from otel_clinical.drift.kernel._wire_frames import groups
+from otel_clinical.drift.kernel._wire_recent import Recent
 from otel_clinical.drift.kernel._wire_rows import SPAN, START, TIME, inference_rows, outcome_rows, review_rows
-from otel_clinical.drift.kernel._wire_skeleton import Layout, Skeleton, UnusualError, resembles, skeleton_of
+from otel_clinical.drift.kernel._wire_skeleton import Layout, UnusualError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._subject import Reader
     from otel_clinical.drift.kernel._wire_frames import Frame, Group
+    from otel_clinical.drift.kernel._wire_recent import Known
+    from otel_clinical.drift.kernel._wire_skeleton import Followed, Skeleton
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]
@@ -63,8 +66,7 @@ FEWEST: Final = 24
 """Records of one skeleton below which one by one is faster."""
 _MOST_SKELETONS: Final = 12
 _TAG_AND_SIZE: Final = 5  # bytes before a record: its tag, and its length in at most four
-_RECENT: Final = {layout.attributes: deque[Skeleton](maxlen=4) for layout in (SPANS, EVENTS)}
-"""The last skeletons by layout. Only a short cut: whichever is tried, every byte is compared."""
+_RECENT: Final = {layout.attributes: Recent() for layout in (SPANS, EVENTS)}
 _BUILD: Final[Mapping[Kind, Build]] = {Kind.OUTCOME: outcome_rows, Kind.REVIEW: review_rows}
 
 
@@ -150,6 +152,7 @@ class _Scope:
         self._places: list[Places] = []
         self._ignored = 0
         self._rest: list[Places] = []
+        self._proved: list[Places] = []
         self._seen = 0
         self._binary: list[tuple[Places, int]] = []
 
@@ -159,51 +162,84 @@ class _Scope:
         for _ in range(_MOST_SKELETONS):
             if len(left) < fewest:
                 break
-            left = self._follow(left, reader, shared)
+            left = self._follow(left, reader, shared, fewest)
         self._rest.append(left)
         rest: list[int] = np.sort(np.concatenate(self._rest)).tolist()
         return Gathered(self._rows, self._places, len(self._starts), self._ignored, rest, self._sound())
 
     def _sound(self) -> bool:
         """Say whether every record has a skeleton that looks at everything, and its texts are ASCII."""
-        if self._seen < len(self._starts):
+        proved = sum(map(len, self._proved))
+        if proved + self._seen < len(self._starts):
             return False
         if not len(self._starts):
             return True
         gaps = self._starts[1:] - self._ends[:-1]
         if (gaps > _TAG_AND_SIZE).any():
             return False  # something stands between the records
+        if not self._seen:
+            return True
         between = [(self._starts[1:][gaps >= width] - width + 1, 1) for width in range(2, _TAG_AND_SIZE + 1)]
-        return self._body.ascii(int(self._starts[0]), int(self._ends[-1]), (*self._binary, *between))
+        passed = [(self._starts[places], self._ends[places]) for places in self._proved]
+        start, end = int(self._starts[0]), int(self._ends[-1])
+        return self._body.ascii(start, end, (*self._binary, *between), passed)
 
-    def _follow(self, left: Places, reader: Reader, shared: Mapping[str, AnyValue]) -> Places:
-        """Take the records of one skeleton; return those that have another."""
-        first = int(left[0])
-        record = self._raw[self._starts[first] : self._ends[first]]
-        starts, ends = self._starts[left], self._ends[left]
+    def _follow(self, left: Places, reader: Reader, shared: Mapping[str, AnyValue], fewest: int) -> Places:
+        """Take the records that are like the first of those `left`; return the others."""
         try:
-            skeleton = _recent(record, self._layout) or _made(record, self._layout, self._record)
-            followed = follow(skeleton, self._body, starts, ends)
+            known = self._known(left)
+            if known.mould is not None:
+                followed = cast(known.mould, self._body, self._starts[left], self._ends[left])
+                taken = self._matching(known.skeleton, followed, left, reader, shared, known.mould.same)
+                self._proved.append(taken)
+                left = left[~followed.matches]
+                if len(left) < fewest:
+                    return left
+                known = self._known(left)
+            followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
             if not followed.matches[0]:  # it resembled a recent one, and is another: that would be tried for ever
-                skeleton = _made(record, self._layout, self._record)
-                followed = follow(skeleton, self._body, starts, ends)
+                known = _RECENT[self._layout.attributes].made(self._first(left), self._layout, self._record)
+                followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
         except (UnusualError, DecodeError):
             self._rest.append(left[:1])
             return left[1:]
-        same = np.flatnonzero(followed.matches)
-        if skeleton.sound:
-            self._seen += len(same)
-            self._binary += [(places[same], width) for places, width in followed.binary]
-        columns = Columns(
-            self._body,
-            {name: places[same] for name, places in followed.places.items()},
-            {name: lengths[same] for name, lengths in followed.lengths.items()},
-            skeleton.kinds,
-            shared,
-            np.ones(len(same), np.bool_),
-        )
-        self._take(skeleton, columns, left[same], reader)
+        taken = self._matching(known.skeleton, followed, left, reader, shared, {})
+        if known.skeleton.sound:
+            self._seen += len(taken)
+            self._binary += [(places[followed.matches], width) for places, width in followed.binary]
+        if len(taken) >= fewest:
+            known.learn(self._raw, self._starts[taken], self._ends[taken])
         return left[~followed.matches]
+
+    def _known(self, left: Places) -> Known:
+        record, recent = self._first(left), _RECENT[self._layout.attributes]
+        return recent.like(record) or recent.made(record, self._layout, self._record)
+
+    def _first(self, left: Places) -> bytes:
+        first = int(left[0])
+        return self._raw[self._starts[first] : self._ends[first]]
+
+    def _matching(
+        self,
+        skeleton: Skeleton,
+        followed: Followed,
+        left: Places,
+        reader: Reader,
+        shared: Mapping[str, AnyValue],
+        same: Mapping[str, str],
+    ) -> Places:
+        """Make rows of the records that were followed; return which those are."""
+        if followed.matches.all():
+            places, lengths, matching = followed.places, followed.lengths, left
+        else:
+            chosen = np.flatnonzero(followed.matches)
+            places = {name: found[chosen] for name, found in followed.places.items()}
+            lengths = {name: found[chosen] for name, found in followed.lengths.items()}
+            matching = left[chosen]
+        clean = np.ones(len(matching), np.bool_)
+        columns = Columns(self._body, places, lengths, skeleton.kinds, shared, same, clean)
+        self._take(skeleton, columns, matching, reader)
+        return matching
 
     def _take(self, skeleton: Skeleton, columns: Columns, places: Places, reader: Reader) -> None:
         build, ours = _builder(skeleton, self._layout)
@@ -211,29 +247,15 @@ class _Scope:
             self._ignored += len(places)
         elif build is None:
             self._rest.append(places)
-        else:
+        elif len(places):
             rows = build(reader, columns)
+            if columns.clean.all():
+                self._rows.append(rows)
+                self._places.append(places)
+                return
             self._rows.append(rows[columns.clean])
             self._places.append(places[columns.clean])
             self._rest.append(places[~columns.clean])
-
-
-def _recent(record: bytes, layout: Layout) -> Skeleton | None:
-    """Return the one of the last few skeletons that a record resembles: exporters go on as they began."""
-    return next((one for one in tuple(_RECENT[layout.attributes]) if resembles(record, one)), None)
-
-
-def _made(record: bytes, layout: Layout, message: type[Message]) -> Skeleton:
-    """Return the skeleton of a record.
-
-    Raises:
-        UnusualError: It cannot serve as one.
-        DecodeError: It is no such message.
-    """
-    message().ParseFromString(record)
-    made = skeleton_of(record, layout)
-    _RECENT[layout.attributes].append(made)
-    return made
 
 
 def _builder(skeleton: Skeleton, layout: Layout) -> tuple[Build | None, bool]:

@@ -43,9 +43,21 @@ class Bytes:
         self._padded = body + bytes(_PADDING)
         self._each = np.frombuffer(self._padded, np.uint8)
 
-    def ascii(self, start: int, end: int, binary: Iterable[tuple[Places, int]]) -> bool:
-        """Say whether everything from `start` to `end` is ASCII but for the (places, width) in `binary`."""
+    def ascii(
+        self,
+        start: int,
+        end: int,
+        binary: Iterable[tuple[Places, int]],
+        passed: Iterable[tuple[Places, Places]] = (),
+    ) -> bool:
+        """Say whether everything from `start` to `end` is ASCII.
+
+        But for the (places, width) in `binary`, and for what is between the (starts, ends) in `passed`.
+        """
         rest = self._each[: end + _PADDING].copy()
+        for starts, ends in passed:
+            for begin, stop in zip(starts.tolist(), ends.tolist(), strict=True):
+                rest[begin:stop] = 0
         for places, width in binary:
             shape = (len(rest) - width + 1,)
             np.ndarray(shape, f"V{width}", rest, strides=(1,))[places] = np.void(bytes(width))

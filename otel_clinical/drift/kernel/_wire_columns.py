@@ -47,6 +47,7 @@ class Columns:
         lengths: Bytes of each text.
         kinds: Tag of each attribute's value.
         shared: Attributes of the resource, for keys that the records do not have.
+        same: Texts that all records have in common.
         clean: (n,) which records every column asked for could be read of.
     """
 
@@ -55,6 +56,7 @@ class Columns:
     lengths: Mapping[str, Places]
     kinds: Mapping[str, int]
     shared: Mapping[str, AnyValue]
+    same: Mapping[str, str]
     clean: Flags
 
     def __len__(self) -> int:
@@ -62,13 +64,16 @@ class Columns:
         return len(self.clean)
 
     def at(self, chosen: Places) -> Columns:
-        """Return the records at the places `chosen`."""
+        """Return the records at the places `chosen`, in order."""
+        if len(chosen) == len(self):
+            return self
         return Columns(
             self.body,
             {name: values[chosen] for name, values in self.places.items()},
             {name: values[chosen] for name, values in self.lengths.items()},
             self.kinds,
             self.shared,
+            self.same,
             self.clean[chosen],
         )
 
@@ -82,11 +87,11 @@ class Columns:
 
     def known(self, key: str, table: Texts) -> Places:
         """Return the place of a required text in `table`."""
-        if self.kinds.get(key) == TEXT:
+        if key not in self.same and self.kinds.get(key) == TEXT:
             found, same = table.find(self.body, self.places[key], self.lengths[key])
             self.require(same)
             return found
-        word = self._shared_text(key)
+        word = self.same[key] if key in self.same else self._shared_text(key)
         if word not in table.known:
             self.spoil()
             return np.zeros(len(self), np.intp)
@@ -124,14 +129,20 @@ class Columns:
             self.spoil()
         return np.zeros(len(self), np.int64)
 
+    def identifiers(self, key: str) -> bool:
+        """Call the records unclean that have no identifier; say whether there are any others."""
+        if self.kinds.get(key) != TEXT:
+            self.spoil()
+            return False
+        self.require((self.lengths[key] > 0) & (self.lengths[key] <= _LONGEST_TEXT))
+        return True
+
     def identity(self, key: str) -> NDArray[np.uint64]:
         """Return 64 bits that stand for a required identifier; of clean records only."""
         found = np.zeros(len(self), np.uint64)
-        if self.kinds.get(key) != TEXT:
-            self.spoil()
+        if not self.identifiers(key):
             return found
         sizes = self.lengths[key]
-        self.require((sizes > 0) & (sizes <= _LONGEST_TEXT))
         texts = self.body.texts(self.places[key][self.clean], sizes[self.clean])
         found[self.clean] = np.frombuffer(b"".join([blake2b(t, digest_size=8).digest() for t in texts]), "<u8")
         return found

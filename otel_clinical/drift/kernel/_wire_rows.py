@@ -69,8 +69,8 @@ def inference_rows(reader: Reader, columns: Columns) -> Rows:
 
     if attributes.DEPLOYMENT_ROLE in columns.kinds:  # a shadow makes no row: the general reader passes it over
         columns.require(columns.known(attributes.DEPLOYMENT_ROLE, ROLES) != _SHADOW)
+    columns.identifiers(attributes.INFERENCE_ID)  # it must have one, but its span is what it is known by
     _subject(reader, columns, rows, look)
-    rows["inference"] = columns.identity(attributes.INFERENCE_ID)
     return rows
 
 

@@ -130,7 +130,7 @@ def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
     """
     steps, at, literal, literals = [], 0, b"", 0
     while at < len(record):
-        tag, start = _varint(record, at)
+        tag, start = varint(record, at)
         head, wire = record[at:start], tag & 7
         if len(head) > _TAG_BYTES:
             raise UnusualError
@@ -138,10 +138,10 @@ def skeleton_of(record: bytes, layout: Layout) -> Skeleton:
             steps.append(Step(layout.fields.get(tag, ""), head, wire))
             at = start + _WIDTHS[wire]
         elif wire == VARINT:
-            _, at = _varint(record, start)
+            _, at = varint(record, start)
             steps.append(Step("", head, wire, (at - start, 1)))
         elif wire == SIZED:
-            size, begin = _varint(record, start)
+            size, begin = varint(record, start)
             at = begin + size
             step = _sized(record[begin:at], tag, head, begin - start, layout)
             if tag == layout.literal:
@@ -177,7 +177,7 @@ def resembles(record: bytes, skeleton: Skeleton) -> bool:
             at += _WIDTHS.get(step.wire, step.sizes[0])
             continue
         try:
-            size, at = _varint(record, at)
+            size, at = varint(record, at)
         except UnusualError:
             return False
         if not record.startswith(step.literal, at):
@@ -203,11 +203,11 @@ def _attribute(content: bytes, head: bytes, size: int, layout: Layout) -> Step:
     """Return the step of an attribute: a key, then a value that fills the rest, and nothing else."""
     if len(content) < len(head) or content[0] != _KEY:
         raise UnusualError
-    length, begin = _varint(content, 1)
+    length, begin = varint(content, 1)
     end = begin + length
     if end >= len(content) or content[end] != _VALUE:
         raise UnusualError
-    inner, value = _varint(content, end + 1)
+    inner, value = varint(content, end + 1)
     if value + inner != len(content) or value - end - 1 > _TAG_BYTES:
         raise UnusualError
     key = content[begin:end]
@@ -227,7 +227,7 @@ def _attribute(content: bytes, head: bytes, size: int, layout: Layout) -> Step:
     return step
 
 
-def _varint(data: bytes, at: int) -> tuple[int, int]:
+def varint(data: bytes, at: int) -> tuple[int, int]:
     """Return (value, place after it)."""
     value = shift = 0
     while True:

@@ -125,7 +125,8 @@ def unit(rng: np.random.Generator, mean: float, sd: float) -> float:
 
 
 def inference(number: int, at: float, **about: Any) -> tuple[Any, ...]:
-    """Return the row of an inference."""
+    """Return the row of an inference, which is known by its own event alone."""
+    about["inference"] = 0
     return _row(Kind.INFERENCE, number, at, about, event=about.get("event", 2 * number + 1))
 
 

@@ -60,11 +60,19 @@ def test_an_inference_becomes_numbers_and_declared_words():
 
 def test_an_outcome_points_at_its_inference():
     exploded = records(wire.outcome(1, START + 9.0, result="incorrect", inferred=START, **SUBJECT))
-    (inference,) = spans(wire.span(1, START, **SUBJECT)).batch.rows
+    other = records(wire.outcome(2, START + 9.0, result="incorrect", inferred=START, **SUBJECT))
+    (review,) = records(wire.review(1, START + 9.0, inferred=START, **SUBJECT)).batch.rows
     (row,) = exploded.batch.rows
     assert (row["kind"], row["score"]) == (Kind.OUTCOME, 0)
-    assert row["inference"] == inference["inference"]
+    assert row["inference"] == review["inference"] != other.batch.rows[0]["inference"]
     assert (row["inferred"], row["time"]) == (round(START * 1e6), round((START + 9.0) * 1e6))
+
+
+def test_an_inference_is_known_by_its_span_alone():
+    """Its id is hashed only where an event asks for it: on disk there is nothing that nobody reads."""
+    (row,) = spans(wire.span(1, START, **SUBJECT)).batch.rows
+    assert row["inference"] == 0
+    assert row["event"] != 0
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 from benchmarks._processor_load import Recorder
 from otel_clinical.drift.kernel import Exploded, PolicyIndex, explode_logs, explode_traces
 from otel_clinical.drift.kernel import _wire as columnar
+from otel_clinical.drift.kernel import _wire_recent
 from otel_clinical.drift.kernel._wire_columns import Columns
 from otel_clinical.features import Feature, FeatureSet, Kind
 from otel_clinical.semconv import attributes
@@ -257,9 +258,9 @@ def test_a_record_that_only_resembles_a_recent_one_is_read_in_columns_all_the_sa
     other = [wire.span(n, START, segments=DECLARED, extra={"more": n}) for n in range(3)]
     body = wire.traces([wire.span(n, START, confidence=0.5, segments=DECLARED) for n in range(3)])
     for recent in columnar._RECENT.values():
-        recent.clear()
+        recent.forget()
     explode_traces(wire.traces(other), NOW, INDEX, fewest=1)
-    monkeypatch.setattr(columnar, "resembles", lambda *_: True)
+    monkeypatch.setattr(_wire_recent, "resembles", lambda *_: True)
     share = Columns.share
     monkeypatch.setattr(Columns, "share", lambda columns, key: share(columns, key) + 1)
     ours, general = both(explode_traces, body)

@@ -1,0 +1,87 @@
+"""Compare many records with one mould."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from otel_clinical.drift.kernel._wire_skeleton import LONGEST_VARINT, TEXT, Followed
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._wire_bytes import Bytes
+    from otel_clinical.drift.kernel._wire_mould import Loose, Mould
+
+    Places = NDArray[np.intp]
+    Flags = NDArray[np.bool_]
+
+_MORE: Final = 0x80  # set in every byte of a varint but the last, and of no ASCII
+_WORD: Final = 8  # bytes
+_LONGEST: Final = {TEXT: 512}
+"""Bytes of the longest value of no fixed length; of a number it is `LONGEST_VARINT`."""
+
+
+def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
+    """Return which records from `starts` to `ends` fit a mould, and where their values are.
+
+    As `follow`: no length is believed. All texts of records that fit are ASCII, or the same as in a record that
+    protobuf has accepted.
+    """
+    at, matches = starts, np.ones(len(starts), np.bool_)
+    places: dict[str, Places] = {}
+    lengths: dict[str, Places] = {}
+    for run in mould.runs:
+        read = body.raw(at, len(run.mask) * _WORD).view("<u8").reshape(-1, len(run.mask))
+        differing = read & run.mask
+        differing ^= run.template
+        if differing.any():  # hardly ever, and much faster asked about all records together
+            matches &= ~differing.any(axis=1)
+        for name, offset, size in run.values:
+            places[name], lengths[name] = at + offset, np.full(len(at), size)
+        at = at + run.size
+        if run.loose is not None:
+            length = _length(run.loose, read.view(np.uint8), matches)
+            _passed(run.loose, body, at, length, matches)
+            if run.loose.name:
+                places[run.loose.name], lengths[run.loose.name] = at, length
+            at = at + length
+        # Records that do not match may point anywhere.
+        at = np.minimum(at, body.size)
+    return Followed(matches & (at == ends), places, lengths, ())
+
+
+def _length(loose: Loose, read: NDArray[np.uint8], matches: Flags) -> Places:
+    """Return the length of a value from the last of its lengths, all of which must agree."""
+    offset, count, more = loose.lengths[-1]
+    length = _number(read, offset, count, matches) - more
+    for offset, count, more in loose.lengths[:-1]:
+        matches &= _number(read, offset, count, matches) == length + more
+    return np.maximum(length, 0)
+
+
+def _number(read: NDArray[np.uint8], offset: int, count: int, matches: Flags) -> Places:
+    low = read[:, offset].astype(np.intp)
+    if count == 1:
+        matches &= low < _MORE
+        return low
+    high = read[:, offset + 1].astype(np.intp)
+    matches &= (low >= _MORE) & (high < _MORE)
+    return (low & 0x7F) | (high & 0x7F) << 7
+
+
+def _passed(loose: Loose, body: Bytes, at: Places, length: Places, matches: Flags) -> None:
+    """Check the bytes of a value: ASCII of a text, the form of a number."""
+    longest = _LONGEST.get(loose.kind, LONGEST_VARINT)
+    matches &= length <= longest
+    width = min(int(length.max(initial=0)), longest)
+    if loose.kind != TEXT:
+        matches &= length > 0
+    if not width:
+        return
+    more = body.raw(at, width).view(np.uint8).reshape(-1, width) >= _MORE
+    place = np.arange(width)
+    inside = place < length[:, None]
+    expected = False if loose.kind == TEXT else place + 1 < length[:, None]
+    matches &= ((more == expected) | ~inside).all(axis=1)
