@@ -267,6 +267,25 @@ def test_a_record_that_only_resembles_a_recent_one_is_read_in_columns_all_the_sa
     assert ours != general
 
 
+def test_texts_and_numbers_of_any_length_are_compared_at_one_look(monkeypatch: pytest.MonkeyPatch):
+    """Once an exporter's records are known no record is followed field by field, whatever its values are."""
+
+    def made(number: int) -> Span:
+        extra = {"route": "/v" * (number % 7), "tokens": number**3, "cost": number / 7, "cached": number % 2 > 0}
+        payer = ("private", "medicaid", "_OTHER")[number % 3]
+        return wire.span(number, START, confidence=number / 200, segments={"payer": payer}, extra=extra)
+
+    for request in range(3):
+        explode_traces(wire.traces([made(n) for n in range(60 * request, 60 * request + 60)]), NOW, INDEX)
+    monkeypatch.setattr(columnar, "follow", lambda *_: pytest.fail("a record was followed"))
+    body = wire.traces([made(n) for n in range(100, 160)])
+    ours, general = (explode_traces(body, NOW, INDEX, fewest=fewest) for fewest in (24, NEVER))
+    assert comparable(ours) == comparable(general)
+    assert len(ours.batch) == 60
+    with pytest.raises(pytest.fail.Exception, match="was followed"):  # a text that is not ASCII is looked at closely
+        explode_traces(wire.traces([wire.span(n, START, extra={"route": "é"}) for n in range(60)]), NOW, INDEX)
+
+
 @pytest.mark.parametrize("length", [127, 128, 500, 1000, 2000, 20_000])
 def test_a_key_of_any_length_is_read_alike(length: int):
     made = [wire.span(n, START, segments=DECLARED, extra={"k" * length: n}) for n in range(3)]
