@@ -200,7 +200,7 @@ class _Work(Generic[_Record]):
             ((_, rows),) = self._columns
         else:
             rows = np.array(self._rows, RECORD)
-        if self._columns and self._rows or len(self._columns) > 1:
+        if (self._columns and self._rows) or len(self._columns) > 1:
             rows = np.concatenate([rows, *(made for _, made in self._columns)])
             places = np.concatenate([np.array(self._places, np.intp), *(at for at, _ in self._columns)])
             rows = rows if (places[1:] > places[:-1]).all() else rows[np.argsort(places)]

@@ -100,16 +100,22 @@ class Wire:
         record: Message of one record.
         fewest: Records of one skeleton below which they are left to the general reader.
 
+    Attributes:
+        raw: The request.
+        layout: `SPANS` or `EVENTS`.
+        record: Message of one record.
+        fewest: Records of one skeleton that are worth it.
+
     Raises:
         UnusualError: Its frame is not as every exporter writes it, or is broken.
     """
 
     def __init__(self, body: bytes, layout: Layout, record: type[Message], fewest: int) -> None:
-        self._raw = body
-        self._layout, self._record = layout, record
-        self._fewest = max(fewest, 1)
+        self.raw = body
+        self.layout, self.record = layout, record
+        self.fewest = max(fewest, 1)
         self._groups = groups(body)
-        worth = any(len(frame.starts) >= self._fewest for group in self._groups for frame in group.frames)
+        worth = any(len(frame.starts) >= self.fewest for group in self._groups for frame in group.frames)
         self._body = Bytes(body) if worth else None
 
     def gather(self, reader: Reader) -> dict[tuple[int, int], Gathered]:
@@ -121,32 +127,30 @@ class Wire:
         except (DecodeError, UnicodeDecodeError):
             return {}
         return {
-            (frame.group, frame.scope): self._scope(self._body, frame).gather(reader, values, self._fewest)
+            (frame.group, frame.scope): _Scope(self, self._body, frame, (reader, values)).gather()
             for group, values in zip(self._groups, shared, strict=True)
             for frame in group.frames
         }
-
-    def _scope(self, body: Bytes, frame: Frame) -> _Scope:
-        return _Scope(body, self._raw, frame, self._layout, self._record)
 
     def _shared(self, group: Group) -> Mapping[str, AnyValue]:
         """Return what a resource says about all its records, after a look at everything around them."""
         resource = Resource()
         for start, end in group.resource:
-            resource.ParseFromString(self._raw[start:end])
+            resource.ParseFromString(self.raw[start:end])
         for frame in group.frames:
             for start, end in frame.around:
-                InstrumentationScope.FromString(self._raw[start:end])
+                InstrumentationScope.FromString(self.raw[start:end])
         for start, end in (*group.schemas, *(one for frame in group.frames for one in frame.schemas)):
-            self._raw[start:end].decode()
+            self.raw[start:end].decode()
         return pick(resource.attributes, SUBJECT_KEYS)
 
 
 class _Scope:
     """The records of one scope while they are taken."""
 
-    def __init__(self, body: Bytes, raw: bytes, frame: Frame, layout: Layout, record: type[Message]) -> None:
-        self._body, self._raw, self._layout, self._record = body, raw, layout, record
+    def __init__(self, wire: Wire, body: Bytes, frame: Frame, read: tuple[Reader, Mapping[str, AnyValue]]) -> None:
+        self._wire, self._body = wire, body
+        self._reader, self._shared = read
         self._starts, self._ends = np.array(frame.starts, np.intp), np.array(frame.ends, np.intp)
         self._rows: list[Rows] = []
         self._places: list[Places] = []
@@ -156,13 +160,13 @@ class _Scope:
         self._seen = 0
         self._binary: list[tuple[Places, int]] = []
 
-    def gather(self, reader: Reader, shared: Mapping[str, AnyValue], fewest: int) -> Gathered:
+    def gather(self) -> Gathered:
         """Try the skeleton of the first record that is left on all that are left, until few are."""
         left = np.arange(len(self._starts))
         for _ in range(_MOST_SKELETONS):
-            if len(left) < fewest:
+            if len(left) < self._wire.fewest:
                 break
-            left = self._follow(left, reader, shared, fewest)
+            left = self._follow(left)
         self._rest.append(left)
         rest: list[int] = np.sort(np.concatenate(self._rest)).tolist()
         return Gathered(self._rows, self._places, len(self._starts), self._ignored, rest, self._sound())
@@ -184,50 +188,44 @@ class _Scope:
         start, end = int(self._starts[0]), int(self._ends[-1])
         return self._body.ascii(start, end, (*self._binary, *between), passed)
 
-    def _follow(self, left: Places, reader: Reader, shared: Mapping[str, AnyValue], fewest: int) -> Places:
+    def _follow(self, left: Places) -> Places:
         """Take the records that are like the first of those `left`; return the others."""
         try:
             known = self._known(left)
             if known.mould is not None:
                 followed = cast(known.mould, self._body, self._starts[left], self._ends[left])
-                taken = self._matching(known.skeleton, followed, left, reader, shared, known.mould.same)
+                taken = self._matching(known.skeleton, followed, left, known.mould.same)
                 self._proved.append(taken)
                 left = left[~followed.matches]
-                if len(left) < fewest:
+                if len(left) < self._wire.fewest:
                     return left
                 known = self._known(left)
             followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
             if not followed.matches[0]:  # it resembled a recent one, and is another: that would be tried for ever
-                known = _RECENT[self._layout.attributes].made(self._first(left), self._layout, self._record)
+                known = _RECENT[self._wire.layout.attributes].made(
+                    self._first(left), self._wire.layout, self._wire.record
+                )
                 followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
         except (UnusualError, DecodeError):
             self._rest.append(left[:1])
             return left[1:]
-        taken = self._matching(known.skeleton, followed, left, reader, shared, {})
+        taken = self._matching(known.skeleton, followed, left, {})
         if known.skeleton.sound:
             self._seen += len(taken)
             self._binary += [(places[followed.matches], width) for places, width in followed.binary]
-        if len(taken) >= fewest:
-            known.learn(self._raw, self._starts[taken], self._ends[taken])
+        if len(taken) >= self._wire.fewest:
+            known.learn(self._wire.raw, self._starts[taken], self._ends[taken])
         return left[~followed.matches]
 
     def _known(self, left: Places) -> Known:
-        record, recent = self._first(left), _RECENT[self._layout.attributes]
-        return recent.like(record) or recent.made(record, self._layout, self._record)
+        record, recent = self._first(left), _RECENT[self._wire.layout.attributes]
+        return recent.like(record) or recent.made(record, self._wire.layout, self._wire.record)
 
     def _first(self, left: Places) -> bytes:
         first = int(left[0])
-        return self._raw[self._starts[first] : self._ends[first]]
+        return self._wire.raw[self._starts[first] : self._ends[first]]
 
-    def _matching(
-        self,
-        skeleton: Skeleton,
-        followed: Followed,
-        left: Places,
-        reader: Reader,
-        shared: Mapping[str, AnyValue],
-        same: Mapping[str, str],
-    ) -> Places:
+    def _matching(self, skeleton: Skeleton, followed: Followed, left: Places, same: Mapping[str, str]) -> Places:
         """Make rows of the records that were followed; return which those are."""
         if followed.matches.all():
             places, lengths, matching = followed.places, followed.lengths, left
@@ -237,18 +235,18 @@ class _Scope:
             lengths = {name: found[chosen] for name, found in followed.lengths.items()}
             matching = left[chosen]
         clean = np.ones(len(matching), np.bool_)
-        columns = Columns(self._body, places, lengths, skeleton.kinds, shared, same, clean)
-        self._take(skeleton, columns, matching, reader)
+        columns = Columns(self._body, places, lengths, skeleton.kinds, self._shared, same, clean)
+        self._take(skeleton, columns, matching)
         return matching
 
-    def _take(self, skeleton: Skeleton, columns: Columns, places: Places, reader: Reader) -> None:
-        build, ours = _builder(skeleton, self._layout)
+    def _take(self, skeleton: Skeleton, columns: Columns, places: Places) -> None:
+        build, ours = _builder(skeleton, self._wire.layout)
         if not ours:
             self._ignored += len(places)
         elif build is None:
             self._rest.append(places)
         elif len(places):
-            rows = build(reader, columns)
+            rows = build(self._reader, columns)
             if columns.clean.all():
                 self._rows.append(rows)
                 self._places.append(places)

@@ -16,9 +16,8 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
 from benchmarks._processor_load import Recorder
-from otel_clinical.drift.kernel import Exploded, PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.kernel import Exploded, PolicyIndex, _wire_recent, explode_logs, explode_traces
 from otel_clinical.drift.kernel import _wire as columnar
-from otel_clinical.drift.kernel import _wire_recent
 from otel_clinical.drift.kernel._wire_columns import Columns
 from otel_clinical.features import Feature, FeatureSet, Kind
 from otel_clinical.semconv import attributes
