@@ -12,7 +12,11 @@ The statistic was fixed before it was looked at; to change it is to begin anew.
 - Every figure of a set-up is the median of its 5 rounds; a ratio is that of two such medians.
 
 All set-ups freeze the objects of their start (`gc.freeze`), as a service may: a full collection of the program's own
-objects takes longer than any telemetry and comes with any.
+objects takes longer than any telemetry and comes with any. `python -m benchmarks._paced unfrozen` measures the same
+without that, for information.
+
+The worst call is that of a caller who has the interpreter when it begins. What a caller waits for the interpreter
+before is in the row of the longest delay, from the moment a call was due to its return.
 """
 
 from __future__ import annotations
@@ -36,10 +40,10 @@ MILLISECOND = 1000.0
 Figures = dict[str, float]
 
 
-def paced_rows() -> list[Row]:
+def paced_rows(*options: str) -> list[Row]:
     """Measure as above; rows without a must only inform."""
     with _receiver() as port:
-        rounds = [{name: _load(name, port) for name in SETUPS} for _ in range(ROUNDS)]
+        rounds = [{name: _load(name, port, *options) for name in SETUPS} for _ in range(ROUNDS)]
     ours, stock = _figures(rounds, "ours"), _figures(rounds, "stock")
     return [
         row(
@@ -58,8 +62,8 @@ def _figures(rounds: list[dict[str, Figures]], name: str) -> Figures:
     return found | {"cpu": statistics.median(one[name]["cpu"] - one["none"]["cpu"] for one in rounds)}
 
 
-def _load(name: str, port: str) -> Figures:
-    command = [sys.executable, "-m", "benchmarks._paced_load", name, port]
+def _load(name: str, port: str, *options: str) -> Figures:
+    command = [sys.executable, "-m", "benchmarks._paced_load", name, port, *options]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, timeout=120)  # noqa: S603 -- ours
     found: Figures = json.loads(done.stdout)
     return found
@@ -80,4 +84,4 @@ def _receiver() -> Iterator[str]:
 if __name__ == "__main__":
     from benchmarks._rows import table
 
-    print(table(paced_rows()))
+    print(table(paced_rows(*sys.argv[1:])))

@@ -1,4 +1,4 @@
-"""One process under a steady load: `python -m benchmarks._paced_load SETUP PORT` prints what a call cost as JSON.
+"""One process under a steady load: `python -m benchmarks._paced_load SETUP PORT [unfrozen]` prints what a call cost.
 
 Set-ups: `none` is the pace alone, `stock` a span of 20 attributes and 8 instruments exported by stock OTLP/HTTP, `ours`
 a decorated inference with confidence, quality and four segments, exported by `otel_clinical.sdk.configure`.
@@ -82,7 +82,7 @@ def ours(url: str) -> Call:
     return lambda: function(RECORD), lambda: handle.flush(30)
 
 
-def measure(call: Callable[[], object], flush: Callable[[], object]) -> dict[str, float]:
+def measure(call: Callable[[], object], flush: Callable[[], object], *, freeze: bool = True) -> dict[str, float]:
     """Call at a steady pace; return microseconds: processor time per call, all threads, and times of single calls.
 
     `late` is the longest time from the moment a call was due to its answer: a call that waits for the interpreter
@@ -91,8 +91,9 @@ def measure(call: Callable[[], object], flush: Callable[[], object]) -> dict[str
     for _ in range(WARM_UP):
         call()
     flush()
-    gc.collect()
-    gc.freeze()
+    if freeze:
+        gc.collect()
+        gc.freeze()
     count, clock = int(RATE * SECONDS), time.perf_counter
     took, late = [0.0] * count, [0.0] * count
     used, started = time.process_time(), clock()
@@ -121,9 +122,10 @@ def measure(call: Callable[[], object], flush: Callable[[], object]) -> dict[str
 SETUPS = {"none": none, "stock": stock, "ours": ours}
 
 
-def main(setup: str, port: str) -> None:
-    """Measure one set-up and print the figures."""
-    print(json.dumps(measure(*SETUPS[setup](f"http://127.0.0.1:{port}"))), flush=True)
+def main(setup: str, port: str, *options: str) -> None:
+    """Measure one set-up and print the figures as JSON."""
+    call, flush = SETUPS[setup](f"http://127.0.0.1:{port}")
+    print(json.dumps(measure(call, flush, freeze=options != ("unfrozen",))), flush=True)
 
 
 if __name__ == "__main__":
