@@ -21,6 +21,7 @@ PROMISES = {
     "Patient data": 12,
     "Set-up": 6,
     "A user's own tests": 4,
+    "Cost": 4,
 }
 """Sections of the page, and how many promises each holds at least."""
 

@@ -120,3 +120,40 @@ def test_a_span_that_is_built_otherwise_is_read_by_its_properties(monkeypatch):
     kept = Kept()
     keep(kept, Other)
     assert ended(kept) == ("a", None, None, None, SpanKind.INTERNAL, None, 1, 2, None, (1,), {"a": 1})
+
+
+class Failing(Exported):
+    """Takes spans and fails."""
+
+    def export(self, spans):
+        super().export(spans)
+        raise RuntimeError
+
+
+@pytest.mark.parametrize("exporter", [Exported(), Failing()])
+def test_a_list_is_emptied_after_the_export_and_used_again(exporter):
+    queue = SpanQueue(exporter)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(queue)
+    for _ in range(2):
+        make_spans(provider.get_tracer(SCOPE_NAME))
+        provider.force_flush()
+        assert list(queue._free) == [[], []]
+    provider.shutdown()
+    assert [one.name for one in exporter.spans] == [f"{CANARY} was seen", "predict coding"] * 2
+
+
+def test_a_span_that_is_read_twice_in_one_export_is_there_twice():
+    class Twice(Exported):
+        """Reads the batch a second time, as one that retries does."""
+
+        def export(self, spans):
+            return super().export([*spans, *spans])
+
+    exporter = Twice()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SpanQueue(exporter))
+    provider.get_tracer(SCOPE_NAME).start_span("predict coding").end()
+    provider.force_flush()
+    provider.shutdown()
+    assert [one.name for one in exporter.spans] == ["predict coding"] * 2
