@@ -51,9 +51,10 @@ class SpanStarter:
 
     def start(self, tracer: Tracer, name: str, context: Context | None, started_ns: int, found: Found) -> Span:
         """Start a span with attributes, whose texts have at most `_span_attributes.LONGEST` characters."""
-        if not self._is_unread(getattr(tracer, "_real_tracer", None) or tracer):
+        real: Tracer = getattr(tracer, "_real_tracer", None) or tracer
+        if not self._is_unread(real):
             return tracer.start_span(name, context=context, start_time=started_ns, attributes=found)
-        span = tracer.start_span(name, context=context, start_time=started_ns)
+        span = real.start_span(name, context, start_time=started_ns)
         if span.is_recording():
             add_attributes(span, found)
         return span
