@@ -365,6 +365,7 @@ def _explained() -> Iterator[None]:
         AuditBrokenError,
         OrderRefusedError,
         StateTooNewError,
+        StateUnreadableError,
     )
 
     try:
@@ -381,6 +382,7 @@ def _explained() -> Iterator[None]:
         PointerError,
         PointerLocked,
         StateTooNewError,
+        StateUnreadableError,
     ) as error:
         raise CliError(str(error)) from error
 

@@ -1,7 +1,7 @@
 """Roll a model back, or hold a segment back, when its degradation is proved and confirmed."""
 
 from otel_clinical.rollback._records import Timing
-from otel_clinical.rollback._schema import StateTooNewError
+from otel_clinical.rollback._schema import StateTooNewError, StateUnreadableError
 from otel_clinical.rollback.alerts import Alert, Cause
 from otel_clinical.rollback.audit import AuditBrokenError, Checkpoint, export_file, verify_file, verify_lines
 from otel_clinical.rollback.orders import Order, OrderKind, OrderRefusedError
@@ -42,6 +42,7 @@ __all__ = [
     "OrderKind",
     "OrderRefusedError",
     "StateTooNewError",
+    "StateUnreadableError",
     "Terms",
     "Timing",
     "activate_version",

@@ -65,6 +65,10 @@ class StateTooNewError(RuntimeError):
     """A state directory was written by a later release."""
 
 
+class StateUnreadableError(RuntimeError):
+    """A state directory whose database cannot be read or written."""
+
+
 def prepare(connection: sqlite3.Connection) -> None:
     """Give the database every table it lacks; raise `StateTooNewError` for one of a later release.
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.release import most_restrictive
 from otel_clinical.rollback._blind import looked
 from otel_clinical.rollback._intents import begun, made, refused, unreachable
+from otel_clinical.rollback._memory import remembered
 from otel_clinical.rollback._ordered import disarmed, ordered
 from otel_clinical.rollback._planning import incident_of
 from otel_clinical.rollback._records import Record, Setting, Step, Timing, close, put
@@ -252,7 +253,7 @@ def _as_strict(route: str, needed: str) -> bool:
 
 def _pointer(setting: Setting, state: ModelState, event: PointerSeen) -> Step:
     """Close undecided incidents of versions that no longer serve: nobody will speak of them again."""
-    result = Step(state)
+    result = remembered(setting, state, event.pointer)
     for incident in state.incidents.values():
         if incident.state in UNDECIDED | REVIEW and incident.key.activation != event.pointer.activation:
             closed = stale(result.state, incident, event.pointer, setting.now)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from otel_clinical.release import Segment
 from otel_clinical.rollback import acts, audit, once
-from otel_clinical.rollback._schema import StateTooNewError, prepare
+from otel_clinical.rollback._schema import StateTooNewError, StateUnreadableError, prepare
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.ledger import Release
@@ -55,14 +55,21 @@ class Store:
         self._connection = sqlite3.connect(
             folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=10.0
         )
-        self._connection.execute("PRAGMA journal_mode = WAL")
-        self._connection.execute("PRAGMA synchronous = FULL")
-        self._connection.execute("PRAGMA foreign_keys = ON")
         try:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+            self._connection.execute("PRAGMA synchronous = FULL")
+            self._connection.execute("PRAGMA foreign_keys = ON")
             prepare(self._connection)
         except StateTooNewError:
             self._connection.close()
             raise
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise StateUnreadableError(
+                f"{folder / DATABASE}: {error}. Check disk and permissions; a damaged database is put back from a "
+                "backup, or moved aside: without it the controller acts on nothing that it did before, until two "
+                "people arm it"
+            ) from None
 
     def close(self) -> None:
         """Close the database."""

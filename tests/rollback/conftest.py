@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from otel_clinical.rollback import activate_version
+from soak._nursery import CONTROLLER, Nursery
 from tests.rollback._controller import Controller, terms_of
 from tests.rollback._prometheus import FakePrometheus
 from tests.rollback._running import Running
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    """What forks controllers."""
+    with Nursery(*CONTROLLER) as nursery:
+        yield nursery
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from otel_clinical.rollback import activate_version, release_ledger
 from otel_clinical.rollback.confirm import CAUSE, LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
-from soak._nursery import CONTROLLER, Nursery
 from tests.rollback._controller import alert, notification, terms_of
 from tests.rollback._forked import ForkedController
 from tests.rollback._prometheus import degraded, recovered
@@ -24,18 +23,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
+    from soak._nursery import Nursery
     from tests.rollback._prometheus import FakePrometheus
 
 LONG = 60.0
 WHOLE = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 MINE = {MODEL: "coding", VERSION: "8"}
 LAST = "      maximum_alert_age: 15m\n"
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery(*CONTROLLER) as nursery:
-        yield nursery
 
 
 @dataclass
