@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
+from otel_clinical.drift.kernel._squeezed import spread, squeeze
 from otel_clinical.features import ABSENT as NO_PLACE
 from otel_clinical.features import MOST_FEATURES
 from otel_clinical.semconv.enums import SegmentName
@@ -63,9 +64,13 @@ NO_FEATURES: Final = (NO_PLACE,) * MOST_FEATURES
 LATEST: Final = 2**62
 """Microseconds; later than any clock."""
 
-_KIND, _VERSIONS = "batch", (3, 2, 1)
+_KIND, _VERSIONS = "batch", (4, 3, 2, 1)
 _ADDED: Final = {1: {"features", "encounter"}, 2: {"encounter"}}
 """Columns that a version of the codec did not have yet."""
+
+
+PLAIN: Final = frozenset({1, 2, 3})
+"""Versions of the codec, and of that of waiting records, that had whole rows."""
 
 
 def layouts(row: np.dtype[np.void]) -> dict[int, np.dtype[np.void]]:
@@ -121,7 +126,7 @@ class Batch:
     def to_bytes(self) -> bytes:
         """Return the journal form: versioned, with a checksum, never a pickle."""
         meta = {"words": list(self.words), "received": self.received}
-        return pack(_KIND, _VERSIONS[0], meta, {"rows": self.rows.view(np.uint8)})
+        return pack(_KIND, _VERSIONS[0], meta, squeeze(self.rows))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Batch:
@@ -132,7 +137,8 @@ class Batch:
         """
         version, meta, arrays = unpack_any(data, _KIND, _VERSIONS)
         words = tuple(str(word) for word in meta["words"])
-        rows = as_rows(arrays["rows"], _BEFORE.get(version, RECORD), RECORD)
+        raw = arrays["rows"] if version in PLAIN else spread(arrays, RECORD)
+        rows = as_rows(raw, _BEFORE.get(version, RECORD), RECORD)
         return cls(checked(rows, len(words)), words, meta["received"])
 
 

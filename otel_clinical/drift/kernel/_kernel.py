@@ -102,8 +102,8 @@ class Kernel:
         if not review.any():
             kept, late, known, corrected = self._in_time(rows)
         else:
-            kept, late, known, corrected = self._in_time(rows[~review])
-            reviews = self._reviews.sort(rows[review], self._bound())
+            kept, late, known, corrected = self._in_time(rows.take(np.flatnonzero(~review)))
+            reviews = self._reviews.sort(rows.take(np.flatnonzero(review)), self._bound())
             kept = np.concatenate((kept, reviews.new))
         new = self._slots.add(kept)
         reported = len(kept)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
-from otel_clinical.drift.kernel._batch import RECORD, Kind, as_rows, layouts
+from otel_clinical.drift.kernel._batch import PLAIN, RECORD, Kind, as_rows, layouts
 from otel_clinical.drift.kernel._ids import IdSet
+from otel_clinical.drift.kernel._squeezed import spread, squeeze
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ _BEHIND: Final = np.dtype(
 )
 """`PENDING` as a record behind its time."""
 
-_KIND, _WRITTEN = "pending", (3, 2, 1)
+_KIND, _WRITTEN = "pending", (4, 3, 2, 1)
 _BEFORE: Final = layouts(PENDING)
 _VERSIONS: Final = 2**16  # words are numbered in two bytes
 
@@ -58,7 +59,8 @@ class Slots:
         if (numbers == numbers[0]).all():  # mostly: what arrives together happened at about the same time
             added = self._add(int(numbers[0]), rows)
         else:
-            added = np.concatenate([self._add(one, rows[numbers == one]) for one in np.unique(numbers).tolist()])
+            slots = ((one, rows.take(np.flatnonzero(numbers == one))) for one in np.unique(numbers).tolist())
+            added = np.concatenate([self._add(one, part) for one, part in slots])
         self._outcomes.update(_outcomes(added))
         return added
 
@@ -95,7 +97,7 @@ class Slots:
         for number in self._fresh:
             slot = self._slots[number]
             key = f"{number}/{len(slot.keys)}"
-            found[key] = pack(_KIND, _WRITTEN[0], {}, {"rows": slot.save(key).view(np.uint8)})
+            found[key] = pack(_KIND, _WRITTEN[0], {}, squeeze(slot.save(key)))
         self._fresh.clear()
         self._gone.clear()
         return found
@@ -169,7 +171,7 @@ class _Slot:
         """Call everything saved under `key`; return what was not before, in an order that depends on nothing else."""
         self.keys.append(key)
         rows = np.concatenate(self.fresh) if self.fresh else np.zeros(0, PENDING)
-        rows = _by_bytes(rows) if self.repeats else rows[np.argsort(rows["event"])]
+        rows = _by_bytes(rows) if self.repeats else rows.take(np.argsort(np.ascontiguousarray(rows["event"])))
         self._saved.append(rows)
         self.fresh = []
         return rows
@@ -203,8 +205,8 @@ def _outcomes(rows: NDArray[np.void]) -> Counter[int]:
     outcome = rows["kind"] == Kind.OUTCOME
     if not outcome.any():
         return Counter()
-    rows = rows[outcome]
-    pairs, counts = np.unique(rows["model"].astype(np.int64) * _VERSIONS + rows["version"], return_counts=True)
+    models, versions = rows["model"][outcome], rows["version"][outcome]
+    pairs, counts = np.unique(models.astype(np.int64) * _VERSIONS + versions, return_counts=True)
     return Counter(dict(zip(pairs.tolist(), counts.tolist(), strict=True)))
 
 
@@ -221,5 +223,5 @@ def unpack_rows(data: bytes) -> NDArray[np.void]:
         CodecError: `data` is damaged.
     """
     version, _, arrays = unpack_any(data, _KIND, _WRITTEN)
-    raw: NDArray[Any] = arrays["rows"]
+    raw: NDArray[Any] = arrays["rows"] if version in PLAIN else spread(arrays, PENDING)
     return as_rows(raw, _BEFORE.get(version, PENDING), PENDING)

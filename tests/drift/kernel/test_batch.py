@@ -24,6 +24,17 @@ def test_an_empty_batch_round_trips():
     assert len(Batch.from_bytes(Batch.empty().to_bytes())) == 0
 
 
+@given(st.lists(st.integers(0, len(BATCH) - 1), max_size=5))
+def test_any_few_rows_round_trip(chosen):
+    few = BATCH.take(chosen)
+    assert Batch.from_bytes(few.to_bytes()).rows.tobytes() == few.rows.tobytes()
+
+
+def test_what_is_the_same_in_all_rows_is_written_once():
+    many = World(1).records(2000)
+    assert len(many.to_bytes()) < 0.5 * many.rows.nbytes
+
+
 def test_rows_are_small_and_the_layout_is_fixed():
     """Journals of one release are read by the next: a change of layout needs a new version of the codec."""
     assert RECORD.itemsize == 94
@@ -62,8 +73,31 @@ def test_any_cut_is_found(size):
 
 def test_another_kind_or_version_is_refused():
     data = pack("batch", 99, {"words": [""]}, {"rows": np.zeros(0, np.uint8)})
-    with pytest.raises(CodecError, match="expected batch version 3, found batch version 99"):
+    with pytest.raises(CodecError, match="expected batch version 4, found batch version 99"):
         Batch.from_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("name", "array"),
+    [
+        ("first", np.zeros((1, 93), np.uint8)),
+        ("first", np.zeros((2, 94), np.uint8)),
+        ("places", np.array([94], np.uint8)),
+        ("places", np.array([1, 2], np.uint8)),
+        ("rest", np.zeros((3, 2), np.uint8)),
+        ("rest", np.zeros(3, np.uint8)),
+    ],
+)
+def test_squeezed_rows_of_another_shape_are_refused(name, array):
+    sound = {
+        "first": np.zeros((1, 94), np.uint8),
+        "places": np.array([0], np.uint8),
+        "rest": np.array([[1], [2], [1]], np.uint8),
+    }
+    meta = {"words": ["", "a"], "received": 1}
+    assert Batch.from_bytes(pack("batch", 4, meta, sound)).rows["kind"].tolist() == [1, 2, 1]
+    with pytest.raises(ValueError, match=r"are not records of 94 bytes|past its 94 bytes"):
+        Batch.from_bytes(pack("batch", 4, meta, sound | {name: array}))
 
 
 def test_rows_that_point_past_the_words_are_refused():

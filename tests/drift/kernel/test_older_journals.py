@@ -60,8 +60,8 @@ def test_half_a_row_of_before_is_refused():
 
 
 def test_a_later_layout_is_refused():
-    with pytest.raises(CodecError, match="expected pending version 3, found pending version 4"):
-        unpack_rows(pack("pending", 4, {}, {"rows": np.zeros(0, np.uint8)}))
+    with pytest.raises(CodecError, match="expected pending version 4, found pending version 5"):
+        unpack_rows(pack("pending", 5, {}, {"rows": np.zeros(0, np.uint8)}))
 
 
 @versions
