@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from prometheus_client.core import Metric
 
 from otel_clinical.drift.kernel import VolumeRow
+from otel_clinical.drift.runtime._cells import blurred
 from otel_clinical.drift.runtime._families import Sample, gauge
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.semconv import metrics
@@ -16,7 +17,7 @@ def heartbeat_families(kernel: KernelView) -> Iterator[Metric]:
     """Yield the families; a ratio of small counts is not shown."""
     yield gauge(metrics.VOLUME_EVIDENCE, (sample for row in kernel.volumes for sample in _evidence(row)))
     ratios = (
-        ((row.model, row.segment, row.value), row.count / row.expected)
+        ((row.model, row.segment, row.value), blurred(row.count / row.expected))
         for row in kernel.volumes
         if row.count is not None and row.expected is not None and row.expected >= SMALL_CELL
         if not 0 < row.count < SMALL_CELL

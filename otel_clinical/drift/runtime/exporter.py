@@ -8,6 +8,7 @@ from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from otel_clinical.drift.kernel import CoverageRow, EvidenceRow, SuggestionRow, decide_tier
+from otel_clinical.drift.runtime._cells import at_least, at_most, blurred, stepped
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
 from otel_clinical.drift.runtime._families import Sample, counter, gauge
@@ -80,21 +81,27 @@ def _evidence(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     """Yield the gauges of each stream, without those of streams too small to show.
 
     Below `SMALL_CELL` outcomes the evidence reads 0 (not proved) and the counts, the drop and the performance are
-    absent or 0: the series a rule compares exist, and say nothing about anybody.
+    absent or 0: the series a rule compares exist, and say nothing about anybody. Above, counts go up in steps and
+    means are rounded, the drop and its bounds never towards a tier.
     """
     rows = list(rows)
     since = [row for row in rows if row.samples >= SMALL_CELL]
     recent = [(row, row.performance) for row in rows if row.performance_samples >= SMALL_CELL]
     yield gauge(metrics.EVIDENCE, (sample for row in rows for sample in _tiers(row)))
-    yield gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), _if_grown(row, row.samples)) for row in rows))
-    yield gauge(metrics.EVIDENCE_LABELS, ((_stream(row), _if_many(row.labels)) for row in rows))
-    yield gauge(metrics.DEGRADATION_RATIO, ((_stream(row), _if_grown(row, row.drop)) for row in rows))
+    yield gauge(metrics.EVIDENCE_SAMPLES, ((_stream(row), stepped(row.samples)) for row in rows))
+    yield gauge(metrics.EVIDENCE_LABELS, ((_stream(row), stepped(row.labels)) for row in rows))
+    yield gauge(
+        metrics.DEGRADATION_RATIO,
+        ((_stream(row), at_least(row.drop) if row.samples >= SMALL_CELL else 0.0) for row in rows),
+    )
     bounds = [(_stream(row), row.interval) for row in since if row.interval is not None]
-    yield gauge(metrics.DEGRADATION_LOWER_RATIO, ((stream, least) for stream, (least, _) in bounds))
-    yield gauge(metrics.DEGRADATION_UPPER_RATIO, ((stream, largest) for stream, (_, largest) in bounds))
+    yield gauge(metrics.DEGRADATION_LOWER_RATIO, ((stream, at_least(least)) for stream, (least, _) in bounds))
+    yield gauge(metrics.DEGRADATION_UPPER_RATIO, ((stream, at_most(largest)) for stream, (_, largest) in bounds))
     yield gauge(metrics.CHANGE_POINT_TIME, ((_stream(r), r.change_point) for r in since if r.change_point is not None))
-    yield gauge(metrics.PERFORMANCE_RATIO, ((_stream(row), value) for row, value in recent if value is not None))
-    yield gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), row.performance_samples) for row, _ in recent))
+    yield gauge(
+        metrics.PERFORMANCE_RATIO, ((_stream(row), blurred(value)) for row, value in recent if value is not None)
+    )
+    yield gauge(metrics.PERFORMANCE_SAMPLES, ((_stream(row), stepped(row.performance_samples)) for row, _ in recent))
     yield gauge(metrics.BASELINE_RATIO, ((_stream(row), row.baseline) for row in rows))
     yield from _amended(rows)
 
@@ -103,9 +110,9 @@ def _amended(rows: Iterable[EvidenceRow]) -> Iterator[Metric]:
     """Yield how many outcomes were amended after they had counted, where they are many; 0 for the whole of a model."""
     many = [row for row in rows if row.amended >= SMALL_CELL]
     zeros: dict[tuple[str, ...], float] = {_stream(row): 0.0 for row in rows if row.segment == AGGREGATE}
-    shares = zeros | {_stream(row): min(row.amended / row.labels, 1.0) for row in many}
+    shares = zeros | {_stream(row): blurred(min(row.amended / row.labels, 1.0)) for row in many}
     yield gauge(metrics.LABEL_AMENDED_RATIO, shares.items())
-    yield gauge(metrics.LABEL_WITHDRAWN_RATIO, ((_stream(row), row.withdrawn / row.labels) for row in many))
+    yield gauge(metrics.LABEL_WITHDRAWN_RATIO, ((_stream(row), blurred(row.withdrawn / row.labels)) for row in many))
 
 
 def _stream(row: EvidenceRow) -> tuple[str, ...]:
@@ -117,14 +124,6 @@ def _tiers(row: EvidenceRow) -> Iterator[Sample]:
         yield (*_stream(row), str(level)), value if row.labels >= SMALL_CELL else 0.0
 
 
-def _if_many(count: int) -> int:
-    return count if count >= SMALL_CELL else 0
-
-
-def _if_grown(row: EvidenceRow, value: float) -> float:
-    return value if row.samples >= SMALL_CELL else 0.0
-
-
 def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     kernel = shown.kernel
     yield gauge(metrics.EVIDENCE_ACTIVATION, ((mv, float(ordinal)) for mv, ordinal in kernel.activations.items()))
@@ -132,13 +131,13 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     yield gauge(
         metrics.LABEL_COVERAGE_RATIO,
         (
-            ((row.model, row.version), row.coverage)
+            ((row.model, row.version), blurred(row.coverage))
             for row in kernel.coverage
             if row.coverage is not None and row.eligible >= SMALL_CELL
         ),
     )
     yield from _label_ages(kernel.coverage)
-    yield gauge(metrics.LABEL_WAITING, ((mv, _if_many(count)) for mv, count in kernel.waiting.items()))
+    yield gauge(metrics.LABEL_WAITING, ((mv, stepped(count)) for mv, count in kernel.waiting.items()))
     yield gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
     yield gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))

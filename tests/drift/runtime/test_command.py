@@ -87,7 +87,7 @@ def test_status_shows_the_same_from_the_page_and_from_the_directory(tmp_path: Pa
     assert from_page.stdout == running_state.stdout == stopped_state.stdout
     line = next(each for each in from_page.stdout.splitlines() if "payer=medicare " in each)
     assert line.split()[:2] == ["coding", "7"]
-    assert line.split()[4:] == ["0.0%", "100.0%", "200", "engineering_review,", "governance_review,", "rollback"]
+    assert line.split()[4:] == ["0.0%", "100.0%", "198", "engineering_review,", "governance_review,", "rollback"]
     assert "inference 200, outcome 201" in from_page.stdout
     assert "waiting     " in from_page.stdout
     assert "journal     0 requests" in from_page.stdout

@@ -131,7 +131,7 @@ KERNEL = KernelView(
     suggestions=(SUGGESTIONS,),
     attributions=(VERDICT,),
     activations={("coding", "7"): 3},
-    waiting={("coding", "7"): 42},
+    waiting={("coding", "7"): 33},
     label_times={"coding": 1_790_000_500.0},
     newest=1_790_000_501.0,
     watermark=1_790_000_400.0,
@@ -185,17 +185,17 @@ def test_the_numbers_of_a_stream_are_those_of_the_kernel():
     samples = scrape(shown())
     stream = ("coding", "7", "payer", "medicaid")
     assert of(samples, metrics.EVIDENCE) == {(*stream, str(level)): 3.5 for level in TIERS}
-    assert of(samples, metrics.EVIDENCE_SAMPLES) == {stream: 200}
+    assert of(samples, metrics.EVIDENCE_SAMPLES) == {stream: 198}
     assert of(samples, metrics.DEGRADATION_RATIO) == {stream: 0.2}
     assert of(samples, metrics.DEGRADATION_LOWER_RATIO) == {stream: 0.11}
     assert of(samples, metrics.DEGRADATION_UPPER_RATIO) == {stream: 0.31}
     assert of(samples, metrics.CHANGE_POINT_TIME) == {stream: 1_790_000_000.0}
     assert of(samples, metrics.PERFORMANCE_RATIO) == {stream: 0.7}
-    assert of(samples, metrics.PERFORMANCE_SAMPLES) == {stream: 150}
+    assert of(samples, metrics.PERFORMANCE_SAMPLES) == {stream: 143}
     assert of(samples, metrics.BASELINE_RATIO) == {stream: 0.9}
     assert of(samples, metrics.EVIDENCE_ACTIVATION) == {("coding", "7"): 3}
-    assert of(samples, metrics.EVIDENCE_LABELS) == {stream: 500}
-    assert of(samples, metrics.LABEL_WAITING) == {("coding", "7"): 42}
+    assert of(samples, metrics.EVIDENCE_LABELS) == {stream: 495}
+    assert of(samples, metrics.LABEL_WAITING) == {("coding", "7"): 33}
     assert of(samples, metrics.LABEL_AMENDED_RATIO) == {stream: 0.1}
     assert of(samples, metrics.LABEL_WITHDRAWN_RATIO) == {stream: 0.04}
     assert of(samples, metrics.PROCESSOR_JOURNAL_PENDING) == {(): 2}
