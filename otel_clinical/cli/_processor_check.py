@@ -23,7 +23,7 @@ def check(*, policy_path: Path, **options: Any) -> int:
     from otel_clinical.drift.runtime.preflight import preflight
 
     policy = read_policy(policy_path)
-    click.echo(f"ok       policy {policy_path}: {len(policy.models)} models")
+    click.echo(f"ok       policy {policy_path}: models: {', '.join(policy.models)}")
     with explained():
         settings = settings_of(**options)
     sound = True

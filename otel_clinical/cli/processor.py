@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _TURN_SECONDS = 1.0
+_PIPED_COLUMNS = 1000  # so that `status | grep payer=medicare_advantage` finds its row: rich would fold at 80
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 
@@ -115,10 +117,10 @@ def _say(event: str, **details: object) -> None:
 @click.option("--state", type=_DIRECTORY, help="State directory, whether the processor runs or not; needs --policy.")
 @click.option("--policy", "policy_path", type=_FILE, help="Policy file, with --state.")
 def status(*, state: Path | None, policy_path: Path | None, **page: Any) -> None:
-    """Show what a processor knows, as a table."""
+    """Show what a processor knows, as a table; into a pipe or a file each row is one line, whatever its length."""
     from rich.console import Console
 
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else _PIPED_COLUMNS)
     found = _status(state, policy_path, page)
     _print_streams(console, found.streams)
     console.print(f"events      {_pairs(found.events)}")

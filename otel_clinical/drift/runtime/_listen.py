@@ -1,8 +1,15 @@
 """Sockets that are bound before anything else happens, so that a taken port is one clear sentence."""
 
+import errno
 import socket
 
 from otel_clinical.access import Address
+
+_ADVICE = {
+    errno.EADDRINUSE: "stop what listens there (`ss -ltnp` names it), or choose another port",
+    errno.EADDRNOTAVAIL: "choose an address of this host",
+    errno.EACCES: "choose a port above 1023, or run it with the right to use lower ones",
+}
 
 
 class ListenError(RuntimeError):
@@ -27,7 +34,8 @@ def bind(address: Address) -> socket.socket:
         bound.bind(place)
     except OSError as error:
         bound.close()
-        raise ListenError(f"{address}: cannot be listened on ({error.strerror})") from error
+        advice = _ADVICE.get(error.errno or 0, "choose another address")
+        raise ListenError(f"{address}: cannot be listened on ({error.strerror}); {advice}") from error
     return bound
 
 

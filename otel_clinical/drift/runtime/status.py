@@ -21,6 +21,8 @@ from otel_clinical.semconv import MetricDef, metrics
 from otel_clinical.semconv.enums import EscalationLevel
 
 _TIMEOUT_SECONDS = 5.0
+_OURS = metrics.PROCESSOR_EVENTS.prometheus.removesuffix("_total")
+_EXPECTED = "expected the `metrics` address that `processor run` printed, with the path /metrics"
 
 
 class StatusError(RuntimeError):
@@ -93,7 +95,7 @@ def scrape(url: str, token: str | None = None, tls: ssl.SSLContext | None = None
         tls: Whom to trust, and which certificate to show; by default what this machine trusts, and none.
 
     Raises:
-        StatusError: The address is not http(s), the page cannot be read, or it is no metrics page.
+        StatusError: The address is not http(s), the page cannot be read, or it is not a processor's.
     """
     if not url.startswith(("http://", "https://")):
         raise StatusError(f"{url!r}: expected http://HOST:PORT/metrics")
@@ -103,13 +105,16 @@ def scrape(url: str, token: str | None = None, tls: ssl.SSLContext | None = None
         with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS, context=tls) as answer:  # noqa: S310
             page = answer.read().decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise StatusError(
-            f"{url}: cannot be read ({getattr(error, 'reason', None) or type(error).__name__})"
-        ) from error
+        because = getattr(error, "reason", None) or type(error).__name__
+        raise StatusError(f"{url}: cannot be read ({because}); {_EXPECTED}") from error
     try:
-        return list(text_string_to_metric_families(page))
+        found = list(text_string_to_metric_families(page))
     except ValueError as error:
-        raise StatusError(f"{url}: is not a metrics page in Prometheus' text format") from error
+        raise StatusError(f"{url}: is not a metrics page in Prometheus' text format; {_EXPECTED}") from error
+    if all(family.name != _OURS for family in found):
+        # Without this the page of an inference service would read like a processor that received nothing.
+        raise StatusError(f"{url}: is a metrics page, but not that of a drift processor; {_EXPECTED}")
+    return found
 
 
 def from_state(directory: Path, policy: Policy) -> Status:

@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
+from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.parser import text_string_to_metric_families
 
 from otel_clinical.cli._frame import run
@@ -32,7 +33,7 @@ def command(*words: str) -> subprocess.CompletedProcess[str]:
         check=False,
         timeout=120,
         cwd=ROOT,
-        env={"COLUMNS": "160", "PATH": ""},
+        env={"COLUMNS": "60", "PATH": ""},
     )
 
 
@@ -93,6 +94,16 @@ def test_status_shows_the_same_from_the_page_and_from_the_directory(tmp_path: Pa
     assert "journal     0 requests" in from_page.stdout
 
 
+def test_status_in_a_pipe_keeps_each_row_on_one_line(processor: Processor, tmp_path: Path, policy_path: Path):
+    feed(processor)
+    found = command("status", "--state", str(processor.state), "--policy", str(policy_path)).stdout.splitlines()
+    rows = [line for line in found if line.startswith(" coding ")]
+    assert len([line for line in rows if "=" in line]) == len(rows) - 1 > 0
+    assert (
+        "labels: mature outcomes since the estimated change; - while there is no change, or no mature outcome" in found
+    )
+
+
 def test_status_of_an_empty_processor_says_so(processor: Processor):
     page = processor.get("/metrics").body.decode()
     assert of_families(text_string_to_metric_families(page)).streams == ()
@@ -132,7 +143,7 @@ class TestMistakes:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             where = f"127.0.0.1:{taken.getsockname()[1]}"
             chosen = options(tmp_path, policy_path, **{listener: where})
-            mistake(*chosen, says=(where, "cannot be listened on"))
+            mistake(*chosen, says=(where, "cannot be listened on", "choose another port"))
 
     @pytest.mark.parametrize("listener", ["http", "grpc", "metrics"])
     def test_no_address(self, mistake: Mistake, tmp_path: Path, policy_path: Path, listener: str):
@@ -158,7 +169,19 @@ class TestMistakes:
         mistake("status", says=("--url", "--state"))
         mistake("status", "--state", str(tmp_path), "--policy", str(policy_path), says=("state.db",))
         mistake("status", "--url", "ftp://x", says=("http",))
-        mistake("status", "--url", "http://127.0.0.1:1/metrics", says=("cannot be read", "refused"))
+        mistake("status", "--url", "http://127.0.0.1:1/metrics", says=("cannot be read", "refused", "/metrics"))
+
+    def test_status_of_the_page_of_an_inference_service(self, mistake: Mistake, policy_path: Path):
+        """It must not read like a processor that received nothing."""
+        server, thread = start_http_server(0, addr="127.0.0.1", registry=CollectorRegistry())
+        try:
+            url = f"http://127.0.0.1:{server.server_address[1]}/metrics"
+            mistake("status", "--url", url, says=(url, "not that of a drift processor", "processor run"))
+            mistake("explain", "all", "--policy", str(policy_path), "--url", url, says=("not that of a drift",))
+        finally:
+            server.shutdown()
+            server.server_close()
+            thread.join(60)
 
 
 def test_a_damaged_state_is_one_sentence_at_the_start(tmp_path: Path, policy_path: Path):
