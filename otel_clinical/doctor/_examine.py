@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from otel_clinical.doctor import _local
 from otel_clinical.doctor._answer import Verdict, judge
 from otel_clinical.doctor._finding import Finding, problem, skipped
-from otel_clinical.doctor._health import judge_clock, judge_counters, judge_reached
+from otel_clinical.doctor._health import judge_clock, judge_counters, judge_reached, judge_serving
 from otel_clinical.doctor._http import ask_http
 from otel_clinical.doctor._names import judge_labels, judge_names
 from otel_clinical.doctor._options import SIGNALS
@@ -75,6 +75,7 @@ def prometheus(options: Options) -> list[Finding]:
         *judge_clock("Prometheus", found.clock),
         *judge_names(found.names, found.past),
         *judge_labels(found.labels),
+        *judge_serving(found.samples.get("unserved", ())),
         *judge_counters(found.samples),
     ]
 

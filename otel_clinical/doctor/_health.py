@@ -9,7 +9,7 @@ from otel_clinical.doctor._finding import Finding, hint, ok, problem
 from otel_clinical.doctor._versions import is_before
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from otel_clinical.doctor._prometheus import Snapshot
 
@@ -54,6 +54,15 @@ def judge_reached(url: str, found: Snapshot) -> Finding:
     return ok("prometheus", f"{url} answers (version {found.version or 'unknown'})")
 
 
+def judge_serving(models: Iterable[str]) -> list[Finding]:
+    """Return a finding per model that is used while no version says that it serves: its alerts can never fire."""
+    return [
+        problem("serving", f"{model} is used, and no version of it is reported as serving", _UNSERVED)
+        for model in models
+        if model
+    ]
+
+
 def judge_counters(samples: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     """Return the findings about what was lost, withheld or counted wrongly."""
     found = [
@@ -75,5 +84,9 @@ def judge_counters(samples: Mapping[str, Mapping[str, float]]) -> list[Finding]:
     return found
 
 
+_UNSERVED: Final = (
+    "serve through ModelRouter, also where there is one version, and activate it: tier alerts and rollback ask for the "
+    "version that serves and can do nothing without; see docs/instrumentation.md"
+)
 _WITHHELD: Final = "declare segment values in the policy, or call declare_segments; see docs/telemetry.md"
 _RESETS: Final = "send cumulative, never delta; give each process its own service.instance.id"

@@ -10,8 +10,9 @@ import requests
 
 from otel_clinical.doctor._http import fault_of
 from otel_clinical.doctor._names import PREFIX, family_of
-from otel_clinical.semconv import attributes, metrics
+from otel_clinical.semconv import OTHER, attributes, metrics
 from otel_clinical.semconv._prometheus import prometheus_label
+from otel_clinical.semconv.enums import DeploymentState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,7 +22,10 @@ if TYPE_CHECKING:
 _COMPONENT: Final = prometheus_label(attributes.TELEMETRY_COMPONENT)
 _MODEL: Final = prometheus_label(attributes.MODEL_NAME)
 _REASON: Final = prometheus_label(attributes.TELEMETRY_REDACTION_REASON)
+_STATE: Final = prometheus_label(attributes.DEPLOYMENT_STATE)
 _INFERENCES: Final = metrics.INFERENCES.prometheus
+_NAMED: Final = f'{_INFERENCES}{{{_MODEL}!="{OTHER}"}}'
+_SERVING: Final = f'{metrics.DEPLOYMENT_STATUS.prometheus}{{{_STATE}="{DeploymentState.ACTIVE.value}"}}'
 _ALIVE: Final = f'count by (__name__) ({{__name__=~".*{PREFIX.replace("_", ".")}.*"}})'
 _RECENT: Final = 600.0
 QUERIES: Final[Mapping[str, str]] = {
@@ -29,6 +33,7 @@ QUERIES: Final[Mapping[str, str]] = {
     "errors": f"sum by ({_COMPONENT}) ({metrics.TELEMETRY_ERRORS.prometheus}) > 0",
     "redactions": f"sum by ({_REASON}) ({metrics.TELEMETRY_REDACTIONS.prometheus}) > 0",
     "spans": 'sum by (error_type) (otel_sdk_processor_span_processed_total{error_type!=""}) > 0',
+    "unserved": f"count by ({_MODEL}) ({_NAMED} > 0) unless on ({_MODEL}) ({_SERVING} == 1)",
     "overflow": f'count({_INFERENCES}{{{_MODEL}=""}}) > 0',
     "resets": f"max(resets({_INFERENCES}[15m])) > 3",
 }

@@ -108,6 +108,29 @@ otel_sdk_processor_span_processed_total{error_type="queue_full"} 9
 """
 
 
+USED = """# TYPE clinical_ai_inferences_total counter
+clinical_ai_inferences_total{clinical_ai_model_name="coding"} 3
+clinical_ai_inferences_total{clinical_ai_model_name="sepsis"} 3
+clinical_ai_inferences_total{clinical_ai_model_name="_OTHER"} 3
+# TYPE clinical_ai_deployment_status gauge
+clinical_ai_deployment_status{clinical_ai_model_name="sepsis",clinical_ai_deployment_state="active"} 1
+clinical_ai_deployment_status{clinical_ai_model_name="coding",clinical_ai_deployment_state="active"} SERVES
+"""
+
+
+@pytest.mark.stack
+def test_a_model_of_which_no_version_is_reported_as_serving_is_found_until_one_is(scraped):
+    """Without it no tier alert of that model can fire."""
+    serves = "0"
+    page = Page(lambda: USED.replace("SERVES", serves))
+    url = scraped(f"127.0.0.1:{page.server.server_port}")
+    until(lambda: findings(url, Level.PROBLEM) == ["coding is used, and no version of it is reported as serving"])
+    serves = "1"
+    until(lambda: findings(url, Level.PROBLEM) == [])
+    page.server.shutdown()
+    page.server.server_close()
+
+
 @pytest.mark.stack
 def test_everything_that_is_wrong_is_found_and_has_advice(scraped):
     page = Page(lambda: WRONG)
