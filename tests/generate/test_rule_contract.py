@@ -81,6 +81,15 @@ def test_the_page_of_alerts_lists_every_alert_with_its_labels(alerts):
         assert (severity, tier) == (alert.labels["severity"], alert.labels.get("tier", "none")), alert.name
 
 
+def test_the_first_minute_has_a_row_for_every_alert_that_wakes_somebody_and_for_no_other(alerts):
+    page = (ROOT / "docs/on-call.md").read_text()
+    named = re.findall(r"\[(\w+)\]\(runbooks/(\w+)\.md\)", page)
+    assert all(target == f"ClinicalAI{name}" for name, target in named)
+    assert sorted(target for _, target in named) == sorted(
+        alert.name for alert in alerts if alert.labels["severity"] == "critical"
+    )
+
+
 def test_every_expression_uses_only_metrics_and_labels_that_exist(policy, labels_of):
     for rule in every_rule(policy):
         labels_of(rule.expr)
