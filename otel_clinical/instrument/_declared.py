@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import SegmentName
 
+from ._misuse import entries
 from ._names import CODE, Names
 
 if TYPE_CHECKING:
@@ -107,8 +108,9 @@ def segment_key(name: str) -> tuple[SegmentName, str]:
 
 def declare_segment_values(declared: DeclaredValues, values: Mapping[str, Iterable[str]]) -> None:
     """Allow the values of several segments, all or none."""
+    given = entries("segment values", values, '{"payer": ["medicaid", "medicare"]}')
     keyed = {
-        segment_key(name)[1]: allowed if isinstance(allowed, str) else list(allowed) for name, allowed in values.items()
+        segment_key(name)[1]: allowed if isinstance(allowed, str) else list(allowed) for name, allowed in given.items()
     }
     trial = DeclaredValues()
     for key, allowed in keyed.items():

@@ -13,6 +13,7 @@ from ._arguments import Arguments, Signature, argument_reader
 from ._context import detach
 from ._current import find_inference
 from ._declared import segment_key
+from ._misuse import entries
 from ._observe_inference import InferenceObservation
 from ._quiet import observe
 from ._refusals import RoutedToManual
@@ -64,7 +65,8 @@ class DeclaredInference:
         for_calls: tuple[str, ...],
     ) -> None:
         self._plan = plan
-        named = ((*segment_key(name), source) for name, source in sources.items())
+        given = entries("inference: segments", sources, 'segments={"payer": "payer_code"}')
+        named = ((*segment_key(name), source) for name, source in given.items())
         self._sources = {name.value: (key, source) for name, key, source in named}
         self._for_calls = for_calls
         self._block: Plan | None = None

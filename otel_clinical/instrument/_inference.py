@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ConfidenceMethod, DeploymentRole, OperationName, UseCase
@@ -12,7 +12,7 @@ from ._declared import checked_identifier
 from ._declared_inference import DeclaredInference
 from ._gate import Gate
 from ._inference_span import InferenceSpec
-from ._misuse import choice, options_only
+from ._misuse import choice, entries, options_only
 from ._names import CODE
 from ._observe_inference import Plan
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from ._arguments import Arguments
     from ._router import ModelRouter
     from ._telemetry import Telemetry
+
+_FEATURES: Final = 'features={"age": "person.years"}'
 
 
 @runtime_checkable
@@ -108,7 +110,10 @@ def inference(
         fallback=fallback,
         activation=activation,
         telemetry=telemetry,
-        features={name: _feature_reader(name, source) for name, source in (features or {}).items()},
+        features={
+            name: _feature_reader(name, source)
+            for name, source in entries("inference: features", features or {}, _FEATURES).items()
+        },
     )
     for_calls = {
         "confidence": confidence,

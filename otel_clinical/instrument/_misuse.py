@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 R = TypeVar("R")
+V = TypeVar("V")
 E = TypeVar("E", bound="StrEnum")
 
 
@@ -27,6 +29,13 @@ def options_only(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return checked
 
     return protect
+
+
+def entries(what: str, given: Mapping[str, V], example: str) -> Mapping[str, V]:
+    """Return what a declaration maps; raise `TypeError` with a line to write where it is no mapping."""
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} is a {type(given).__qualname__}, expected a dict; write {example}")
+    return given
 
 
 def choice(what: str, kind: type[E], value: object) -> E:

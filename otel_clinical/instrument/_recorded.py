@@ -54,6 +54,16 @@ _REJECTIONS: dict[type[ReceiptError], Rejection] = {
     ExpiredReceiptError: Rejection.EXPIRED,
 }
 
+_ADVICE: dict[type[ReceiptError], str] = {  # fixed texts: the message of an error may name a key
+    MalformedReceiptError: "hand back the text of receipt.dumps() as it was",
+    TruncatedReceiptError: "store the whole text of receipt.dumps(), up to 400 characters",
+    BadSignatureError: "it was altered, or signed with another key of the same name",
+    UnknownKeyError: "give this process the key that signed it (OTEL_CLINICAL_RECEIPT_KEYS), and sign them all",
+    UnknownVersionError: "a later release wrote it: update otel-clinical here",
+    FutureReceiptError: "compare the clocks of the two hosts",
+    ExpiredReceiptError: "where truth takes longer, raise OTEL_CLINICAL_RECEIPT_MAX_DAYS",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
@@ -84,8 +94,11 @@ def attempt(telemetry: Telemetry, record: Callable[[], str]) -> Recorded:
     try:
         return Recorded(event_id=record())
     except ReceiptError as error:
-        telemetry.failed(TelemetryComponent.RECEIPT, type(error).__qualname__)
-        return Recorded(rejection=_REJECTIONS.get(type(error), Rejection.MALFORMED))
+        rejection = _REJECTIONS.get(type(error), Rejection.MALFORMED)
+        advice = _ADVICE.get(type(error), _ADVICE[MalformedReceiptError])
+        said = f"a receipt was refused as {rejection}, and what came with it was not recorded: {advice}"
+        telemetry.failed(TelemetryComponent.RECEIPT, type(error).__qualname__, said)
+        return Recorded(rejection=rejection)
     except Withheld as refusal:
         telemetry.withheld(refusal.reason)
         return Recorded(rejection=Rejection.BAD_VALUE)

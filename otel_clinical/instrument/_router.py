@@ -22,6 +22,7 @@ from otel_clinical.semconv.enums import DeploymentState, RoutingLevel, RoutingRe
 from ._current import find_inference
 from ._declared import checked_identifier
 from ._fork import renew_in_child
+from ._misuse import entries
 from ._names import CODE
 from ._refusals import RoutedToManual
 from ._router_metrics import observe_router
@@ -91,7 +92,7 @@ class ModelRouter:
             raise ValueError("ModelRouter: versions is empty, expected a callable per version")
         self.model = checked_identifier("model", model)
         self.versions: Mapping[str, Callable[..., Any]] = MappingProxyType(
-            {checked_identifier("version", version): function for version, function in versions.items()}
+            {checked_identifier("version", version): function for version, function in _functions(versions).items()}
         )
         self.fallback = fallback
         self.degraded = False
@@ -280,6 +281,17 @@ class ModelRouter:
             telemetry.versions.add(self.model, version, use_case.value)
         observe_router(telemetry, self)
         self._look()
+
+
+def _functions(versions: Mapping[str, Callable[..., Any]]) -> Mapping[str, Callable[..., Any]]:
+    """Return the versions; one that cannot be called would be found out by the patient who gets it after a rollback."""
+    for version, function in entries("ModelRouter: versions", versions, 'versions={"7": model_7}').items():
+        if not callable(function):
+            raise TypeError(
+                f"ModelRouter: version {version!r} is a {type(function).__qualname__}, expected a callable; write "
+                'versions={"7": model_7}, without calling it'
+            )
+    return versions
 
 
 def _control(model: str, share: float, key: str | Callable[[Arguments], object] | None) -> ControlArm | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, start_http_server
 
@@ -13,6 +13,13 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from otel_clinical.sdk._settings import PrometheusPage
+
+
+_TAKEN: Final = (
+    "the metrics page cannot be served on {where.host}:{where.port}; choose another port, as in "
+    'metrics="prometheus:PORT" or OTEL_CLINICAL_METRICS=prometheus:PORT, one per process: several workers push instead '
+    '(metrics="otlp")'
+)
 
 
 class SerialRegistry(CollectorRegistry):
@@ -41,11 +48,14 @@ class Page:
         registry: Collectors to expose; nothing else is on the page.
 
     Raises:
-        OSError: the port is taken.
+        OSError: the port is taken; the message says which, and what to do.
     """
 
     def __init__(self, where: PrometheusPage, registry: CollectorRegistry) -> None:
-        self._server, self._thread = start_http_server(where.port, addr=where.host, registry=registry)
+        try:
+            self._server, self._thread = start_http_server(where.port, addr=where.host, registry=registry)
+        except OSError as error:
+            raise OSError(error.errno, f"{error.strerror}: {_TAKEN.format(where=where)}") from error
 
     @property
     def address(self) -> tuple[str, int]:

@@ -105,7 +105,7 @@ def parse_metrics(text: str | None) -> tuple[PrometheusPage | None, bool]:
     Raises:
         ConfigurationError: the text is none of the forms.
     """
-    if text is None:
+    if text is None or text == "none":
         return None, False
     if text == "otlp":
         return None, True
@@ -113,7 +113,7 @@ def parse_metrics(text: str | None) -> tuple[PrometheusPage | None, bool]:
     host, _, port = rest.rpartition(":")
     if kind != "prometheus" or not port.isdecimal() or int(port) > _MAX_PORT:
         raise ConfigurationError(
-            f"metrics is {text!r}, expected 'otlp', 'prometheus:PORT', 'prometheus:HOST:PORT' or None"
+            f"metrics is {text!r}, expected 'otlp', 'prometheus:PORT', 'prometheus:HOST:PORT' or 'none'"
         )
     return PrometheusPage(host.strip("[]") or LOOPBACK, int(port)), False
 

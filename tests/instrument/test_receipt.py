@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 import time
 
@@ -304,13 +305,16 @@ REPORTS = {
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)
 @pytest.mark.parametrize("bad", bad_receipts().values(), ids=bad_receipts())
-def test_every_report_counts_a_bad_receipt_and_raises_nothing(capture, bad, report):
+def test_every_report_counts_a_bad_receipt_raises_nothing_and_says_what_to_do(capture, caplog, bad, report):
     configure_receipts(KEYS.keys, "k2")
     text, rejection, fault = bad
     recorded = report(text, at=NOW, telemetry=capture.telemetry)
     assert (recorded.ok, recorded.rejection) == (False, rejection)
     assert capture.errors() == {("receipt", fault): 1}
     assert capture.events == []
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert re.search(rf"a receipt was refused as {rejection}, and what came with it was not recorded: \w.+", said)
+    assert text is None or text not in said
 
 
 @pytest.mark.parametrize("report", REPORTS.values(), ids=REPORTS)

@@ -230,6 +230,13 @@ def test_a_router_without_versions_or_with_another_model_is_refused(capture, pat
         inference(model="sepsis", router=make(capture, path))
 
 
+def test_versions_that_cannot_be_called_are_refused_before_anybody_is_rolled_back_to_them(capture, path):
+    with pytest.raises(TypeError, match=r"versions is a list, expected a dict; write versions=\{"):
+        make(capture, path, versions=["7", "8"])
+    with pytest.raises(TypeError, match="version '8' is a dict, expected a callable"):
+        make(capture, path, versions={"7": lambda _: {}, "8": {"code": "eight"}})
+
+
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(epochs=st.lists(st.integers(1, 9), min_size=1, max_size=12))
 def test_whatever_epochs_appear_the_router_never_goes_back(capture, tmp_path_factory, epochs):

@@ -105,3 +105,16 @@ def test_few_are_remembered(capture, monkeypatch):
     for index in range(9):
         assert segments.known({"a": f"v{index}", "b": "w"}, declared) == {"a": f"v{index}", "b": "w"}
         assert len(segments._known[1]) <= 3
+
+
+@pytest.mark.parametrize(
+    ("mistake", "advice"),
+    [
+        (lambda: inference(model="coding", version="7", segments=["payer"]), r"segments is a list.*segments=\{"),
+        (lambda: inference(model="coding", version="7", features=["age"]), r"features is a list.*features=\{"),
+        (lambda: declare_segments([("payer", ["medicaid"])]), r"segment values is a list.*\{\"payer\": \["),
+    ],
+)
+def test_a_list_where_names_belong_is_refused_with_the_line_to_write(mistake, advice):
+    with pytest.raises(TypeError, match=advice):
+        mistake()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import subprocess
 import sys
@@ -234,8 +235,10 @@ def test_a_handle_is_a_context_manager(memory):
 
 def test_a_taken_port_is_an_error_before_anything_starts(setup):
     first = setup(metrics="prometheus:0")
-    with pytest.raises(OSError, match="in use"):
-        setup(metrics=f"prometheus:{first.metrics_address[1]}")
+    port = first.metrics_address[1]
+    with pytest.raises(OSError, match=rf"in use: .*127\.0\.0\.1:{port}; choose another port") as refused:
+        setup(metrics=f"prometheus:{port}")
+    assert refused.value.errno == errno.EADDRINUSE
 
 
 def test_a_bad_policy_is_an_error(setup, tmp_path):

@@ -56,6 +56,7 @@ def test_signals_have_their_path_below_the_base(base):
     ("text", "expected"),
     [
         (None, (None, False)),
+        ("none", (None, False)),
         ("otlp", (None, True)),
         ("prometheus:0", (PrometheusPage("127.0.0.1", 0), False)),
         ("prometheus:0.0.0.0:9464", (PrometheusPage("0.0.0.0", 9464), False)),  # noqa: S104 -- what a user may write
