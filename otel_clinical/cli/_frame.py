@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 DEFECT = 70
 DEBUG = "OTEL_CLINICAL_DEBUG"
+_WIDEST = 120  # on a wide terminal help is not cut at 80 columns, in the middle of what a command does
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, sub.help) for name, sub in sorted(COMMANDS.items())])
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST})
 @click.version_option(__version__, prog_name="otel-clinical", message="%(prog)s %(version)s")
 def command() -> None:
     """Observability for clinical AI: evidence of degradation, escalation and rollback."""

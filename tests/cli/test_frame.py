@@ -171,3 +171,11 @@ def test_the_command_line_runs_as_a_module():
     command = [sys.executable, "-m", "otel_clinical.cli", "--version"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, f"otel-clinical {__version__}\n")
+
+
+def test_on_a_wide_terminal_help_says_what_a_command_does_to_the_end(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "160")
+    code, said, _ = call("rollback", "--help")
+    assert code == 0
+    assert "Keep the controller from changing MODEL until it is armed" in said
+    assert 100 < max(map(len, said.splitlines())) <= 120

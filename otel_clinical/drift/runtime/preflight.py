@@ -20,6 +20,7 @@ from otel_clinical.drift.runtime.store import DATABASE, LOCK, MARK, check_mark
 from otel_clinical.policy import BaselineError, Policy, check_change, load_baseline
 
 _FREE_BYTES = 1024**3
+_HASH_SHOWN = len("sha256:") + 12
 _PROBLEMS = (AccessError, BaselineError, CodecError, ListenError, StateDirectoryError)
 
 
@@ -62,7 +63,7 @@ def _look(what: str, check: Callable[[], str]) -> Finding:
 
 
 def _baseline(file: Path) -> str:
-    return f"hash {load_baseline(file).hash[:12]}"
+    return f"hash {load_baseline(file).hash[:_HASH_SHOWN]}"
 
 
 def _access(settings: ProcessorSettings) -> str:

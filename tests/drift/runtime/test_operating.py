@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
 import socket
 import sqlite3
 import time
@@ -56,6 +57,8 @@ class TestCheck:
         assert code == 0, out
         assert all(line.startswith("ok") for line in out.splitlines())
         assert "the evidence begins with the first event" in out
+        assert "models: coding" in out
+        assert re.search(r"baseline of coding: hash sha256:[0-9a-f]{12}$", out, re.MULTILINE)
         assert list(tmp_path.iterdir()) == []
 
     def test_a_state_is_verified_and_counted_while_a_processor_runs_on_it(
