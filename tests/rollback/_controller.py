@@ -124,7 +124,7 @@ class Controller:
         self.process.wait_ready()
 
     def wait_dead(self) -> None:
-        wait_until(lambda: not self.process.running, within=20, what="the controller to die")
+        wait_until(lambda: not self.process.running, within=60, what="the controller to die")
 
     def post(self, body: bytes, *, path: str = "/v1/alertmanager", **headers: str) -> httpx.Response:
         sent = {"authorization": f"Bearer {TOKEN}", "content-type": "application/json", **headers}
@@ -140,7 +140,7 @@ class Controller:
         found: list[dict[str, Any]] = self.get("/v1/incidents")["incidents"]
         return found
 
-    def wait_state(self, *states: str, within: float = 20.0) -> dict[str, Any]:
+    def wait_state(self, *states: str, within: float = 60.0) -> dict[str, Any]:
         """Return the first incident once it is in one of `states`."""
         return wait_until(
             lambda: next((i for i in self.incidents() if i["state"] in states), None),

@@ -10,13 +10,15 @@ import httpx
 import pytest
 
 from otel_clinical.rollback import activate_version
-from tests.rollback._controller import Controller, alert, notification
+from tests.rollback._controller import Controller, alert, notification, terms_of
+from tests.rollback._forked import ForkedController
 from tests.rollback._prometheus import degraded, recovered
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
+    from soak._nursery import Nursery
     from tests.rollback._prometheus import FakePrometheus
 
 
@@ -91,6 +93,33 @@ def test_a_human_who_activates_a_hotfix_while_the_controller_is_dead_is_not_over
         controller.start()
         controller.wait_state("overridden")
         assert (controller.pointer().version, controller.pointer().updated_by) == ("8", "dr-who")
+    finally:
+        controller.process.stop()
+
+
+@pytest.mark.parametrize(("point", "then"), [("after_intent", ("9", 3)), ("after_swap", ("8", 4))])
+def test_a_person_who_promotes_around_a_crash_has_the_last_word(
+    point: str, then: tuple[str, int], nursery: Nursery, prometheus: FakePrometheus, tmp_path: Path
+) -> None:
+    """Between intent and change another version; after a change that was made and not recorded, the bad one again."""
+    version, epoch = then
+    terms = terms_of(tmp_path, **{'versions: ["7", "8"]': 'versions: ["7", "8", "9"]'})
+    for known, age in (("7", 86_400), ("8", 60)):
+        activate_version(terms, known, by="tests", at=time.time() - age)
+    controller = ForkedController(nursery, tmp_path, prometheus.url)
+    body = notification(alert(degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)))
+    controller.start(OTEL_CLINICAL_FAULT=point)
+    try:
+        with contextlib.suppress(httpx.TransportError):
+            controller.post(body)
+        controller.wait_dead()
+        activate_version(terms, version, by="dr-who", at=time.time())
+        controller.start()
+        controller.wait_state("overridden", within=60)
+        assert controller.post(body).status_code == 202
+        controller.verify_audit()
+        pointer = controller.pointer()
+        assert (pointer.version, pointer.epoch, pointer.updated_by) == (version, epoch, "dr-who")
     finally:
         controller.process.stop()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import httpx
@@ -10,6 +11,7 @@ import pytest
 import trustme
 
 from otel_clinical.cli._frame import run
+from otel_clinical.rollback import DATABASE, verify_file
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import TOKEN, Controller, notification
 
@@ -33,6 +35,10 @@ def test_clients_need_a_certificate_and_a_token(terms: Terms, tmp_path: Path) ->
     stranger = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     known = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
     mine.configure_cert(known)
+    foreign = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    trustme.CA().issue_cert("alertmanager").configure_cert(foreign)
+    expired = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    authority.issue_cert("alertmanager", not_after=datetime(2020, 1, 1, tzinfo=UTC)).configure_cert(expired)
 
     def post(context: ssl.SSLContext, token: str) -> int:
         headers = {"authorization": f"Bearer {token}", "content-type": "application/json"}
@@ -49,8 +55,11 @@ def test_clients_need_a_certificate_and_a_token(terms: Terms, tmp_path: Path) ->
     try:
         wait_until(answers, within=20, what="the controller to answer over TLS")
         assert post(known, "wrong-token-of-the-tests") == 401
-        with pytest.raises(httpx.TransportError):
-            post(stranger, TOKEN)
+        before = verify_file(tmp_path / "state" / DATABASE)
+        for context in (stranger, foreign, expired):
+            with pytest.raises(httpx.TransportError):
+                post(context, TOKEN)
+        assert verify_file(tmp_path / "state" / DATABASE) == before
         with pytest.raises(httpx.TransportError):
             httpx.get(f"{controller.url}/healthz", trust_env=False)
     finally:
