@@ -101,7 +101,8 @@ class Bench:
             fastest = _sent(controller, body, 0.0, seconds)
             offered = min(RATE, _SHARE * fastest.rate)
             # What is left of the first load is worked off before the second begins.
-            wait_until(lambda: not controller.left(None).waiting, within=_LIMIT, what="the alerts to be looked at")
+            within = _LIMIT + 10 * seconds
+            wait_until(lambda: not controller.left(None).waiting, within=within, what="the alerts to be looked at")
             return fastest, _sent(controller, body, offered, seconds), offered
 
 

@@ -97,9 +97,10 @@ class Store:
             )
             audit.append(connection, at, "webhook.received", "alertmanager", data, actor=ACTOR)
 
-    def waiting_alerts(self) -> list[tuple[int, Alert]]:
-        """Return the alerts that were received and not yet taken into account, in order."""
-        rows = self._rows("SELECT id, data FROM alerts WHERE processed IS NULL ORDER BY id")
+    def waiting_alerts(self, after: int = 0, limit: int = -1) -> list[tuple[int, Alert]]:
+        """Return up to `limit` alerts that were received and not yet taken into account, in order, beyond `after`."""
+        query = "SELECT id, data FROM alerts WHERE processed IS NULL AND id > ? ORDER BY id LIMIT ?"
+        rows = self._rows(query, after, limit)
         return [(row, _ALERT.validate_json(data)) for row, data in rows]
 
     def waiting_closures(self) -> list[tuple[int, str, ClosedByPerson]]:

@@ -104,6 +104,7 @@ class Worker:
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_prune = 0.0
         self._deaf_since = store.last_alive()
+        self._heard = 0
         self._failed_until = 0.0
         self._last_turn = time.monotonic()
         self._wake = threading.Event()
@@ -145,10 +146,7 @@ class Worker:
         if self._clock() >= self._next_prune:
             self._next_prune = self._clock() + _PRUNE_EVERY
             self._store.prune(self._clock())
-        for row, alert in self._store.waiting_alerts():
-            pointer = self._read(alert.model)
-            if pointer is not None:
-                self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+        self._hear()
         for row, order in self._store.waiting_orders():
             if order.model in self._terms:
                 self._apply(order.model, order, order=row)
@@ -158,6 +156,19 @@ class Worker:
             if not any(self._work(model) for model in self._terms):
                 break
         self._witness()
+
+    def _hear(self) -> None:
+        """Take some of the waiting alerts into account: a flood of them must not hold back what is under way."""
+        waiting = self._store.waiting_alerts(self._heard, _AT_ONCE)
+        for row, alert in waiting:
+            pointer = self._read(alert.model)
+            if pointer is not None:
+                self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+        # What cannot be taken up while there is no pointer stays, and must not keep others from being heard.
+        more = len(waiting) == _AT_ONCE
+        self._heard = waiting[-1][0] if more else 0
+        if more:
+            self._wake.set()
 
     def _watch_clock(self) -> None:
         """Say that the system's clock was put forward or back: timers go on as if it was not."""

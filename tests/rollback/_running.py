@@ -50,8 +50,8 @@ class Running:
         self.clocks = Clocks()
         clock = SteadyClock(self.clocks.wall, self.clocks.monotonic)
         self.service = ControllerService(policy, folder / "state", folder / "tokens", prometheus.url, clock=clock)
-        labels = degraded(prometheus, baseline=self.terms.baseline_hash, change_point=time.time() - 30)
-        body = notification(alert(labels))
+        self.labels = degraded(prometheus, baseline=self.terms.baseline_hash, change_point=time.time() - 30)
+        body = notification(alert(self.labels))
         self.service.store.receive(body, parse_notification(body, {"coding": self.terms}), clock())
 
     def until(self, state: str) -> None:

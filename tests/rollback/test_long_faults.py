@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_clinical.release import read_pointer
+from otel_clinical.rollback.alerts import parse_notification
 from otel_clinical.rollback.confirm import MODEL, STATE, VERSION
 from otel_clinical.semconv import metrics
+from tests.rollback._controller import alert, notification
 from tests.rollback._prometheus import processor, serving
 
 if TYPE_CHECKING:
@@ -61,6 +64,35 @@ def test_a_target_that_is_away_for_a_while_is_switched_once_when_it_is_back(
     assert (serving_now.version, serving_now.epoch, serving_now.activation) == ("7", 3, 3)
     running.turn(after=RETRY)
     assert len(running.events("change.made")) == 1
+
+
+def test_a_flood_of_notifications_holds_back_nothing_that_is_under_way(running: Running) -> None:
+    running.until("announced")
+    body = notification(*[alert(running.labels)] * 100)
+    for _ in range(5):
+        running.service.store.receive(body, parse_notification(body, {"coding": running.terms}), time.time())
+    running.turn(after=VETO)
+    assert running.state in {"converging", "verifying"}
+    assert running.service.store.waiting_alerts(), "the change did not wait until all of them had been heard"
+    for _ in range(5):
+        running.turn()
+    assert running.service.store.waiting_alerts() == []
+    assert len(running.events("change.made")) == len(running.service.store.incidents()) == 1
+
+
+def test_what_waits_for_a_pointer_is_heard_when_there_is_one(running: Running) -> None:
+    pointer = running.terms.pointer
+    aside = take_away(pointer, "gone")
+    body = notification(*[alert(running.labels)] * 150)
+    running.service.store.receive(body, parse_notification(body, {"coding": running.terms}), time.time())
+    for _ in range(4):
+        running.turn()
+    assert len(running.service.store.waiting_alerts()) == 151
+    put_back(pointer, aside)
+    running.until("announced")
+    running.turn()
+    running.turn()
+    assert running.service.store.waiting_alerts() == []
 
 
 def test_one_instance_of_three_that_does_not_switch_is_named_and_nothing_is_called_verified(

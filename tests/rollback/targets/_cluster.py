@@ -1,4 +1,4 @@
-"""A small API server that answers GET and PATCH of resources as a real one was measured to.
+"""A small API server that answers requests for resources as a real one was measured to.
 
 A stale resource version in a merge patch is 409, a failed `test` of a JSON patch 422, an unknown token 401, a
 read-only one 403, a missing resource 404, a list without the JSON-patch content type 400; `status` in a patch of the
@@ -17,6 +17,7 @@ from typing import Any
 from otel_clinical.rollback.targets._resource import KINDS
 
 TOKEN = "a-token-of-the-controller"  # noqa: S105 -- of a server in this file
+READER = "a-token-that-may-only-read"
 
 
 class Cluster:
@@ -48,8 +49,12 @@ class Cluster:
             "contexts": [{"name": "test", "context": {"cluster": "test", "user": "test"}}],
         }
 
+    @property
+    def read_only_token(self) -> str:
+        return READER
+
     def create(self, kind: str) -> None:
-        self.resources[path_of(kind)] = _fresh(kind)
+        self.resources[path_of(kind)] = fresh(kind)
 
     def delete(self, kind: str) -> None:
         del self.resources[path_of(kind)]
@@ -59,15 +64,7 @@ class Cluster:
 
     def move(self, kind: str, version: str) -> None:
         """Change the version as `kubectl` of somebody else would."""
-
-        def change(found: dict[str, Any]) -> None:
-            spec = found["spec"]
-            if kind == "inference_service":
-                spec["predictor"]["model"]["storageUri"] = version
-            else:
-                spec["template"]["spec"]["containers"][0]["env"][0]["value"] = version
-
-        self.edit(kind, change)
+        self.edit(kind, lambda found: set_version(kind, found, version))
 
     def edit(self, kind: str, change: Any) -> None:
         with self._lock:
@@ -76,7 +73,33 @@ class Cluster:
             change(after)
             self.resources[path_of(kind)] = _stored(before, after)
 
+    def make(self, folder: str, wanted: dict[str, Any]) -> tuple[int, Any]:
+        """Take a new resource."""
+        path = f"{folder}/{wanted['metadata']['name']}"
+        with self._lock:
+            if path in self.resources:
+                return 409, _failure(409, "AlreadyExists")
+            first = {"resourceVersion": "100", "generation": 1}
+            self.resources[path] = {**wanted, "metadata": {**wanted["metadata"], **first}, "status": {}}
+            return 201, self.resources[path]
+
+    def remove(self, path: str) -> tuple[int, Any]:
+        with self._lock:
+            found = self.resources.pop(path, None)
+        return (404, _failure(404, "NotFound")) if found is None else (200, found)
+
+    def patch_status(self, path: str, body: Any) -> tuple[int, Any]:
+        """Change the status alone, as a controller does."""
+        with self._lock:
+            before = self.resources[path]
+            after = copy.deepcopy(before)
+            _merge(after, {"status": body["status"]})
+            self.resources[path] = after = _stored(before, after)
+            return 200, after
+
     def patch(self, path: str, content_type: str, body: Any, *, dry: bool) -> tuple[int, Any]:
+        if path.endswith("/status"):
+            return self.patch_status(path.removesuffix("/status"), body)
         with self._lock:
             before = self.resources.get(path)
             if before is None:
@@ -102,7 +125,16 @@ def path_of(kind: str) -> str:
     return f"/apis/{found.group}/{found.version}/namespaces/clinical/{found.plural}/coding"
 
 
-def _fresh(kind: str) -> dict[str, Any]:
+def set_version(kind: str, found: dict[str, Any], version: str) -> None:
+    """Change the version of a resource in place."""
+    spec = found["spec"]
+    if kind == "inference_service":
+        spec["predictor"]["model"]["storageUri"] = version
+    else:
+        spec["template"]["spec"]["containers"][0]["env"][0]["value"] = version
+
+
+def fresh(kind: str) -> dict[str, Any]:
     metadata = {"name": "coding", "namespace": "clinical", "resourceVersion": "100", "generation": 1}
     if kind == "inference_service":
         spec: dict[str, Any] = {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "8"}}}
@@ -166,7 +198,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
 
         def do_PATCH(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if cluster.read_only:
+            if cluster.read_only or self.headers.get("Authorization") == f"Bearer {READER}":
                 self._answer(403, _failure(403, "Forbidden"))
                 return
             path, _, query = self.path.partition("?")
@@ -177,8 +209,14 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
                 return
             self._answer(code, found)
 
+        def do_POST(self) -> None:
+            self._answer(*cluster.make(self.path, json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
+
+        def do_DELETE(self) -> None:
+            self._answer(*cluster.remove(self.path))
+
         def _answer(self, code: int, found: dict[str, Any]) -> None:
-            if self.headers.get("Authorization") != f"Bearer {TOKEN}":
+            if self.headers.get("Authorization") not in {f"Bearer {TOKEN}", f"Bearer {READER}"}:
                 code, found = 401, _failure(401, "Unauthorized")
             cluster.requests.append((self.command, self.path, str(code)))
             said = json.dumps(found).encode()

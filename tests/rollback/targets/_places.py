@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import pytest
+
 from otel_clinical.release import ReleasePointer, create_pointer, read_pointer, swap_pointer
 from otel_clinical.rollback.targets import (
     Command,
@@ -21,11 +23,10 @@ from otel_clinical.rollback.targets import (
 )
 from otel_clinical.rollback.targets import VersionField as Field
 from tests.rollback.targets._peer import Peer
+from tests.rollback.targets._real_cluster import RealCluster
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import pytest
 
     from otel_clinical.rollback.targets import VersionTarget
     from tests.rollback.targets._cluster import Cluster
@@ -203,13 +204,16 @@ class KubernetesPlace:
     """A resource of one kind in our own API server, or in a real one."""
 
     kind: str
-    cluster: Cluster
+    cluster: Cluster | RealCluster
     config: Path
     field: Field
     target: VersionTarget = field(init=False)
 
     def __post_init__(self) -> None:
         self.cluster.create(self.kind)
+        self._connect()
+
+    def _connect(self) -> None:
         self.target = KubernetesResource(self.kind, "clinical", "coding", self.field, config=self.config, timeout=5.0)
 
     def move(self, version: str) -> None:
@@ -217,12 +221,17 @@ class KubernetesPlace:
 
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         del monkeypatch
-        self.cluster.forbid()
+        if not self.cluster.read_only_token:
+            pytest.skip("no token that may only read is configured")
+        self.config.write_text(json.dumps(self.cluster.kubeconfig(self.cluster.read_only_token)))
+        self._connect()
 
     def vanish(self) -> None:
         self.cluster.delete(self.kind)
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        if isinstance(self.cluster, RealCluster):
+            self.cluster.close()
 
 
 def _refuse(*_: Any) -> None:

@@ -11,6 +11,7 @@ import pytest
 from otel_clinical.rollback.targets import MlflowAlias, VersionField
 from tests.rollback.targets import _places
 from tests.rollback.targets._cluster import Cluster
+from tests.rollback.targets._real_cluster import RealCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,14 +44,16 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_places.Pl
     if kind == "mlflow":
         made: _places.Place = _places.MlflowPlace(tmp_path, request.getfixturevalue("registry"), tmp_path.name)
     elif kind in {"deployment", "rollout", "inference_service"}:
-        made = kubernetes_place(kind, request.getfixturevalue("cluster"), tmp_path)
+        # A real server where one is configured; the same tests hold for it.
+        server = RealCluster.configured() or request.getfixturevalue("cluster")
+        made = kubernetes_place(kind, server, tmp_path)
     else:
         made = getattr(_places, f"{kind.capitalize()}Place")(tmp_path)
     yield made
     made.close()
 
 
-def kubernetes_place(kind: str, cluster: Cluster, folder: Path) -> _places.KubernetesPlace:
+def kubernetes_place(kind: str, cluster: Cluster | RealCluster, folder: Path) -> _places.KubernetesPlace:
     config = folder / "kubeconfig"
     config.write_text(json.dumps(cluster.kubeconfig()))
     config.chmod(0o600)
