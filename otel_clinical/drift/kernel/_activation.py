@@ -67,15 +67,18 @@ class Activation:
         self._shown: dict[SegmentKey, tuple[tuple[int, int, int, float | None], EvidenceRow]] = {}
         self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
 
-    def feed_outcomes(self, rows: NDArray[np.void], end: int) -> list[Transition]:
-        """Feed one slot's scored outcomes, in order; `end` is the end of the slot, microseconds."""
+    def feed_outcomes(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
+        """Feed one slot's scored outcomes, in order, and yield what changed stream by stream.
+
+        `end` is the end of the slot, microseconds.
+        """
         self._wake()
-        found: list[Transition] = []
-        self._feed_confidence(rows[rows["mark"] & REVIEWED == 0], end)
+        self._feed_confidence(rows.compress(rows["mark"] & REVIEWED == 0), end)
         self._note(rows, end)
-        rows = rows[rows["mark"] & UNCOUNTED == 0]
+        rows = rows.compress(rows["mark"] & UNCOUNTED == 0)
         if not len(rows):
-            return found
+            return
+        yield []
         every = Outcomes(
             self.plan.strata(rows),
             rows["score"].astype(np.int64),
@@ -84,14 +87,12 @@ class Activation:
         )
         for key, chosen in self.plan.split_outcomes(rows):
             stream = self._stream(key)
-            worse = stream.feed(every.where(chosen), end)
+            worse = stream.feed(every.at(chosen), end)
             stream.forget(end - self.plan.times.window)
             self._dirty.add(("outcomes", *key))
-            if worse:
-                found.append(DriftDetected(end / 1e6, self._witness_row(key, stream, end)))
-            found += self._change_tier(key, stream, end)
-        found += self._feed_chosen(rows, end, outcomes=True)
-        return found
+            witnessed = [DriftDetected(end / 1e6, self._witness_row(key, stream, end))] if worse else []
+            yield [*witnessed, *self._change_tier(key, stream, end)]
+        yield self._feed_chosen(rows, end, outcomes=True)
 
     def amend(self, amendments: Amendments, end: int) -> list[Transition]:
         """Correct everything that outcomes took part in, except what their bets may not undo."""
@@ -114,36 +115,38 @@ class Activation:
     def _feed_confidence(self, rows: NDArray[np.void], end: int) -> None:
         """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
         for key, chosen in self.plan.split(rows):
-            if self._calibration(key).feed(rows[chosen]):
+            if self._calibration(key).feed(rows.take(chosen)):
                 self._dirty.add(("calibration", *key))
         if self._expected().label(rows):
             self._estimated(end)
 
-    def feed_inferences(self, rows: NDArray[np.void], end: int) -> list[Transition]:
-        """Feed one slot's inferences, in order; `end` is the end of the slot, microseconds."""
+    def feed_inferences(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
+        """Feed one slot's inferences, in order, and yield what changed stream by stream.
+
+        `end` is the end of the slot, microseconds.
+        """
         self._wake()
-        found: list[Transition] = []
+        self._note(rows, end)
+        columns = {name: np.ascontiguousarray(rows[column]) for name, column in COLUMNS.items()}
         for key, chosen in self.plan.split(rows):
-            for name, column in COLUMNS.items():
+            for name, values in columns.items():
                 signal = self._signal(name, key)
                 self._dirty.add(("signal", name, *key))
-                if signal.feed(rows[column][chosen], end):
-                    found.append(DriftDetected(end / 1e6, self._signal_row(key, signal, end)))
+                worse = signal.feed(values[chosen], end)
+                yield [DriftDetected(end / 1e6, self._signal_row(key, signal, end))] if worse else []
         for segment in self.plan.names:
             mix = self._mix(segment)
             self._dirty.add(("mix", segment))
-            found += [
+            yield [
                 DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end, float(mix.scores()[place])))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
-        found += self._feed_chosen(rows, end, outcomes=False)
+        yield self._feed_chosen(rows, end, outcomes=False)
         for key, moved in self.inputs.feed(rows, end):
             self._dirty.add((FEATURES, *key))
-            found += moved
+            yield [*moved]
         if self._expected().infer(rows):
             self._estimated(end)
-        self._note(rows, end)
-        return found
 
     def resume(self, time: int) -> None:
         """Say when a loaded activation last served, microseconds."""

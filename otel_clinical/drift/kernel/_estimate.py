@@ -104,13 +104,13 @@ class Estimate:
 
     def infer(self, rows: NDArray[np.void]) -> bool:
         """Count completed inferences; say whether any carried a confidence."""
-        rows = rows[(rows["confidence"] != ABSENT) & (rows["mark"] == 1)]
+        rows = rows.compress((rows["confidence"] != ABSENT) & (rows["mark"] == 1))
         self._count(rows, 0)
         return bool(len(rows))
 
     def label(self, rows: NDArray[np.void]) -> bool:
         """Count one slot's scored outcomes, in order, and test the curve; say whether any carried a confidence."""
-        rows = rows[rows["confidence"] != ABSENT]
+        rows = rows.compress(rows["confidence"] != ABSENT)
         if not len(rows):
             return False
         self._count(rows, 1)
@@ -151,7 +151,8 @@ class Estimate:
         return EstimateValidity.VALID
 
     def _count(self, rows: NDArray[np.void], column: int) -> None:
-        starts = rows["inferred"] - rows["inferred"] % self.width
+        inferred = np.ascontiguousarray(rows["inferred"])
+        starts = inferred - inferred % self.width
         places = self.curve.places(rows["confidence"])
         for start in np.unique(starts).tolist():
             bucket = self.buckets.setdefault(start, np.zeros((2, len(self.curve.expected)), np.int64))

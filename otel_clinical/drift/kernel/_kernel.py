@@ -126,21 +126,28 @@ class Kernel:
         if to is not None:
             self._clock.raise_to(micros(to))
             self._clean = False
-        found: list[Transition] = []
+        return [transition for found in self.advancing() for transition in found]
+
+    def advancing(self) -> Iterator[list[Transition]]:
+        """Do what `advance` does in steps of a few milliseconds; yield after each what changed in it.
+
+        Between two steps the kernel is of no moment in time: nothing else may be asked of it before the last.
+        """
         for slot in self._slots.before(self._bound()):
+            yield []
+            self._clean = False
             rows, repeated = self._slots.take(slot)
             end = (slot + 1) * self._slots.width
-            changed, known = self._ledger.close(rows, end)
-            self._reviews.begin(rows[rows["kind"] == Kind.REVIEW], end)
+            yield []
+            known = yield from self._ledger.closing(rows, end)
+            self._reviews.begin(rows.compress(rows["kind"] == Kind.REVIEW), end)
             self._volumes.add(rows, end - self._slots.width)
             known += self._safety.add(rows, end)
             self._clock.unreported += repeated + known
-            self._clean = False
-            found += changed
+            yield []
         if self._reviews.resolve(self._bound()):
             self._clean = False
         self._volumes.settle(self._bound() * self._slots.width)
-        return found
 
     def evidence(self) -> list[EvidenceRow]:
         """Return every stream of the newest activation of each version seen, sorted."""

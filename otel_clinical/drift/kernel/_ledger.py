@@ -20,7 +20,7 @@ from otel_clinical.drift.kernel._rows import CoverageRow
 from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Generator, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -55,19 +55,23 @@ class Ledger:
         self.pairing = Pairing(words)
         self.references = References(plans, words)
 
-    def close(self, rows: NDArray[np.void], end: int) -> tuple[list[Transition], int]:
+    def closing(self, rows: NDArray[np.void], end: int) -> Generator[list[Transition], None, int]:
         """Take one closed slot, its records in order; `end` is its end, microseconds.
 
+        Yields:
+            What changed in each of many steps.
+
         Returns:
-            What changed, and how many outcomes were set aside because their inference had the same one already, or
-            one that was recorded later.
+            How many outcomes were set aside because their inference had the same one already, or one that was recorded
+            later.
         """
         outcomes, amended, repeats = self._sorted_outcomes(rows)
-        found = self._amend(amended, end)
-        for activation, served in self._by_activation(rows[rows["kind"] == Kind.INFERENCE]):
+        yield self._amend(amended, end)
+        for activation, served in self._by_activation(rows.compress(rows["kind"] == Kind.INFERENCE)):
             coverage = self._coverage_of(activation)
             coverage.infer(served["time"][served["mark"] == 1])
-            found += self._if_newest(activation, activation.feed_inferences(served, end))
+            for found in activation.feed_inferences(served, end):
+                yield self._if_newest(activation, found)
             self.references.infer(activation.plan, activation.version, served)
             for since, key, counts in activation.inputs.looked:
                 self.references.look(activation.plan, activation.version, since, key, counts)
@@ -77,12 +81,13 @@ class Ledger:
         judged = self.encounters.first(outcomes, end)
         self.pairing.feed(judged, end)
         for activation, served in self._by_activation(judged):
-            found += self._if_newest(activation, activation.feed_outcomes(served, end))
+            for found in activation.feed_outcomes(served, end):
+                yield self._if_newest(activation, found)
             self.references.label(activation.plan, activation.version, served)
         self.fed.add(outcomes["inference"], end)
         self.charged.add(outcomes, _among(outcomes, judged))
         self._forget(end)
-        return found, repeats
+        return repeats
 
     def known(self, outcomes: NDArray[np.void]) -> NDArray[np.bool_]:
         """Say which outcomes have nothing to add: their inference is charged, and they do not amend it."""
@@ -177,7 +182,7 @@ class Ledger:
 
     def _sorted_outcomes(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], Amendments, int]:
         """Return scored outcomes of inferences without one, amendments of others, and the number of the rest."""
-        scored = rows[(rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT)]
+        scored = rows.compress((rows["kind"] == Kind.OUTCOME) & (rows["score"] != ABSENT))
         latest = latest_per_inference(scored)
         known = self.fed.holds(latest["inference"])
         new, amended = latest[~known], self.charged.amend(latest[known])
@@ -197,7 +202,7 @@ class Ledger:
 
     def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:
         for plan, version, ordinal, chosen in self._parts(rows):
-            yield self._activation(plan, version, ordinal), rows[chosen]
+            yield self._activation(plan, version, ordinal), rows.compress(chosen)
 
     def _parts(self, rows: NDArray[np.void]) -> Iterator[tuple[ModelPlan, str, int, NDArray[np.bool_]]]:
         code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]

@@ -53,8 +53,8 @@ class Outcomes:
         """(n,) errors in [0, 1]: 1 is fully wrong."""
         return np.asarray((MICRO - self.scores) / MICRO)
 
-    def where(self, chosen: NDArray[np.bool_]) -> Outcomes:
-        """Return the chosen outcomes, in order."""
+    def at(self, chosen: NDArray[np.intp]) -> Outcomes:
+        """Return the outcomes at these places."""
         return Outcomes(self.strata[chosen], self.scores[chosen], self.inferred[chosen], self.effective[chosen])
 
 

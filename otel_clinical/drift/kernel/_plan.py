@@ -142,24 +142,29 @@ class ModelPlan:
         column, _ = self._columns[str(self.policy.standardise_by)]
         return np.asarray(self._strata[rows["segments"][:, column]])
 
-    def split(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.bool_]]]:
-        """Yield (segment value, which rows) for every declared value that occurs, the aggregate first."""
-        yield AGGREGATE, np.ones(len(rows), np.bool_)
+    def split(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.intp]]]:
+        """Yield (segment value, places of its rows) for every declared value that occurs, the aggregate first."""
+        yield AGGREGATE, np.arange(len(rows))
         for name, (column, values) in self._columns.items():
-            present = rows["segments"][:, column]
-            for word in np.unique(present).tolist():
+            present = np.ascontiguousarray(rows["segments"][:, column])
+            order = np.argsort(present, kind="stable")
+            counts = np.bincount(present)
+            ends = np.cumsum(counts)
+            for word in np.flatnonzero(counts).tolist():
                 if word in values:
-                    yield (name, values[word]), present == word
+                    yield (name, values[word]), order[ends[word] - counts[word] : ends[word]]
 
-    def split_outcomes(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.bool_]]]:
+    def split_outcomes(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, NDArray[np.intp]]]:
         """Yield what `split` yields, then the values of declared pairs that occur."""
         where = {}
         for key, chosen in self.split(rows):
             where[key] = chosen
             yield key, chosen
         for key, one, other in self._halves:
-            if one in where and other in where and (both := where[one] & where[other]).any():
-                yield key, both
+            if one in where and other in where:
+                both = np.intersect1d(where[one], where[other], assume_unique=True)
+                if len(both):
+                    yield key, both
 
     def counts(self, rows: NDArray[np.void], segment: str) -> NDArray[np.int64]:
         """Return how many rows have each value of a segment."""

@@ -84,12 +84,12 @@ class Slots:
         rows = taken.rows()
         self._outcomes.subtract(_outcomes(rows))
         if not taken.repeats:
-            return rows[np.lexsort((rows["event"], rows["effective"]))], 0
+            return rows.take(np.lexsort((rows["event"], rows["effective"]))), 0
         every = len(rows)
         rows = _by_bytes(rows)
-        rows = rows[np.lexsort((rows["event"], rows["effective"]))]
+        rows = rows.take(np.lexsort((rows["event"], rows["effective"])))
         _, first = np.unique(rows["event"], return_index=True)
-        return rows[np.sort(first)], every - len(first)
+        return rows.take(np.sort(first)), every - len(first)
 
     def dump_dirty(self) -> dict[str, bytes]:
         """Return what changed: each slot grows by chunks, so that a dump costs what arrived since the last."""

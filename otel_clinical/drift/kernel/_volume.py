@@ -73,14 +73,14 @@ class Volume:
     def add(self, rows: NDArray[np.void], begin: int) -> None:
         """Count one closed slot's records of the model; `begin` is its begin, microseconds."""
         self.settle(begin)
-        rows = rows[rows["kind"] == Kind.INFERENCE]
+        rows = rows.compress(rows["kind"] == Kind.INFERENCE)
         if not len(rows):
             return
         if self._hour is None:
             self._hour = begin // self._width
             for detector in self._detectors.values():
                 detector.skip(self._hour)
-        found = {key: int(chosen.sum()) for key, chosen in self._plan.split(rows)}
+        found = {key: len(chosen) for key, chosen in self._plan.split(rows)}
         self._counts += np.array([found.get(key, 0) for key in self.keys], np.int64)
 
     def settle(self, now: int) -> bool:
@@ -166,7 +166,7 @@ class Volumes:
         for number in np.unique(rows["model"]).tolist():
             plan = self._plans.get(number)
             if plan is not None:
-                self._by_name[plan.name].add(rows[rows["model"] == number], begin)
+                self._by_name[plan.name].add(rows.compress(rows["model"] == number), begin)
                 self._dirty.add(plan.name)
 
     def settle(self, now: int) -> None:

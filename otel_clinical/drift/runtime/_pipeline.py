@@ -3,8 +3,8 @@
 import hashlib
 import json
 import logging
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from otel_clinical._version import __version__
@@ -66,8 +66,12 @@ class Pipeline:
         self._dropped = 0  # late records since the checkpoint that did not even fit into `_corrections`
         self._quarantined: list[Quarantined] = []
         self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
+        self._deferred: deque[tuple[int, Work]] = deque()
+        self._advancing: tuple[int, Iterator[list[Transition]]] | None = None
+        self.deferred_bytes = 0
+        """Bytes of the entries that wait to be applied."""
         self.pending_bytes = 0
-        """Bytes committed since the last checkpoint."""
+        """Bytes applied since the last checkpoint."""
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
 
     @property
@@ -107,24 +111,54 @@ class Pipeline:
         """
         numbers = self._store.append([work.entry for work in works])
         self._committed = numbers[-1]
-        self.pending_bytes += sum(len(work.entry.batch) for work in works)
         self._faults.passing(FaultPoint.BEFORE_ACK)
         return numbers
 
     def apply(self, numbers: Sequence[int], works: Sequence[Work]) -> None:
-        """Feed committed `works` to the kernel, in journal order.
+        """Feed committed `works` to the kernel, in journal order, and everything that waits before them.
 
         Raises:
             StoreUnavailableError: An entry must be set aside and the disk takes no writes.
         """
-        for number, work in zip(numbers, works, strict=True):
-            try:
-                self._apply(number, work.entry, work.batch)
-            except Exception as error:  # noqa: BLE001  # a defect in the kernel must not stop the other streams
-                self._set_aside(number, error)
-                self.restore()
-                return
-        self._faults.passing(FaultPoint.AFTER_APPLY)
+        self.defer(numbers, works)
+        while self.step():
+            pass
+
+    def defer(self, numbers: Sequence[int], works: Sequence[Work]) -> None:
+        """Let committed `works` wait until `step` comes to them."""
+        self._deferred.extend(zip(numbers, works, strict=True))
+        self.deferred_bytes += sum(len(work.entry.batch) for work in works)
+
+    @property
+    def between(self) -> bool:
+        """Whether the kernel is between two entries, so that it may be looked at and saved."""
+        return self._advancing is None
+
+    def step(self) -> bool:
+        """Do a few milliseconds of the work that waits; say whether there is more.
+
+        Raises:
+            StoreUnavailableError: An entry must be set aside and the disk takes no writes.
+        """
+        if self._advancing is None:
+            if not self._deferred:
+                return False
+            number, work = self._deferred.popleft()
+            self.deferred_bytes -= len(work.entry.batch)
+            self.pending_bytes += len(work.entry.batch)
+            self._advancing = number, self._applying(number, work.entry, work.batch)
+        number, steps = self._advancing
+        try:
+            unfinished = next(steps, None) is not None
+        except Exception as error:  # noqa: BLE001  # a defect in the kernel must not stop the other streams
+            self._set_aside(number, error)
+            self.restore()
+            return False
+        if not unfinished:
+            self._advancing = None
+            if not self._deferred:
+                self._faults.passing(FaultPoint.AFTER_APPLY)
+        return unfinished or bool(self._deferred)
 
     def refuse(self, reason: ProcessorRejection, description: Quarantined | None = None) -> None:
         """Count a request that never reached the journal."""
@@ -139,6 +173,8 @@ class Pipeline:
         Raises:
             StoreUnavailableError: Nothing is lost; the next checkpoint carries it.
         """
+        if not self.between:
+            raise RuntimeError("a kernel in the middle of an entry cannot be saved")
         self._states |= self.kernel.dump_dirty()
         self._faults.passing(FaultPoint.BEFORE_CHECKPOINT)
         self._store.checkpoint(
@@ -164,6 +200,8 @@ class Pipeline:
 
     def _try_restore(self) -> bool:
         """Rebuild from disk; on an entry that cannot be applied set it aside and return False."""
+        self._deferred.clear()  # the journal has them too
+        self._advancing, self.deferred_bytes = None, 0
         self.kernel = self._build()
         for sentence in self.kernel.load(self._store.states()):
             _LOG.warning("%s", sentence)
@@ -190,7 +228,8 @@ class Pipeline:
         """Apply one entry as read back from the journal."""
         if isinstance(entry, ValueError):
             raise entry
-        self._apply(number, entry, Batch.from_bytes(entry.batch) if entry.batch else None)
+        for _ in self._applying(number, entry, Batch.from_bytes(entry.batch) if entry.batch else None):
+            pass
         self._faults.passing(FaultPoint.MID_REPLAY)
 
     def _set_aside(self, number: int, error: Exception) -> None:
@@ -206,14 +245,16 @@ class Pipeline:
         self._store.poison(number, type(error).__name__)
         self._refused[ProcessorRejection.UNDECODABLE] += 1
 
-    def _apply(self, number: int, entry: Entry, batch: Batch | None) -> None:
-        """Change the kernel and the counters by one entry."""
+    def _applying(self, number: int, entry: Entry, batch: Batch | None) -> Iterator[bool]:
+        """Change the kernel and the counters by one entry, a few milliseconds before each `yield`."""
         for reason, count in entry.rejections.items():
             self.tally.add(_REJECTIONS, reason, count=count)
         if batch is not None:
             applied = self.kernel.apply(batch)
             self._count(applied)
-            self._announce(self.kernel.advance())
+            for transitions in self.kernel.advancing():
+                self._announce(transitions)
+                yield True
         self._applied = number
         if number > self._failed:
             self._failures = 0

@@ -74,6 +74,11 @@ class BoundedQueue(Generic[Item]):
             self._bytes -= taken
             return group
 
+    def wait(self, timeout: float) -> None:
+        """Return when something waits or it is closed, or after `timeout` seconds."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._closed, timeout)
+
     def close(self) -> None:
         """Take nothing more; what waits can still be taken."""
         with self._changed:

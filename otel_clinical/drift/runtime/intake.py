@@ -55,19 +55,22 @@ class Budget:
         self._taken += count
 
     def __enter__(self) -> Self:
+        self._pool.under_way(1)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._pool.under_way(-1)
         self._pool.change(-self._taken)
 
 
 class _Pool:
-    """Bytes in flight, over all requests."""
+    """Bytes in flight, over all requests, and how many requests they belong to."""
 
     def __init__(self, size: int) -> None:
         self._free = size
+        self.requests = 0
         self._lock = threading.Lock()
 
     def change(self, count: int) -> None:
@@ -75,6 +78,10 @@ class _Pool:
             if count > self._free:
                 raise UnavailableError("the processor is busy")
             self._free -= count
+
+    def under_way(self, change: int) -> None:
+        with self._lock:
+            self.requests += change
 
 
 class Intake:
@@ -99,6 +106,7 @@ class Intake:
         self._index = index
         self._clock = clock
         self._pool = _Pool(_IN_FLIGHT)
+        writer.receiving = lambda: self._pool.requests
 
     @property
     def phase(self) -> Phase:

@@ -21,6 +21,8 @@ from otel_clinical.semconv.enums import ProcessorRejection
 
 _LOG = logging.getLogger(__name__)
 
+_LOOK_SECONDS = 0.002
+
 Read = TypeVar("Read")
 
 
@@ -36,6 +38,9 @@ class WriterSettings:
         checkpoint_seconds: The longest time between checkpoints while there is something to save.
         checkpoint_entries: Journal entries after which a checkpoint is made at once.
         checkpoint_bytes: Bytes of them after which one is made at once: senders wait while it is written.
+        deferred_bytes: Bytes of acknowledged entries that may wait to be applied; past them senders wait.
+        patience_seconds: For how long each step of closing a slot makes way for requests that are being received, and
+            for how long entries are applied while others wait for the journal.
     """
 
     queue_items: int = 256
@@ -45,6 +50,8 @@ class WriterSettings:
     checkpoint_seconds: float = 2.0
     checkpoint_entries: int = 512
     checkpoint_bytes: int = 4 * 1024 * 1024
+    deferred_bytes: int = 8 * 1024 * 1024
+    patience_seconds: float = 0.02
 
 
 class Phase(StrEnum):
@@ -67,6 +74,9 @@ class Writer:
         settings: Bounds.
         failed: Called once, from the writer's thread, if it ends because of an unexpected error.
         clock: Monotonic seconds.
+
+    Attributes:
+        receiving: How many requests are being received, decoded, written or answered.
     """
 
     def __init__(
@@ -86,7 +96,10 @@ class Writer:
         )
         self._refused: deque[tuple[ProcessorRejection, Quarantined | None]] = deque()
         self._lock = threading.Lock()
+        self._holding = False  # the lock, by the thread of this writer
+        self._busy = False  # something that is committed waits to be applied
         self._saved_at = clock()
+        self.receiving: Callable[[], int] = lambda: 0
         self._thread = threading.Thread(target=self._run, name="otel-clinical-writer", daemon=True)
         self.phase = Phase.STARTING
         self.started = threading.Event()
@@ -169,6 +182,7 @@ class Writer:
             while not (self._queue.closed and not len(self._queue)):
                 self._turn()
             self.phase = Phase.STOPPING
+            self._finish()
             self._save()
         except BaseException as error:  # noqa: BLE001  # whatever it is, the process must learn of it
             self.phase = Phase.FAILED
@@ -177,6 +191,7 @@ class Writer:
             # An unsaved tail is still in the journal: the next start replays it.
             self.phase = Phase.STOPPED
         finally:
+            self._let_go()
             self._queue.close()
             self._abandon()
             self._pipeline.close()
@@ -185,18 +200,21 @@ class Writer:
     def _turn(self) -> None:
         """Commit and apply one group, then checkpoint if it is time."""
         settings = self._settings
-        wait = max(0.0, self._saved_at + settings.checkpoint_seconds - self._clock())
+        wait = 0.0 if self._busy else max(0.0, self._saved_at + settings.checkpoint_seconds - self._clock())
         group = self._queue.take(timeout=wait, items=settings.group_items, size=settings.group_bytes)
         live = [(work, done) for work, done in group if done.set_running_or_notify_cancel()]
         if live:
             self._commit(live)
+        self._work()
+        if not self._pipeline.between:
+            return
         overdue = self._clock() - self._saved_at >= settings.checkpoint_seconds
         full = self._pipeline.pending_bytes >= settings.checkpoint_bytes
         if overdue or full or self._pipeline.pending >= settings.checkpoint_entries:
             self._save()
 
     def _commit(self, group: "list[tuple[Work, Future[None]]]") -> None:
-        """Journal a group, acknowledge it, apply it."""
+        """Journal a group and acknowledge it; it is applied when there is time."""
         works = [work for work, _ in group]
         try:
             numbers = self._pipeline.commit(works)
@@ -208,8 +226,53 @@ class Writer:
         self._writable()
         for _, done in group:
             done.set_result(None)
-        with self._lock:
-            self._pipeline.apply(numbers, works)
+        self._pipeline.defer(numbers, works)
+        self._busy = True
+
+    def _work(self) -> None:
+        """Apply what waits until a request is to be acknowledged: to close a slot takes long, and holds up no sender.
+
+        Past the bound of what may wait it is worked off first, and senders wait after all.
+        """
+        if not self._busy:
+            return
+        self._hold()
+        until = self._clock() + self._settings.patience_seconds
+        while self._busy and not (self._bearable and self._called(until)):
+            self._busy = self._pipeline.step()
+        if self._pipeline.between:
+            self._let_go()
+
+    @property
+    def _bearable(self) -> bool:
+        return self._pipeline.deferred_bytes <= self._settings.deferred_bytes
+
+    def _called(self, until: float) -> bool:
+        """Say whether to turn to what waits in the queue; a step of closing a slot waits a little for it to come."""
+        if self._pipeline.between:
+            return bool(len(self._queue)) and self._clock() >= until
+        begun = self._clock()
+        while not len(self._queue) and self.receiving() and self._clock() - begun < self._settings.patience_seconds:
+            self._queue.wait(_LOOK_SECONDS)
+        return bool(len(self._queue))
+
+    def _finish(self) -> None:
+        """Apply everything that waits."""
+        self._hold()
+        while self._pipeline.step():
+            pass
+        self._let_go()
+
+    def _hold(self) -> None:
+        """Let nobody look at the kernel; across turns, if one ends within an entry."""
+        if not self._holding:
+            self._lock.acquire()
+            self._holding = True
+
+    def _let_go(self) -> None:
+        if self._holding:
+            self._holding = False
+            self._lock.release()
 
     def _save(self) -> None:
         """Checkpoint if there is anything to save, or to find out whether the disk takes writes again."""

@@ -108,7 +108,7 @@ def test_a_defect_ends_the_writer_and_tells_everybody_who_waits(tmp_path: Path, 
     def fail(*_arguments: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(pipeline, "apply", fail)
+    monkeypatch.setattr(pipeline, "step", fail)
     pipeline.allowed.set()
     first.result(DEADLINE)  # it was durable before the defect
     with pytest.raises(UnavailableError):
