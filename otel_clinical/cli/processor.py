@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import signal
 import sys
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,8 @@ from otel_clinical.cli._processor_page import reaching, scraped
 from otel_clinical.cli._processor_state import backup, corrections, restore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from otel_clinical.drift.runtime import ProcessorService
     from otel_clinical.drift.runtime._supervisor import Supervisor
     from otel_clinical.drift.runtime.status import Status, StreamStatus
@@ -58,16 +62,33 @@ def run(*, policy_path: Path, log: str, **options: Any) -> int:
     Prints one line of JSON when it accepts telemetry: {"event": "ready", "http": …, "grpc": …, "metrics": …}. On a
     terminal it also shows how fast events come in.
     """
-    from otel_clinical.drift.runtime import ProcessorService
+    with _unswept():
+        from otel_clinical.drift.runtime import ProcessorService
 
-    set_up_log(log)
-    policy = read_policy(policy_path)
-    with explained():
-        settings = settings_of(**options)
-        service = ProcessorService(policy, settings)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: service.request_stop())
-    return _serve(service, settings.state)
+        set_up_log(log)
+        policy = read_policy(policy_path)
+        with explained():
+            settings = settings_of(**options)
+            service = ProcessorService(policy, settings)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda _number, _frame: service.request_stop())
+        return _serve(service, settings.state)
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Collect no garbage until `_sweep`: a start makes none, and would look through all that it loads several times."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
+
+
+def _sweep() -> None:
+    """Collect garbage from now on, without looking again at what the start has made: that would stall everything."""
+    gc.freeze()
+    gc.enable()
 
 
 def _serve(service: ProcessorService, state: Path) -> int:
@@ -79,6 +100,7 @@ def _serve(service: ProcessorService, state: Path) -> int:
     while not service.wait_started(_TURN_SECONDS if progress.shown else None):
         progress.tick()
     if service.wait_ready():
+        _sweep()
         where = service.addresses
         supervisor.ready()
         _say("ready", http=str(where.http), grpc=str(where.grpc), metrics=str(where.metrics), state=str(state))

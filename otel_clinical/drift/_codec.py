@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -69,8 +70,13 @@ def holds(data: bytes, kind: str, version: int, *parts: str) -> bool:
     """
     if len(data) < _HEAD or data[:4] != _MAGIC or zlib.crc32(data[8:]) != int.from_bytes(data[4:8], "little"):
         return False
-    begins = data.startswith(json.dumps([kind, version])[:-1].replace(" ", "").encode(), _HEAD)
+    begins = data.startswith(_beginning(kind, version), _HEAD)
     return begins and all(part.encode() in data for part in parts)
+
+
+@lru_cache
+def _beginning(kind: str, version: int) -> bytes:
+    return json.dumps([kind, version])[:-1].replace(" ", "").encode()
 
 
 def _arrays(data: bytes, start: int, shapes: list[tuple[str, str, list[int]]]) -> dict[str, NDArray[Any]]:

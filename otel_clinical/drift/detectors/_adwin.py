@@ -10,7 +10,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from river import base, drift
+from river import base
+from river._river_rust.drift import (
+    AdaptiveWindowing,
+)  # river.drift would load its data sets, scipy.stats and SQLAlchemy
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors._betting import as_number
@@ -74,12 +77,19 @@ class GuardedADWIN(base.DriftDetector):
         self.rejected = 0
         self.detections = 0
         self.recent = 0.0
-        self._adwin: Any = drift.ADWIN(delta=delta, clock=clock)  # type: ignore[no-untyped-call]  # River is not typed
+        self._window = self._fresh()
+
+    def _fresh(self) -> Any:
+        """Return an empty window with River's own defaults for what is not ours to choose."""
+        return AdaptiveWindowing(
+            delta=self.delta, clock=self.clock, max_buckets=5, min_window_length=5, grace_period=10
+        )
 
     @property
     def rising(self) -> bool:
         """Whether the recent values are above the mean of the window, which at a detection holds the change."""
-        return bool(self.recent > self._adwin.estimation)
+        width = self._window.get_width()
+        return bool(self.recent > (self._window.get_total() / width if width else 0.0))
 
     def update(self, x: float) -> None:
         """Take one value. `recent` is their exponentially weighted mean, in standard deviations."""
@@ -91,11 +101,16 @@ class GuardedADWIN(base.DriftDetector):
             self.rejected += 1
             return
         value = min(max(z, -self.clip), self.clip)
-        # River forgets its whole window after a detection, and reports the old mean until then.
         self.recent += _RECENT * (value - self.recent)
-        self._adwin.update(value)
-        self._drift_detected = self._adwin.drift_detected
+        self._forget()
+        self._drift_detected = bool(self._window.update(value))
         self.detections += self._drift_detected
+
+    def _forget(self) -> None:
+        """Begin a new window after a detection, as River's ADWIN does: until then it reports the old mean."""
+        if self._drift_detected:
+            self._drift_detected = False
+            self._window = self._fresh()
 
     def update_all(self, z: NDArray[np.float64]) -> Iterator[int]:
         """Take values that are already in standard deviations; yield the place of each at which a change is detected.
@@ -114,17 +129,15 @@ class GuardedADWIN(base.DriftDetector):
         values = np.clip(z[finite], -self.clip, self.clip).tolist()
         done = 0
         while done < len(values):
-            if self._adwin.drift_detected:
-                self._adwin._reset()  # noqa: SLF001  # as its own update does
-            helper = self._adwin._helper  # noqa: SLF001
+            self._forget()
             rest = iter(values[done:])
-            detected = True in map(helper.update, rest)  # stops at the first
+            detected = True in map(self._window.update, rest)  # stops at the first
             end = len(values) - operator.length_hint(rest)
             recent = self.recent
             for value in values[max(done, end - _FORGOTTEN) : end]:
                 recent += _RECENT * (value - recent)
             self.recent = recent
-            self._adwin._drift_detected = self._drift_detected = detected  # noqa: SLF001
+            self._drift_detected = detected
             done = end
             if detected:
                 self.detections += 1
@@ -133,12 +146,11 @@ class GuardedADWIN(base.DriftDetector):
     def dumps(self) -> bytes:
         """Return the state as bytes: our fields, and the window in River's own plain encoding."""
         # River's only public way to save a detector is pickle.
-        helper = self._adwin._helper  # noqa: SLF001
         meta: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
         meta["river"] = _RIVER
         if self.clock != _CLOCK:
             meta["clock"] = self.clock
-        return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(helper.__getstate__(), np.uint8)})
+        return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(self._window.__getstate__(), np.uint8)})
 
     @staticmethod
     @lru_cache
@@ -164,6 +176,5 @@ class GuardedADWIN(base.DriftDetector):
         for name in _FIELDS:
             setattr(detector, name, meta[name])
         if meta["river"] == _RIVER:
-            detector._adwin._drift_detected = detector._drift_detected  # noqa: SLF001
-            detector._adwin._helper.__setstate__(arrays["state"].tobytes())  # noqa: SLF001
+            detector._window.__setstate__(arrays["state"].tobytes())
         return detector

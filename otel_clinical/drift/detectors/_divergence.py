@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy import special
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,5 +42,7 @@ def shares(counts: Floats, reference: Floats) -> tuple[Floats, Floats, Floats]:
 def divergence_p(divergence: Floats, n: Floats, m: Floats, freedom: Floats, tolerance: float) -> Floats:
     """Return p-values for "the true divergence is no more than `tolerance`": noncentral chi-square."""
     rate = 1.0 / np.clip(n, 1.0, _MOST) + 1.0 / np.maximum(m, 1.0)
+    from scipy import special  # noqa: PLC0415 -- a third of a start would be spent on it, and few look at once
+
     below = special.chndtr(divergence / rate, freedom, tolerance / rate)
     return np.asarray(np.clip(1.0 - below, 0.0, 1.0))

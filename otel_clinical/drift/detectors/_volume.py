@@ -7,7 +7,6 @@ from typing import Any, Final
 
 import numpy as np
 from river import base
-from scipy import special
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors._betting import LOG_CEILING, as_number
@@ -97,6 +96,8 @@ class VolumeDetector(base.DriftDetector):
 
     def _p(self, count: int, known: np.ndarray[tuple[int], np.dtype[np.int64]]) -> tuple[float, float]:
         total, seasons = count + int(known.sum()), len(known)
+        from scipy import special  # noqa: PLC0415 -- a third of a start would be spent on it, and few look at once
+
         down = special.bdtr(count, total, self.low / (self.low + seasons))
         up = 1.0 if count == 0 else special.bdtrc(count - 1, total, self.high / (self.high + seasons))
         return float(down), float(up)

@@ -41,6 +41,7 @@ class FeatureStream:
 
     Attributes:
         design: What it is tested against.
+        looks: How many there were since the start, or since it was loaded: what is shown changes with them alone.
         counts: (f, PLACES) inferences since the last look.
         since: Begin of the slot of the first of them, microseconds; None without any.
         log_d: (f, 2) logarithms of the evidence of the distribution as a whole.
@@ -57,6 +58,7 @@ class FeatureStream:
     """
 
     design: FeatureDesign
+    looks: int = field(default=0, compare=False)
     since: int | None = None
     seen: int = 0
     counts: Ints = field(init=False)
@@ -104,6 +106,7 @@ class FeatureStream:
 
     def _look(self, end: int) -> Moved:
         design = self.design
+        self.looks += 1
         found = look_at(self.counts, design)
         ceiling = design.log_threshold + SLACK
         self.log_d = next_log(self.log_d, found.distances, ceiling)
@@ -174,6 +177,7 @@ class FeatureStream:
         if meta["design"] != self.design.digest:
             return False
         self.since, self.seen = meta["since"], meta["seen"]
+        self.looks += 1
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
         raw, start = arrays["adwin"].tobytes(), 0

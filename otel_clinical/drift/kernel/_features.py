@@ -76,6 +76,7 @@ class Features:
         self.streams: dict[SegmentKey, FeatureStream] = {}
         self.looked: list[tuple[int, SegmentKey, Ints]] = []
         """Begin, place and counts of every look of the last slot."""
+        self._shown: dict[SegmentKey, tuple[int, list[FeatureRow]]] = {}
 
     def stream(self, key: SegmentKey) -> FeatureStream:
         """Return the stream of a segment value."""
@@ -95,7 +96,7 @@ class Features:
                 DriftDetected(end / 1e6, self._witness_row(key, stream, place, end)) for place in moved.witnessed
             ]
             if moved.proved:
-                rows_now = list(self._feature_rows(key, stream))
+                rows_now = self._feature_rows(key, stream)
                 found += [FeatureMoved(end / 1e6, rows_now[place]) for place in moved.proved]
             yield key, found
 
@@ -110,7 +111,13 @@ class Features:
             for place in stream.witnesses:
                 yield self._witness_row(key, stream, place, now)
 
-    def _feature_rows(self, key: SegmentKey, stream: FeatureStream) -> Iterator[FeatureRow]:
+    def _feature_rows(self, key: SegmentKey, stream: FeatureStream) -> list[FeatureRow]:
+        """Return the rows of one stream, calculated anew after a look only: there is one an hour."""
+        if key not in self._shown or self._shown[key][0] != stream.looks:
+            self._shown[key] = stream.looks, list(self._made_rows(key, stream))
+        return self._shown[key][1]
+
+    def _made_rows(self, key: SegmentKey, stream: FeatureStream) -> Iterator[FeatureRow]:
         evidence = stream.evidence().tolist()
         for place, feature in enumerate(stream.design.features):
             since = int(stream.proved[place])

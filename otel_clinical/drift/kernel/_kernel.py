@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
 import numpy as np
@@ -27,7 +27,7 @@ from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ProcessorSignal
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -47,6 +47,8 @@ if TYPE_CHECKING:
         VolumeRow,
     )
     from otel_clinical.policy import Baseline, Policy
+
+Row = TypeVar("Row")
 
 _CLOCK = "clock"
 _PENDING = "pending"
@@ -93,9 +95,11 @@ class Kernel:
         self._volumes = Volumes(self._plans, policy)
         self._safety = SafetyLog(self._plans, policy)
         self._clean = True
+        self._shown: dict[str, list[Any]] = {}  # rows that were asked for since the last change
 
     def apply(self, batch: Batch) -> Applied:
         """Take in a batch. Nothing is decided before `advance`."""
+        self._shown.clear()
         rows = self._timed(batch)
         review = rows["kind"] == Kind.REVIEW
         reviews = NO_REVIEWS
@@ -126,6 +130,7 @@ class Kernel:
         if to is not None:
             self._clock.raise_to(micros(to))
             self._clean = False
+            self._shown.clear()
         return [transition for found in self.advancing() for transition in found]
 
     def advancing(self) -> Iterator[list[Transition]]:
@@ -136,6 +141,7 @@ class Kernel:
         for slot in self._slots.before(self._bound()):
             yield []
             self._clean = False
+            self._shown.clear()
             rows, repeated = self._slots.take(slot)
             end = (slot + 1) * self._slots.width
             yield []
@@ -151,12 +157,19 @@ class Kernel:
 
     def evidence(self) -> list[EvidenceRow]:
         """Return every stream of the newest activation of each version seen, sorted."""
-        return [row for activation, now in self._newest() for row in activation.evidence(now)]
+        return self._once(
+            "evidence", lambda: [row for activation, now in self._newest() for row in activation.evidence(now)]
+        )
 
     def drift(self) -> list[DriftRow]:
         """Return every detector of the newest activation of each version seen, sorted."""
-        rows = [row for activation, now in self._newest() for row in activation.drift(now)]
-        return sorted(rows, key=lambda row: (row.model, row.version, row.segment, row.value, row.signal))
+        return self._once(
+            "drift",
+            lambda: sorted(
+                (row for activation, now in self._newest() for row in activation.drift(now)),
+                key=lambda row: (row.model, row.version, row.segment, row.value, row.signal),
+            ),
+        )
 
     def coverage(self) -> list[CoverageRow]:
         """Return the label coverage of each version seen, sorted."""
@@ -172,7 +185,9 @@ class Kernel:
 
     def features(self) -> list[FeatureRow]:
         """Return the input features of the newest activation of each version seen, sorted."""
-        return [row for activation, _ in self._newest() for row in activation.features()]
+        return self._once(
+            "features", lambda: [row for activation, _ in self._newest() for row in activation.features()]
+        )
 
     def volumes(self) -> list[VolumeRow]:
         """Return how many inferences every model and each of its sources makes, sorted by model."""
@@ -248,6 +263,7 @@ class Kernel:
         Raises:
             CodecError: A state is damaged.
         """
+        self._shown.clear()
         states = {key: data for key, data in states.items() if data}
         if not states:
             return []
@@ -262,14 +278,13 @@ class Kernel:
             if kind == _PENDING:
                 self._slots.load(rest, translate(unpack_rows(data), table), moved=moved)
             elif kind in KINDS:
-                parts = tuple(map(unquote, key.split("/")))
-                lost.append(self._reviews.load(parts, data, lambda rows: translate(rows, table), moved=moved))
+                lost.append(self._reviews.load(_parts(key), data, lambda rows: translate(rows, table), moved=moved))
             elif kind == VOLUME:
                 lost.append(self._volumes.load(unquote(rest), data))
             elif kind in {SAFETY, KNOWN}:
                 lost.append(self._safety.load(kind, unquote(rest), data))
             elif kind != _CLOCK:
-                lost.append(self._ledger.load(tuple(map(unquote, key.split("/"))), data))
+                lost.append(self._ledger.load(_parts(key), data))
         self._ledger.resume(self._clock.served)
         return [sentence for sentence in lost if sentence is not None]
 
@@ -317,6 +332,12 @@ class Kernel:
         watermark = self._clock.watermark
         return 0 if watermark is None else watermark // self._slots.width
 
+    def _once(self, name: str, make: Callable[[], list[Row]]) -> list[Row]:
+        """Return rows that are made once between two changes: one page asks for them several times."""
+        if name not in self._shown:
+            self._shown[name] = make()
+        return list(self._shown[name])
+
     def _newest(self) -> Iterator[tuple[Activation, int]]:
         for key, ordinal in sorted(self._clock.activations.items()):
             activation = self._ledger.newest(key, ordinal)
@@ -336,3 +357,8 @@ def _seconds(time: int | None) -> float | None:
 
 def _escape(part: str) -> str:
     return quote(part, safe="")
+
+
+def _parts(key: str) -> tuple[str, ...]:
+    """Return the parts of a saved key."""
+    return tuple(map(unquote, key.split("/"))) if "%" in key else tuple(key.split("/"))

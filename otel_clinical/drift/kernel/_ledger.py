@@ -147,9 +147,10 @@ class Ledger:
             self._version_coverage(plan, key[2]).loads(data)
             return None
         ordinal, state = int(key[3]), key[4:]
-        activation = self._activations.setdefault((plan.name, key[2]), {}).setdefault(
-            ordinal, Activation(plan, key[2], ordinal)
-        )
+        known = self._activations.setdefault((plan.name, key[2]), {})
+        if ordinal not in known:
+            known[ordinal] = Activation(plan, key[2], ordinal)
+        activation = known[ordinal]
         if not activation.load(state, data):
             return self._abandon(key, "its baseline, guard or segment has changed")
         return None
