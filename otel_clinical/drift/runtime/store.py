@@ -8,6 +8,7 @@ from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from otel_clinical.drift.runtime._backfill import Backfill
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
 from otel_clinical.drift.runtime._faults import FaultPoint, Faults
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
@@ -25,6 +26,8 @@ OUTBOX_ROWS = 10_000
 CORRECTION_ROWS = 50_000
 _DROPPED = "corrections_dropped"
 _WAL_BYTES = 64 * 1024 * 1024
+_COPIED_PAGES = 2000  # of the log, 8 MiB
+_LONGEST_PAGES = 8 * _COPIED_PAGES  # at which a commit copies the log after all
 _REMEDY = (
     "restore a backup with `otel-clinical processor restore`, or move the state directory aside and start again: "
     "the evidence then begins anew"
@@ -107,6 +110,7 @@ class Store:
                 _require_promised(self._path, self._mark, 0)
             self._connection, self._seal = open_database(self._path)
             undo.callback(self._connection.close)
+            self._backfill = Backfill(self._path, _COPIED_PAGES)
             _require_promised(self._path, self._mark, self.last_sequence())
             undo.pop_all()
 
@@ -162,6 +166,7 @@ class Store:
             StoreUnavailableError: None of them is durable.
         """
         insert = "INSERT INTO journal (received, signal, rejections, crc, batch) VALUES (?, ?, ?, ?, ?)"
+        self._backfill.finish(self._connection)
         with self._transaction():
             numbers = [self._connection.execute(insert, entry.row()).lastrowid or 0 for entry in entries]
             self._quarantine(q for entry in entries for q in entry.quarantined)
@@ -198,6 +203,7 @@ class Store:
                 "INSERT OR REPLACE INTO meta VALUES (?, ?)", [("checkpoint_time", repr(time.time())), (META, seal.text)]
             )
         self._seal.accept(seal)
+        self._backfill.ask()
         self._faults.passing(FaultPoint.AFTER_CHECKPOINT)
 
     def poison(self, seq: int, reason: str) -> None:
@@ -220,6 +226,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file and release the directory."""
+        self._backfill.close()
         self._connection.close()
         self._mark.close()
         self._lock.close()
@@ -322,6 +329,7 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_PAGES}")
         problems = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
         if problems != ["ok"]:
             raise sqlite3.DatabaseError("; ".join(problems))
