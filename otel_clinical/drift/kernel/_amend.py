@@ -64,7 +64,7 @@ class Amended:
         """Sum of the errors that are gone, less those that are new, millionths."""
         return int((self.gained - self.more * MICRO).sum())
 
-    def where(self, chosen: Flags) -> Amended:
+    def where(self, chosen: Flags | NDArray[np.intp]) -> Amended:
         """Return the chosen outcomes, in order."""
         return Amended(
             self.strata[chosen],

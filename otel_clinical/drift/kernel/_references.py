@@ -46,7 +46,7 @@ class References:
     def infer(self, plan: ModelPlan, version: str, rows: NDArray[np.void]) -> None:
         """Count one slot's inferences of a version."""
         for week, chosen in _weeks(rows["time"]):
-            self._part(plan, version, week).infer(rows[chosen])
+            self._part(plan, version, week).infer(rows.compress(chosen))
 
     def look(self, plan: ModelPlan, version: str, since: int, key: tuple[str, str], counts: Ints) -> None:
         """Count the features of inferences since `since`, microseconds."""
