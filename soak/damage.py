@@ -80,6 +80,7 @@ def _write(folder: Path, policy: Policy, seed: int) -> tuple[list[Path], Knowled
     """Return two copies of one state, with different parts of it in the log, and what is in it."""
     traffic = Traffic(seed, START)
     with closing(_world.open_pipeline(folder / "live", of=policy)) as pipeline:
+        pipeline._store._backfill.close()  # noqa: SLF001 -- what is copied shall not change meanwhile
         for window in range(14):
             for path, body in traffic.in_order(window):
                 signal = Signal.TRACES if path == TRACES else Signal.LOGS

@@ -2,8 +2,10 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder, generate_latest
@@ -13,14 +15,30 @@ from prometheus_client.utils import floatToGoString
 from otel_clinical.drift.runtime._families import Family
 
 _number = lru_cache(4096)(floatToGoString)
-Labels = dict[tuple[str, ...], str]
+
+
+@dataclass(frozen=True, eq=False)
+class _Written:
+    """A family as it was written last.
+
+    Attributes:
+        labels: Label values of each row.
+        series: Name and labels of each row, as text.
+        bits: The values, as doubles.
+        text: All of it.
+    """
+
+    labels: list[tuple[str, ...]]
+    series: list[str]
+    bits: bytes
+    text: bytes
 
 
 class PageText:
     """Writes the page of a registry in Prometheus's text format.
 
-    The names are those of our registry of names, so no scheme of escaping changes them. The label text of a series
-    is kept from one page to the next: which series there are hardly ever changes.
+    The names are those of our registry of names, so no scheme of escaping changes them. What was written is kept from
+    one page to the next: which series there are hardly ever changes, and most values only when a slot has closed.
 
     Args:
         registry: What to show.
@@ -28,7 +46,7 @@ class PageText:
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
-        self._labels: dict[str, Labels] = {}
+        self._last: dict[str, _Written] = {}
         self._lock = threading.Lock()
 
     def __call__(self) -> bytes:
@@ -45,15 +63,24 @@ class PageText:
     def _family(self, metric: Metric) -> bytes:
         if not isinstance(metric, Family):
             return generate_latest(_Alone(metric))
-        known, used = self._labels.get(metric.name, {}), Labels()
-        lines = [metric.head]
-        write = _labels_of(metric)
-        for labels, value in metric.rows:
-            text = known.get(labels) or write(labels)
-            used[labels] = text
-            lines.append(f"{text} {_number(value)}\n")
-        self._labels[metric.name] = used
-        return "".join(lines).encode()
+        last, labels = self._last.get(metric.name), [labels for labels, _ in metric.rows]
+        values = [value for _, value in metric.rows]
+        bits = np.array(values, np.float64).tobytes()  # as numbers, 0 and -0 would be equal, and not written alike
+        same = last is not None and last.labels == labels
+        if last is not None and same and last.bits == bits:
+            return last.text
+        series = last.series if last is not None and same else _series(metric, labels, last)
+        lines = [f"{one} {_number(value)}\n" for one, value in zip(series, values, strict=True)]
+        text = "".join([metric.head, *lines]).encode()
+        self._last[metric.name] = _Written(labels, series, bits, text)
+        return text
+
+
+def _series(metric: Family, labels: list[tuple[str, ...]], last: _Written | None) -> list[str]:
+    """Return name and labels of each row as text; those known from the last page are not written again."""
+    known = {} if last is None else dict(zip(last.labels, last.series, strict=True))
+    write = _labels_of(metric)
+    return [known.get(one) or write(one) for one in labels]
 
 
 class _Alone(Collector):

@@ -60,6 +60,7 @@ def written(tmp_path_factory: pytest.TempPathFactory, policy_path: Path) -> Writ
     folder = tmp_path_factory.mktemp("written")
     policy = load_policy(policy_path)
     pipeline = _world.open_pipeline(folder / "live", of=policy)
+    pipeline._store._backfill.close()  # what is copied shall not change meanwhile, and all of its log shall count
     for number, (path, body) in enumerate(make_traffic(START, rounds=12).requests):
         signal = Signal.TRACES if path == TRACES else Signal.LOGS
         work = _world.work(signal, body, START + 10_000)

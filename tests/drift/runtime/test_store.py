@@ -13,6 +13,7 @@ from otel_clinical.drift.runtime import StateDirectoryError, store
 from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
 from otel_clinical.drift.runtime._lock import refuse_network_file_system
 from otel_clinical.drift.runtime.store import Checkpoint, Store, StoreUnavailableError
+from otel_clinical.simulate._waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -53,6 +54,18 @@ class TestJournal:
         (mode,) = opened._connection.execute("PRAGMA journal_mode").fetchone()
         (synchronous,) = opened._connection.execute("PRAGMA synchronous").fetchone()
         assert (mode, synchronous) == ("wal", 2)
+
+    def test_its_log_is_copied_beside_it_and_begun_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(store, "_COPIED_PAGES", 100)
+        large = replace(ENTRY, batch=bytes(1_000_000))
+        with closing(Store(tmp_path)) as opened:
+            for _ in range(20):
+                (number,) = opened.append([large])
+                opened.checkpoint(Checkpoint(through=number))
+                wait_until(opened._backfill._done.is_set, within=60, what="the log to be copied")
+            assert (tmp_path / "state.db-wal").stat().st_size < 5 * len(large.batch)
+        with closing(Store(tmp_path)) as again:
+            assert again.last_sequence() == 20
 
     def test_a_damaged_row_is_found(self, opened: Store):
         opened.append([ENTRY, ENTRY])

@@ -95,6 +95,82 @@ def test_nothing_is_accepted_before_the_journal_is_replayed_or_after_the_end(tmp
         writer.submit(spans(0))
 
 
+class LongEntries(SlowPipeline):
+    """Each entry takes as many steps as it is given leave for."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.allowed.set()
+        self.leave = threading.Semaphore(0)
+        self.begun = threading.Event()
+        self.inside = False
+
+    @property
+    def between(self) -> bool:
+        return not self.inside
+
+    def step(self) -> bool:
+        if not self.inside:
+            self.inside = bool(self._deferred)
+            self.begun.set()
+            return self.inside
+        if not self.leave.acquire(timeout=0.01):
+            return True
+        self.inside = False
+        return super().step()
+
+
+def test_requests_are_acknowledged_while_a_slot_is_being_closed(tmp_path: Path):
+    pipeline = LongEntries(tmp_path)
+    writer = Writer(pipeline)
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    for number in range(20):
+        writer.submit(spans(number)).result(DEADLINE)
+    assert pipeline.begun.is_set()
+    assert pipeline.pending == 20  # not one is applied
+    pipeline.leave.release(100)
+    wait_until(lambda: pipeline._applied == 20, within=DEADLINE, what="what waited to be applied")
+    writer.close()
+    assert writer.join(DEADLINE)
+
+
+def test_nobody_looks_at_a_kernel_in_the_middle_of_an_entry(tmp_path: Path):
+    pipeline = LongEntries(tmp_path)
+    writer = Writer(pipeline)
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    writer.submit(spans(0)).result(DEADLINE)
+    assert pipeline.begun.wait(DEADLINE)
+    seen: list[bool] = []
+    looking = threading.Thread(target=lambda: seen.append(writer.read(lambda _kernel: pipeline.between)))
+    looking.start()
+    writer.submit(spans(1)).result(DEADLINE)  # a whole turn of the writer later
+    assert not seen
+    pipeline.leave.release(100)
+    looking.join(DEADLINE)
+    assert seen == [True]
+    writer.close()
+    assert writer.join(DEADLINE)
+
+
+def test_what_waits_to_be_applied_is_bounded_and_applied_before_the_end(tmp_path: Path):
+    pipeline = LongEntries(tmp_path)
+    size = len(spans(0).entry.batch)
+    writer = Writer(pipeline, WriterSettings(group_items=1, deferred_bytes=3 * size))
+    writer.start()
+    assert writer.started.wait(DEADLINE)
+    acknowledged = [writer.submit(spans(number)) for number in range(10)]
+    acknowledged[3].result(DEADLINE)
+    wait_until(lambda: pipeline.deferred_bytes > 3 * size, within=DEADLINE, what="the bound to be reached")
+    assert not acknowledged[9].done()
+    pipeline.leave.release(100)
+    acknowledged[9].result(DEADLINE)
+    writer.close()
+    assert writer.join(DEADLINE)
+    assert (pipeline._applied, pipeline.pending) == (10, 0)
+
+
 def test_a_defect_ends_the_writer_and_tells_everybody_who_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     pipeline = SlowPipeline(tmp_path)
     failures: list[BaseException] = []
