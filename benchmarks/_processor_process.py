@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 120.0
 _TICK: Final = os.sysconf("SC_CLK_TCK")
+_LOOK_SECONDS: Final = 0.2
+_IDLE: Final = 0.1  # share of its core below which it does nothing
 _MIB: Final = 1024.0  # of the kibibytes in /proc
 
 
@@ -58,6 +60,13 @@ class ProcessorProcess:
         """Return the processor time of all its threads so far, in seconds."""
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / _TICK
+
+    def settle(self) -> None:
+        """Wait until it does nothing: what is acknowledged is applied."""
+        before = -1.0
+        while self.cpu() - before > _IDLE * _LOOK_SECONDS:
+            before = self.cpu()
+            time.sleep(_LOOK_SECONDS)
 
     def peak(self) -> float:
         """Return the largest resident size so far, in MiB."""

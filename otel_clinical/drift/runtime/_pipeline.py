@@ -67,7 +67,7 @@ class Pipeline:
         self._quarantined: list[Quarantined] = []
         self._failed, self._failures = 0, 0  # the newest entry set aside, and how many in a row
         self._deferred: deque[tuple[int, Work]] = deque()
-        self._advancing: tuple[int, Iterator[list[Transition]]] | None = None
+        self._advancing: tuple[int, Iterator[bool]] | None = None
         self.deferred_bytes = 0
         """Bytes of the entries that wait to be applied."""
         self.pending_bytes = 0

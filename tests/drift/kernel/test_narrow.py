@@ -14,7 +14,7 @@ from tests.drift.kernel._world import World
 
 
 @st.composite
-def rows(draw):
+def rows(draw: st.DrawFn) -> np.ndarray:
     """Return records of several kinds, some of whose columns are all the same."""
     found = np.zeros(draw(st.integers(0, 40)), PENDING)
     for name in ("effective", "event", "confidence", "segments"):
@@ -26,7 +26,7 @@ def rows(draw):
 
 
 @given(rows())
-def test_what_comes_back_is_what_was_given_kind_by_kind(given_rows):
+def test_what_comes_back_is_what_was_given_kind_by_kind(given_rows: np.ndarray):
     back = widen(*narrow(given_rows), PENDING)
     assert back.tobytes() == given_rows[np.argsort(given_rows["kind"], kind="stable")].tobytes()
 
@@ -40,7 +40,7 @@ def test_rows_of_another_layout_or_cut_short_are_refused():
 
 
 @pytest.mark.parametrize("size", [5, 300])
-def test_a_slot_that_was_saved_is_closed_with_the_same_records(size):
+def test_a_slot_that_was_saved_is_closed_with_the_same_records(size: int):
     slots, again = Slots(10**15), Slots(10**15)
     slots.add(_waiting(size))
     for key, data in slots.dump_dirty().items():
@@ -59,7 +59,7 @@ def test_waiting_records_take_less_than_half_of_their_size():
 def _waiting(size: int) -> np.ndarray:
     batch = World(1).records(size)
     found = np.zeros(len(batch.rows), PENDING)
-    for name in batch.rows.dtype.names:
+    for name in batch.rows.dtype.names or ():
         found[name] = batch.rows[name]
     found["effective"] = found["time"]
     return found
