@@ -126,7 +126,11 @@ class GuardedADWIN(base.DriftDetector):
         finite = np.isfinite(z)
         self.rejected += len(z) - int(finite.sum())
         places = np.flatnonzero(finite)
-        values = np.clip(z[finite], -self.clip, self.clip).tolist()
+        for place in self.update_clipped(np.clip(z[finite], -self.clip, self.clip).tolist()):
+            yield int(places[place])
+
+    def update_clipped(self, values: list[float]) -> Iterator[int]:
+        """Do what `update_all` does with values that are finite and cut off already."""
         done = 0
         while done < len(values):
             self._forget()
@@ -141,7 +145,7 @@ class GuardedADWIN(base.DriftDetector):
             done = end
             if detected:
                 self.detections += 1
-                yield int(places[end - 1])
+                yield end - 1
 
     def dumps(self) -> bytes:
         """Return the state as bytes: our fields, and the window in River's own plain encoding."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.kernel._amend import amend_calibrations, amend_streams
-from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.kernel._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._calibration import Calibration
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
@@ -16,6 +16,7 @@ from otel_clinical.drift.kernel._feature_stream import FeatureStream
 from otel_clinical.drift.kernel._features import Features
 from otel_clinical.drift.kernel._mix import Mix
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
+from otel_clinical.drift.kernel._plan import AGGREGATE
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
 from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
 from otel_clinical.drift.kernel._tiers import decide_tier
@@ -128,11 +129,15 @@ class Activation:
         self._wake()
         self._note(rows, end)
         columns = {name: np.ascontiguousarray(rows[column]) for name, column in COLUMNS.items()}
+        given = {name: values != ABSENT for name, values in columns.items()}
+        every = {name: bool(flags.all()) for name, flags in given.items()}
+        clipped = {name: self._signal(name, AGGREGATE).clipped(values) for name, values in columns.items()}
         for key, chosen in self.plan.split(rows):
-            for name, values in columns.items():
+            for name in columns:
                 signal = self._signal(name, key)
                 self._dirty.add(("signal", name, *key))
-                worse = signal.feed(values[chosen], end)
+                z = clipped[name][chosen]
+                worse = signal.feed_clipped(z if every[name] else z[given[name][chosen]], end)
                 yield [DriftDetected(end / 1e6, self._signal_row(key, signal, end))] if worse else []
         for segment in self.plan.names:
             mix = self._mix(segment)

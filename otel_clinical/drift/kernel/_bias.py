@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.detectors import LOG_CEILING, log_growth, sr_path
+from otel_clinical.drift.detectors import LOG_CEILING, sr_path
 from otel_clinical.drift.kernel._batch import MICRO
 
 if TYPE_CHECKING:
@@ -84,11 +84,10 @@ class BiasTest:
     def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64]) -> None:
         """Take pairs in order, at least one, in millionths."""
         high = (MICRO + confidences - scores) / (2 * MICRO)
-        null, stakes = np.full(self.log_s.shape[1:], self.design.null), self.design.stakes
-        bets = np.broadcast_to(stakes, (len(high), len(stakes)))
-        for place, observed in enumerate((high, 1.0 - high)):
-            growth = log_growth(observed, np.broadcast_to(null, bets.shape), bets)
-            self.log_s[place] = sr_path(self.log_s[place], growth)[-1]
+        observed = np.stack((high, 1.0 - high), axis=1)
+        growth = np.log1p(self.design.stakes * (observed - self.design.null)[:, :, None])
+        path = sr_path(self.log_s.ravel(), growth.reshape(len(high), -1))
+        self.log_s[:] = path[-1].reshape(self.log_s.shape)
 
     def evidence(self) -> tuple[float, float]:
         """Return the evidence for (too high, too low) beyond the tolerance; 1 or more is proof."""

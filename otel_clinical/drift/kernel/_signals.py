@@ -54,8 +54,17 @@ class Signal:
 
         `time` is the event time of the last one, microseconds.
         """
+        return self.feed_clipped(self.clipped(values[values != ABSENT]), time)
+
+    def clipped(self, values: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return values (millionths) in standard deviations from the baseline, cut off: alike in all its segments."""
+        detector = self.detector
+        return np.clip((values / MICRO - detector.mean) / detector.sd, -detector.clip, detector.clip)
+
+    def feed_clipped(self, z: NDArray[np.float64], time: int) -> bool:
+        """Do what `feed` does with what `clipped` returned."""
         detector, before = self.detector, self.detections
-        for _ in detector.update_all((values[values != ABSENT] / MICRO - detector.mean) / detector.sd):
+        for _ in detector.update_clipped(z.tolist()):
             if self._matters(detector.recent):
                 self.detections += 1
                 self.detected = time

@@ -156,8 +156,7 @@ class Pipeline:
             return False
         if not unfinished:
             self._advancing = None
-            if not self._deferred:
-                self._faults.passing(FaultPoint.AFTER_APPLY)
+            self._faults.passing(FaultPoint.AFTER_APPLY)
         return unfinished or bool(self._deferred)
 
     def refuse(self, reason: ProcessorRejection, description: Quarantined | None = None) -> None:
