@@ -55,6 +55,18 @@ _SEGMENT_KEYS: Final = {name.value: key for name, key in SEGMENT_ATTRIBUTES.item
 # Whole: Python divides whole numbers exactly rounded, and 1.6e18 does not fit a float.
 _NANOSECONDS: Final = 1_000_000_000
 
+_NO_SHARE: Final = (
+    "a confidence is no number from 0 to 1, so none was recorded; divide percent by 100, and pass None for none"
+)
+_NOTHING_THERE: Final = (
+    "a call has nothing where the value of segment {} should be, so _OTHER was recorded; if that is always so, correct "
+    "segments= of @inference"
+)
+_UNDECLARED: Final = (
+    "a value of segment {} is not a declared one, so _OTHER was recorded; declare it in the policy, or call "
+    "declare_segments"
+)
+
 
 class Inference:
     """One inference, from start to end. Setters never raise; bad values are counted and withheld."""
@@ -190,6 +202,7 @@ class Inference:
             self.confidence = ratio(value)
         except Withheld as refusal:
             self.telemetry.withheld(refusal.reason)
+            self.telemetry.say_once(_NO_SHARE)
         if method is not None:
             self.confidence_method = admit(self.telemetry, ConfidenceMethod, method, "set_confidence: method")
 
@@ -210,8 +223,11 @@ class Inference:
     def put_segment(self, name: str, key: str, value: object) -> None:
         """Keep the value of a segment whose name and attribute key are known to be right."""
         admitted = self.telemetry.declared.admit(key, value)
-        if admitted is OTHER and value is not None and value is not MISSING:
+        if admitted is OTHER and value is MISSING:
+            self.telemetry.say_once(_NOTHING_THERE.format(name))
+        elif admitted is OTHER and value is not None:
             self.telemetry.withheld(TelemetryRedactionReason.NOT_DECLARED)
+            self.telemetry.say_once(_UNDECLARED.format(name))
         self.segments = {**self.segments, name: admitted}  # inferences alike share theirs
 
     def set_features(self, values: Mapping[str, object]) -> None:

@@ -61,6 +61,12 @@ class Plan:
     """Whether the gate may judge the record of a call as a whole."""
 
 
+_NOTHING_THERE: Final = (
+    "a result has nothing where its confidence should be, so none was recorded; if that is always so, correct "
+    "confidence= of @inference"
+)
+
+
 class InferenceObservation(Observation):
     """One call of a decorated function; `quality` says what the gate found, when it was asked already."""
 
@@ -113,7 +119,7 @@ class InferenceObservation(Observation):
             return read(source)
         except Exception as error:  # noqa: BLE001 -- the user's extractor may raise anything
             self.inference.telemetry.failed(TelemetryComponent.EXTRACTOR, error)
-            return MISSING
+            return None
 
     def _route(self, router: ModelRouter, arguments: Arguments) -> None:
         inference = self.inference
@@ -180,6 +186,8 @@ class InferenceObservation(Observation):
             if type(found) is float and 0.0 <= found <= 1.0:
                 self.inference.put_confidence(found)
                 return
+            if found is MISSING:
+                self.inference.telemetry.say_once(_NOTHING_THERE)
         elif hasattr(type(result), "clinical_confidence"):
             found = self._read(lambda value: value.clinical_confidence, result)
         if found is not MISSING and found is not None:

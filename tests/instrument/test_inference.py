@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from otel_clinical.instrument import (
     QualityProfile,
     current_inference,
+    declare_segments,
+    inference,
     record_inference,
 )
 from otel_clinical.semconv import attributes, metrics
@@ -187,3 +189,32 @@ def test_segments_are_counted_in_their_own_family(capture):
         ("coding", "7", "site", "h01", "standard"): 3,
     }
     assert sum(capture.points(metrics.INFERENCES).values()) == 3
+
+
+@pytest.mark.parametrize(
+    ("record", "result", "said"),
+    [
+        ({"payer": "medicaid"}, {"p": 0.9}, []),
+        ({"payer": "medicaid"}, {"p": None}, []),
+        ({"payr": "medicaid"}, {"p": 0.9}, ["nothing where the value of segment payer should be"]),
+        ({"payer": "Jane Roe"}, {"p": 0.9}, ["a value of segment payer is not a declared one"]),
+        ({"payer": "medicaid"}, {"q": 0.9}, ["nothing where its confidence should be"]),
+        ({"payer": "medicaid"}, {"p": 93}, ["no number from 0 to 1, so none was recorded; divide percent by 100"]),
+        ({"payer": "medicaid"}, {"p": float("nan")}, ["no number from 0 to 1"]),
+    ],
+)
+def test_what_a_misspelt_name_or_a_wrong_value_costs_is_said_once_without_the_value(
+    capture, caplog, record, result, said
+):
+    declare_segments({"payer": ["medicaid"]}, telemetry=capture.telemetry)
+
+    @inference(model="coding", version="7", segments={"payer": "payer"}, confidence="p", telemetry=capture.telemetry)
+    def predict(record):
+        return result
+
+    for _ in range(3):
+        assert predict(record) is result
+    found = [entry.getMessage() for entry in caplog.records]
+    assert len(found) == len(said)
+    assert all(words in line for words, line in zip(said, found, strict=True))
+    assert not any(value in line for line in found for value in ("Jane Roe", "93"))
