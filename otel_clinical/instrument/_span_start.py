@@ -11,13 +11,17 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from opentelemetry.trace import get_current_span
+
 from ._span_attributes import add_attributes, is_of_sdk
+from ._span_copies import copies_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer
 
     from ._span_attributes import Found
+    from ._span_copies import SpanCopies
 
 _DECIDED_BY_TRACE: Final = ("StaticSampler", "TraceIdRatioBased")
 _DELEGATES: Final = (
@@ -41,26 +45,32 @@ _EMPTY: Final = {_nothing.__code__.co_code, _nothing_documented.__code__.co_code
 
 
 class SpanStarter:
-    """Starts spans; who listens is found out once for a sampler and a set of processors.
+    """Starts spans; who listens is found out once for a tracer, its sampler and a set of processors.
 
     The SDK replaces the set when a processor is added.
     """
 
     def __init__(self) -> None:
-        self._looked: tuple[object, object, object, bool] = (None, None, None, False)
+        self._looked: tuple[object, object, object, object, bool, SpanCopies | None]
+        self._looked = (None, None, None, None, False, None)
 
     def start(self, tracer: Tracer, name: str, context: Context | None, started_ns: int, found: Found) -> Span:
         """Start a span with attributes, whose texts have at most `_span_attributes.LONGEST` characters."""
         real: Tracer = getattr(tracer, "_real_tracer", None) or tracer
-        if not self._is_unread(real):
+        unread, copies = self._look(real)
+        if not unread:
             return tracer.start_span(name, context=context, start_time=started_ns, attributes=found)
+        if copies is not None:
+            copy = copies.start(name, get_current_span(context).get_span_context(), started_ns, found)
+            if copy is not None:
+                return copy
         span = real.start_span(name, context, start_time=started_ns)
         if span.is_recording():
             add_attributes(span, found)
         return span
 
-    def _is_unread(self, tracer: Any) -> bool:
-        """Tell whether nobody reads the attributes of a span while it starts."""
+    def _look(self, tracer: Any) -> tuple[bool, SpanCopies | None]:
+        """Tell whether nobody reads the attributes of a span while it starts, and what makes its copies."""
         try:
             sampler, listening, start = (
                 tracer.sampler,
@@ -68,13 +78,14 @@ class SpanStarter:
                 tracer.start_span.__func__,
             )
         except AttributeError:  # not a tracer of the SDK
-            return False
+            return False, None
         looked = self._looked
-        if looked[0] is sampler and looked[1] is listening and looked[2] is start:
-            return looked[3]
+        if looked[0] is tracer and looked[1] is sampler and looked[2] is listening and looked[3] is start:
+            return looked[4:]
         unread = is_of_sdk(start) and _ignores(sampler) and all(map(_is_idle, listening))
-        self._looked = (sampler, listening, start, unread)
-        return unread
+        copies = copies_of(tracer) if unread else None
+        self._looked = (tracer, sampler, listening, start, unread, copies)
+        return unread, copies
 
 
 def _ignores(sampler: Any) -> bool:
