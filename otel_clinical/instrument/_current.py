@@ -34,6 +34,7 @@ from ._numbers import Withheld, optional_ratio, ratio
 from ._receipt import NO_INFERENCE, Receipt
 from ._refusals import InputRefused, RoutedToManual
 from ._span_attributes import add_attributes
+from ._span_end import end_span
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -313,7 +314,7 @@ class Inference:
             add_attributes(span, final_attributes(self))
             if self.error is not None:
                 span.set_status(StatusCode.ERROR)
-        span.end(ended_ns)
+        end_span(span, ended_ns)
 
 
 class Unasked:

@@ -80,9 +80,11 @@ class Kept(list[Any]):
     """What the SDK's queue asks for."""
 
 
-def keep(kept: Kept, span: ReadableSpan) -> None:
-    """Write a span that has ended into a list."""
+def keep(kept: Kept, span: ReadableSpan) -> bool:
+    """Write a span that has ended into a list; False for one that was not sampled, which is not written."""
     name, context, parent, resource, kind, status, start, end, scope, links, found = _read(span)
+    if context is None or not context.trace_flags & TraceFlags.SAMPLED:
+        return False
     # Past the lock that the SDK's mapping takes for every item; copied in one step, whoever else still writes.
     plain = found._dict.copy() if type(found) is BoundedAttributes else dict(found or {})  # noqa: SLF001
     kept[:] = (
@@ -99,6 +101,7 @@ def keep(kept: Kept, span: ReadableSpan) -> None:
         *plain,
         *plain.values(),
     )
+    return True
 
 
 def ended(kept: Kept) -> EndedSpan:
@@ -171,18 +174,20 @@ class _Giving(SpanExporter):
 class SpanQueue(BatchSpanProcessor):
     """The SDK's queue of spans, for an exporter that redacts them and keeps none."""
 
+    reads_at_once: Final = True
+    """Of a span that ended nothing is kept but what is written down at once: it may be the span itself, not a copy."""
+
     def __init__(self, exporter: SpanExporter, *, max_queue_size: int = 2048, **options: Any) -> None:
         self._free: deque[Kept] = deque(maxlen=max_queue_size)
         super().__init__(_Giving(exporter, self._free), max_queue_size=max_queue_size, **options)
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span."""
-        context = span.context
-        if context is None or not context.trace_flags.sampled:
-            return
         try:
             kept = self._free.pop()
         except IndexError:
             kept = Kept()
-        keep(kept, span)
-        super().on_end(cast("ReadableSpan", kept))
+        if keep(kept, span):
+            super().on_end(cast("ReadableSpan", kept))
+        else:
+            self._free.append(kept)

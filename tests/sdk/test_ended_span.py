@@ -8,7 +8,7 @@ import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags, set_span_in_context
 
 from otel_clinical.sdk import RedactingSpanExporter
 from otel_clinical.sdk import _ended_span as ended_span
@@ -111,15 +111,16 @@ def test_a_span_that_is_built_otherwise_is_read_by_its_properties(monkeypatch):
     class Other:
         """A span without the fields of today's SDK."""
 
-        name, context, parent, kind, start_time, end_time = "a", None, None, SpanKind.INTERNAL, 1, 2
+        name, parent, kind, start_time, end_time = "a", None, SpanKind.INTERNAL, 1, 2
+        context = SpanContext(3, 4, is_remote=False, trace_flags=TraceFlags(1))
         resource = status = instrumentation_scope = None
         links, attributes = [1], {"a": 1}
 
     monkeypatch.setattr(ended_span, "ReadableSpan", lambda *_, **__: Other)
     monkeypatch.setattr(ended_span, "_read", ended_span._reader())
     kept = Kept()
-    keep(kept, Other)
-    assert ended(kept) == ("a", None, None, None, SpanKind.INTERNAL, None, 1, 2, None, (1,), {"a": 1})
+    assert keep(kept, Other)
+    assert ended(kept) == ("a", Other.context, None, None, SpanKind.INTERNAL, None, 1, 2, None, (1,), {"a": 1})
 
 
 class Failing(Exported):
