@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ from otel_clinical.drift.kernel._batch import ABSENT
 from otel_clinical.drift.kernel._truth import UNCOUNTED
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     Words = NDArray[np.uint64]
@@ -25,6 +28,9 @@ CHARGED: Final = "charged"
 _HOUR: Final = 3_600_000_000  # microseconds, fewer than 32 bits hold
 _CHUNK: Final = 4096
 _JUDGED, _COUNTED, _SURE = (np.uint64(1 << bit) for bit in (53, 54, 55))
+_SUBJECT: Final = np.uint64(0xFF << 56)
+_LASTING: Final = _JUDGED | _SURE | _SUBJECT
+_MULTIPLIER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _SCORE: Final = np.uint64((1 << 21) - 1)
 _OFFSET: Final = np.uint64((1 << 32) - 1)
 _SHIFT: Final = np.uint64(32)
@@ -75,10 +81,17 @@ class Amendments:
 class Charged:
     """Scores of charged inferences, in chunks by the hour of the charge.
 
-    Chunks are cut by what closed slots held and by nothing else, so that the same records give the same bytes.
+    Chunks are cut by what closed slots held and by nothing else, so that the same records give the same bytes. An
+    outcome amends a charge only if it says the same of model, version, activation and segments: the inference is the
+    same, and so is its receipt.
+
+    Args:
+        words: Every word by its number.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, words: Sequence[str]) -> None:
+        # By the word, not its number: another policy numbers the words anew.
+        self._marks = np.array([_mark(word) for word in words], np.uint64)
         self._chunks: dict[tuple[int, int], _Chunk] = {}
         self._newest: dict[int, int] = {}
         self._size = 0
@@ -91,7 +104,7 @@ class Charged:
         hours = rows["effective"] // _HOUR
         for hour in np.unique(hours).tolist():
             chosen = hours == hour
-            self._append(hour, _packed(rows[chosen], judged[chosen], hour))
+            self._append(hour, self._packed(rows[chosen], judged[chosen], hour))
         while self._size > MOST:
             self._drop(min(self._chunks))
 
@@ -111,7 +124,7 @@ class Charged:
             before[at] = chunk.rows[place, 1], chunk.rows[place, 2]
             charged[at] = key[0] * _HOUR + int(before[at, 0] & _OFFSET)
             new = _words(rows[row : row + 1], charged[at : at + 1] - key[0] * _HOUR)
-            chunk.rows[place, 1] = new[0] | (before[at, 0] & (_JUDGED | _SURE))
+            chunk.rows[place, 1] = new[0] | (before[at, 0] & _LASTING)
             chunk.rows[place, 2] = rows["time"][row]
             self._dirty.add(key)
         words = before[:, 0]
@@ -174,7 +187,7 @@ class Charged:
         """Return which rows amend, and by row number where the charge of each of these is."""
         amending = np.zeros(len(rows), np.bool_)
         places: dict[int, tuple[tuple[int, int], int]] = {}
-        left = np.flatnonzero(rows["score"] != ABSENT)
+        left, subjects = np.flatnonzero(rows["score"] != ABSENT), self._subjects(rows)
         for key in sorted(self._chunks, reverse=True):
             if not len(left):
                 break
@@ -182,11 +195,24 @@ class Charged:
             at = np.minimum(np.searchsorted(ids[:, 0], rows["inference"][left]), len(ids) - 1)
             here = ids[at, 0] == rows["inference"][left]
             for row, place in zip(left[here].tolist(), at[here].tolist(), strict=True):
-                if _differs(rows[row], ids[place]):
+                if ids[place, 1] & _SUBJECT == subjects[row] and _differs(rows[row], ids[place]):
                     amending[row] = True
                     places[row] = key, place
             left = left[~here]
         return amending, places
+
+    def _packed(self, rows: NDArray[np.void], judged: Flags, hour: int) -> Words:
+        words = _words(rows, rows["effective"] - hour * _HOUR) | self._subjects(rows)
+        words |= np.where(judged, _JUDGED, np.uint64(0))
+        words |= np.where(rows["confidence"] != ABSENT, _SURE, np.uint64(0))
+        return np.stack((rows["inference"], words, rows["time"].astype(np.uint64)), axis=1)
+
+    def _subjects(self, rows: NDArray[np.void]) -> Words:
+        """(n,) eight bits that stand for model, version, activation and segments."""
+        found = self._marks[rows["model"]] + (self._marks[rows["version"]] ^ rows["activation"].astype(np.uint64))
+        for place, words in enumerate(rows["segments"].T):
+            found = found * _MULTIPLIER + self._marks[words] + np.uint64(place)
+        return np.asarray(found * _MULTIPLIER & _SUBJECT)
 
 
 class _Chunk:
@@ -210,11 +236,8 @@ class _Chunk:
         return self.rows
 
 
-def _packed(rows: NDArray[np.void], judged: Flags, hour: int) -> Words:
-    words = _words(rows, rows["effective"] - hour * _HOUR)
-    words |= np.where(judged, _JUDGED, np.uint64(0))
-    words |= np.where(rows["confidence"] != ABSENT, _SURE, np.uint64(0))
-    return np.stack((rows["inference"], words, rows["time"].astype(np.uint64)), axis=1)
+def _mark(word: str) -> int:
+    return int.from_bytes(hashlib.blake2b(word.encode(), digest_size=8, person=b"charged").digest(), "little")
 
 
 def _words(rows: NDArray[np.void], offsets: Ints) -> Words:

@@ -50,7 +50,7 @@ class Ledger:
         self._covered: set[VersionKey] = set()
         self._gone: list[tuple[str, ...]] = []
         self.fed = Fed()
-        self.charged = Charged()
+        self.charged = Charged(words)
         self.encounters = Encounters(words)
         self.pairing = Pairing(words)
         self.references = References(plans, words)

@@ -73,7 +73,10 @@ class Slots:
         return sorted(slot for slot in self._slots if slot < bound)
 
     def take(self, slot: int) -> tuple[NDArray[np.void], int]:
-        """Remove a slot; return its records by (effective time, event) and how many repeated an event.
+        """Remove a slot; return its records in order and how many repeated an event.
+
+        The order is that of effective times, then of inferences: a backlog takes effect all at once, and when in it a
+        change began is told by the inferences alone. The event settles the rest.
 
         Of two different records with one event id the earlier wins, then the smaller bytes: the same one
         whatever the order of arrival.
@@ -84,10 +87,10 @@ class Slots:
         rows = taken.rows()
         self._outcomes.subtract(_outcomes(rows))
         if not taken.repeats:
-            return rows.take(np.lexsort((rows["event"], rows["effective"]))), 0
+            return rows.take(_in_order(rows)), 0
         every = len(rows)
         rows = _by_bytes(rows)
-        rows = rows.take(np.lexsort((rows["event"], rows["effective"])))
+        rows = rows.take(_in_order(rows))
         _, first = np.unique(rows["event"], return_index=True)
         return rows.take(np.sort(first)), every - len(first)
 
@@ -193,6 +196,10 @@ def pending(rows: NDArray[np.void]) -> NDArray[np.void]:
     made = np.empty(len(rows), PENDING)
     made.view(_BEHIND)["row"] = rows.view(f"V{RECORD.itemsize}")
     return made
+
+
+def _in_order(rows: NDArray[np.void]) -> NDArray[np.intp]:
+    return np.lexsort((rows["event"], rows["inferred"], rows["effective"]))
 
 
 def _by_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:

@@ -178,3 +178,13 @@ def test_a_proof_made_of_errors_that_are_withdrawn_is_none_and_its_tier_ends() -
     assert (proved.evidence[rollback] >= 1.0, withdrawn.evidence[rollback] < 1e-3) == (True, True)
     assert decide_tier(withdrawn, tiers) is EscalationLevel.NONE
     assert withdrawn.drop < 0.0 < proved.drop
+
+
+def test_what_names_another_version_or_segment_is_no_amendment() -> None:
+    kernel = make_kernel(POLICY)
+    told_to(kernel, [Report(0, 60.0, 0.0, 100)], 1)
+    for event, about in enumerate(({"version": "8"}, {"payer": "medicare"}), start=200):
+        kernel.apply(batch([outcome(0, END, inferred=START, score=1.0, event=event, **about)]))
+        kernel.advance()
+    kernel.advance(to=END + 86_400.0)
+    assert (row_of(kernel).labels, row_of(kernel).amended) == (1, 0)

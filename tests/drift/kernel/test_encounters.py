@@ -41,23 +41,33 @@ reports = st.lists(
 
 
 def by_hand(found):
-    """Return (version, right) of the outcomes that count: a model that knows the whole history at once."""
+    """Return (version, right) of the outcomes that count: a model that knows the whole history at once.
+
+    What is said later of the same inference, and under the same version, is what counts in the end.
+    """
     slots = {}
     for event, (number, encounter, minute, right, version) in enumerate(found):
         slots.setdefault(int(START + 60 * minute) // int(SLOT), []).append(
             (minute, event, number, encounter, right, version)
         )
-    counted, told, met = [], set(), set()
+    counted, told, met, by_inference = [], {}, set(), {}
     for _, records in sorted(slots.items()):
         last = {number: (minute, event) for minute, event, number, *_ in sorted(records)}
         for minute, event, number, encounter, right, version in sorted(records):
-            if last[number] != (minute, event) or number in told:
+            if last[number] != (minute, event):
+                continue
+            if number in told:
+                if told[number] == version and number in by_inference:
+                    counted[by_inference[number]] = (version, right)
                 continue
             if encounter and (encounter, version) in met:
                 continue
             met.add((encounter, version))
+            by_inference[number] = len(counted)
             counted.append((version, right))
-        told |= {number for _, _, number, *_ in records}
+        for minute, event, number, *_, version in records:
+            if last[number] == (minute, event):
+                told.setdefault(number, version)
     return sorted(counted)
 
 

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import DriftDetected, TierChange
+from otel_clinical.drift.kernel import DriftDetected, Kind, TierChange
 from otel_clinical.semconv.enums import EscalationLevel
 from tests.drift.kernel._world import (
     DEPARTMENTS,
@@ -215,3 +215,18 @@ def test_two_models_of_one_fleet_do_not_mix():
     assert not row_of(kernel).latched[TIER_3]
     assert row_of(kernel, version="8").latched[TIER_3]
     assert np.isclose(row_of(kernel).labels, 800)
+
+
+def test_a_backlog_that_takes_effect_at_once_still_tells_when_the_change_began():
+    began = 500
+    kernel = make_kernel(make_policy(maturity="0s", lateness="2m"))
+    world = World(seed=9, drop=lambda n, _d, _p: 0.6 if n >= began else 0.0)
+    told = world.records(800)
+    outcomes = told.rows["kind"] == Kind.OUTCOME
+    for chosen in (~outcomes, outcomes):  # the queue of the outcomes is delivered after everything else
+        kernel.apply(told.take(np.flatnonzero(chosen)))
+        kernel.advance()
+    kernel.advance(to=START + 2 * 86_400.0)
+    row = row_of(kernel)
+    assert row.labels == 800
+    assert row.change_point == pytest.approx(START + began * world.gap, abs=40 * world.gap)
