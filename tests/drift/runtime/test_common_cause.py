@@ -82,7 +82,11 @@ def verdicts(tmp_path_factory: pytest.TempPathFactory) -> dict[tuple[str, str], 
             part = every[first : first + BATCH]
             send(processor, TRACES, _wire.traces(span for span, _ in part))
             send(processor, LOGS, _wire.logs(told for _, told in part))
-        send(processor, TRACES, _wire.traces([_wire.span(999_999, start + (ENDS + 0.2) * DAY, version="8", activation=2)]))
+        send(
+            processor,
+            TRACES,
+            _wire.traces([_wire.span(999_999, start + (ENDS + 0.2) * DAY, version="8", activation=2)]),
+        )
         processor.settle()
         found = {}
         for (name, labels), value in processor.metrics().items():
