@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _START_SECONDS: Final = 120.0
 _TICK: Final = os.sysconf("SC_CLK_TCK")
-_LOOK_SECONDS: Final = 0.2
+_LOOK_SECONDS: Final = 0.1
 _IDLE: Final = 0.1  # share of its core below which it does nothing
 _MIB: Final = 1024.0  # of the kibibytes in /proc
 

@@ -74,7 +74,7 @@ class Activation:
         `end` is the end of the slot, microseconds.
         """
         self._wake()
-        self._feed_confidence(rows.compress(rows["mark"] & REVIEWED == 0), end)
+        yield from self._feed_confidence(rows.compress(rows["mark"] & REVIEWED == 0), end)
         self._note(rows, end)
         rows = rows.compress(rows["mark"] & UNCOUNTED == 0)
         if not len(rows):
@@ -113,11 +113,12 @@ class Activation:
             found += [] if detection is None else [detection]
         return found
 
-    def _feed_confidence(self, rows: NDArray[np.void], end: int) -> None:
+    def _feed_confidence(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
         """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
         for key, chosen in self.plan.split(rows):
             if self._calibration(key).feed(rows.take(chosen)):
                 self._dirty.add(("calibration", *key))
+            yield []
         if self._expected().label(rows):
             self._estimated(end)
 
@@ -131,6 +132,7 @@ class Activation:
         columns = {name: np.ascontiguousarray(rows[column]) for name, column in COLUMNS.items()}
         given = {name: values != ABSENT for name, values in columns.items()}
         every = {name: bool(flags.all()) for name, flags in given.items()}
+        yield []
         clipped = {name: self._signal(name, AGGREGATE).clipped(values) for name, values in columns.items()}
         for key, chosen in self.plan.split(rows):
             for name in columns:
@@ -152,6 +154,7 @@ class Activation:
             yield [*moved]
         if self._expected().infer(rows):
             self._estimated(end)
+        yield []
 
     def resume(self, time: int) -> None:
         """Say when a loaded activation last served, microseconds."""

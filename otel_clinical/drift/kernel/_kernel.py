@@ -146,8 +146,10 @@ class Kernel:
             end = (slot + 1) * self._slots.width
             yield []
             known = yield from self._ledger.closing(rows, end)
+            yield []
             self._reviews.begin(rows.compress(rows["kind"] == Kind.REVIEW), end)
             self._volumes.add(rows, end - self._slots.width)
+            yield []
             known += self._safety.add(rows, end)
             self._clock.unreported += repeated + known
             yield []

@@ -70,16 +70,19 @@ class Ledger:
         for activation, served in self._by_activation(rows.compress(rows["kind"] == Kind.INFERENCE)):
             coverage = self._coverage_of(activation)
             coverage.infer(served["time"][served["mark"] == 1])
+            yield []
             for found in activation.feed_inferences(served, end):
                 yield self._if_newest(activation, found)
             self.references.infer(activation.plan, activation.version, served)
             for since, key, counts in activation.inputs.looked:
                 self.references.look(activation.plan, activation.version, since, key, counts)
+            yield []
         for activation, served in self._by_activation(outcomes):
             labels = served[served["mark"] & ELSEWHERE == 0]
             self._coverage_of(activation).label(labels["inferred"], labels["time"])
         judged = self.encounters.first(outcomes, end)
         self.pairing.feed(judged, end)
+        yield []
         for activation, served in self._by_activation(judged):
             for found in activation.feed_outcomes(served, end):
                 yield self._if_newest(activation, found)

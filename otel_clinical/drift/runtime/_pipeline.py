@@ -37,6 +37,11 @@ class Work:
     entry: Entry
     batch: Batch | None
 
+    @property
+    def size(self) -> int:
+        """Bytes of its records in memory: what it takes to hold it, and about what it takes to apply it."""
+        return 0 if self.batch is None else self.batch.rows.nbytes
+
 
 class Pipeline:
     """Apply the journal to the kernel exactly once, whatever happens to the process in between.
@@ -69,7 +74,7 @@ class Pipeline:
         self._deferred: deque[tuple[int, Work]] = deque()
         self._advancing: tuple[int, Iterator[bool]] | None = None
         self.deferred_bytes = 0
-        """Bytes of the entries that wait to be applied."""
+        """Bytes of the records that wait to be applied, in memory."""
         self.pending_bytes = 0
         """Bytes applied since the last checkpoint."""
         self._refused: Counter[str] = Counter()  # counted since the checkpoint and in no journal entry
@@ -127,7 +132,7 @@ class Pipeline:
     def defer(self, numbers: Sequence[int], works: Sequence[Work]) -> None:
         """Let committed `works` wait until `step` comes to them."""
         self._deferred.extend(zip(numbers, works, strict=True))
-        self.deferred_bytes += sum(len(work.entry.batch) for work in works)
+        self.deferred_bytes += sum(work.size for work in works)
 
     @property
     def between(self) -> bool:
@@ -144,7 +149,7 @@ class Pipeline:
             if not self._deferred:
                 return False
             number, work = self._deferred.popleft()
-            self.deferred_bytes -= len(work.entry.batch)
+            self.deferred_bytes -= work.size
             self.pending_bytes += len(work.entry.batch)
             self._advancing = number, self._applying(number, work.entry, work.batch)
         number, steps = self._advancing

@@ -22,6 +22,7 @@ from otel_clinical.semconv.enums import ProcessorRejection
 _LOG = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.002
+_YIELD_SECONDS = 0.0002  # between two steps, so that a request that has come can be noticed
 
 Read = TypeVar("Read")
 
@@ -38,7 +39,7 @@ class WriterSettings:
         checkpoint_seconds: The longest time between checkpoints while there is something to save.
         checkpoint_entries: Journal entries after which a checkpoint is made at once.
         checkpoint_bytes: Bytes of them after which one is made at once: senders wait while it is written.
-        deferred_bytes: Bytes of acknowledged entries that may wait to be applied; past them senders wait.
+        deferred_bytes: Bytes of acknowledged records, in memory, that may wait to be applied; past them senders wait.
         patience_seconds: For how long each step of closing a slot makes way for requests that are being received, and
             for how long entries are applied while others wait for the journal.
     """
@@ -49,8 +50,8 @@ class WriterSettings:
     group_bytes: int = 4 * 1024 * 1024
     checkpoint_seconds: float = 2.0
     checkpoint_entries: int = 512
-    checkpoint_bytes: int = 4 * 1024 * 1024
-    deferred_bytes: int = 8 * 1024 * 1024
+    checkpoint_bytes: int = 2 * 1024 * 1024
+    deferred_bytes: int = 6 * 1024 * 1024
     patience_seconds: float = 0.02
 
 
@@ -251,6 +252,7 @@ class Writer:
         """Say whether to turn to what waits in the queue; a step of closing a slot waits a little for it to come."""
         if self._pipeline.between:
             return bool(len(self._queue)) and self._clock() >= until
+        time.sleep(_YIELD_SECONDS)
         begun = self._clock()
         while not len(self._queue) and self.receiving() and self._clock() - begun < self._settings.patience_seconds:
             self._queue.wait(_LOOK_SECONDS)

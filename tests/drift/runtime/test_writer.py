@@ -156,7 +156,7 @@ def test_nobody_looks_at_a_kernel_in_the_middle_of_an_entry(tmp_path: Path):
 
 def test_what_waits_to_be_applied_is_bounded_and_applied_before_the_end(tmp_path: Path):
     pipeline = LongEntries(tmp_path)
-    size = len(spans(0).entry.batch)
+    size = spans(0).size
     writer = Writer(pipeline, WriterSettings(group_items=1, deferred_bytes=3 * size))
     writer.start()
     assert writer.started.wait(DEADLINE)
