@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from otel_clinical.drift.kernel._attribution import InputShift, LabelHealth, Situation, attribute
 from otel_clinical.drift.kernel._features import PREFIX
@@ -14,7 +15,7 @@ from otel_clinical.policy import CONFIDENCE
 from otel_clinical.semconv.enums import EscalationLevel, SegmentName
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from otel_clinical.drift.kernel._attribution import Comparison
     from otel_clinical.drift.kernel._rows import CoverageRow, DriftRow, EvidenceRow, FeatureRow
@@ -27,6 +28,9 @@ _INPUTS: Final = frozenset({INPUT_QUALITY})
 """Signals of a `DriftRow` that speak of the input. Confidence does not: a worse version changes it as well."""
 
 VersionKey = tuple[str, str]
+Place = tuple[str, str, str, str]
+"""(model, version, segment, value)."""
+Placed = TypeVar("Placed", "DriftRow", "FeatureRow")
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,19 @@ class Known:
     newest: float | None
     features: Sequence[FeatureRow] = ()
     compared: Callable[[str, str, int], Comparison | None] = lambda _model, _version, _activation: None
+
+    @cached_property
+    def inputs(self) -> Mapping[Place, Sequence[DriftRow]]:
+        """Detectors that watch the input, by where."""
+        return _by_place(row for row in self.drift if row.signal in _INPUTS)
+
+    @cached_property
+    def moved(self) -> Mapping[Place, Sequence[FeatureRow]]:
+        """Features that are proved to have moved, by where.
+
+        The confidence says nothing of the input: a worse version changes it as well.
+        """
+        return _by_place(row for row in self.features if row.proved is not None and row.feature != CONFIDENCE.name)
 
 
 def attributions(policy: Policy, known: Known) -> Iterator[AttributionRow]:
@@ -122,27 +139,34 @@ def _shifts(known: Known, row: EvidenceRow, began: float | None) -> Iterator[Inp
     What changed together with the version is no change within its own stream, so no detector of it fires: there the
     level is compared with that under the other versions.
     """
-    places = {(row.segment, row.value), ("all", "all")}
-    inputs = [found for found in known.drift if found.signal in _INPUTS and found.model == row.model]
-    for found in inputs:
-        if found.version != row.version or (found.segment, found.value) not in places:
-            continue
+    places = [(*row_key(row), *place) for place in sorted({(row.segment, row.value), ("all", "all")})]
+    for found in (found for place in places for found in known.inputs.get(place, ())):
         if found.detected is not None:
             yield InputShift(found.signal, found.detected)
-        elif began is not None and found.score <= _lowest_before(inputs, found) - _FAR:
+        elif began is not None and found.score <= _lowest_before(known, found) - _FAR:
             yield InputShift(found.signal, began)
-    for feature in known.features:
-        # The confidence says nothing of the input: a worse version changes it as well.
-        ours = row_key(row) == (feature.model, feature.version) and feature.feature != CONFIDENCE.name
-        if ours and feature.proved is not None and (feature.segment, feature.value) in places:
+    for feature in (feature for place in places for feature in known.moved.get(place, ())):
+        if feature.proved is not None:
             yield InputShift(PREFIX + feature.feature, feature.proved)
 
 
-def _lowest_before(inputs: Sequence[DriftRow], found: DriftRow) -> float:
+def _lowest_before(known: Known, found: DriftRow) -> float:
     """Return the lowest level of the same signal and place under another version; infinitely low without one."""
-    place = found.segment, found.value, found.signal
-    others = (row for row in inputs if (row.segment, row.value, row.signal) == place and row.version != found.version)
+    place = found.model, found.segment, found.value, found.signal
+    others = (
+        row
+        for rows in known.inputs.values()
+        for row in rows
+        if (row.model, row.segment, row.value, row.signal) == place and row.version != found.version
+    )
     return min((row.score for row in others), default=float("-inf"))
+
+
+def _by_place(rows: Iterable[Placed]) -> Mapping[Place, Sequence[Placed]]:
+    found: dict[Place, list[Placed]] = {}
+    for row in rows:
+        found.setdefault((row.model, row.version, row.segment, row.value), []).append(row)
+    return found
 
 
 def _models(row: EvidenceRow, reached: Sequence[EvidenceRow]) -> Iterator[tuple[str, float]]:

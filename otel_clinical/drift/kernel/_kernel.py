@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -357,6 +358,7 @@ def _seconds(time: int | None) -> float | None:
     return None if time is None else time / 1e6
 
 
+@lru_cache(100_000)
 def _escape(part: str) -> str:
     return quote(part, safe="")
 

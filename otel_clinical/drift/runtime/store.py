@@ -25,6 +25,7 @@ QUARANTINE_ROWS = 10_000
 OUTBOX_ROWS = 10_000
 CORRECTION_ROWS = 50_000
 _DROPPED = "corrections_dropped"
+_PUT = "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET blob = excluded.blob"  # in its place
 _WAL_BYTES = 64 * 1024 * 1024
 _COPIED_PAGES = 2000  # of the log, 8 MiB
 _LONGEST_PAGES = 8 * _COPIED_PAGES  # at which a commit copies the log after all
@@ -182,7 +183,7 @@ class Store:
             StoreUnavailableError: Nothing changed on disk.
         """
         removed = [(key,) for key, blob in checkpoint.states.items() if not blob]
-        kept = [(key, blob) for key, blob in checkpoint.states.items() if blob]
+        kept = sorted((key, blob) for key, blob in checkpoint.states.items() if blob)  # page after page
         counters = [(name, json.dumps(labels), value) for (name, labels), value in checkpoint.counters.items()]
         outbox = [(key, checkpoint.through, payload) for key, payload in checkpoint.outbox.items()]
         changes: dict[str, bytes | None] = {state_row(key): blob or None for key, blob in checkpoint.states.items()}
@@ -190,7 +191,7 @@ class Store:
         seal = self._seal.after(changes, checkpoint.through)
         with self._transaction():
             run = self._connection.executemany
-            run("INSERT OR REPLACE INTO state VALUES (?, ?)", kept)
+            run(_PUT, kept)
             run("DELETE FROM state WHERE key = ?", removed)
             self._faults.passing(FaultPoint.MID_CHECKPOINT)
             run("INSERT OR REPLACE INTO counter VALUES (?, ?, ?)", counters)
