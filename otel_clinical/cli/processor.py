@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _FAILED = 1
 _TURN_SECONDS = 1.0
-_THRESHOLDS = 10_000, 10, 100
+_THRESHOLDS = 2_000, 20, 100
 _PIPED_COLUMNS = 1000  # so that `status | grep payer=medicare_advantage` finds its row: rich would fold at 80
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)

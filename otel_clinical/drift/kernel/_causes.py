@@ -27,6 +27,8 @@ _FAR: Final = 1.0  # standard deviations between an input under one version and 
 _INPUTS: Final = frozenset({INPUT_QUALITY})
 """Signals of a `DriftRow` that speak of the input. Confidence does not: a worse version changes it as well."""
 
+_SOURCE: Final = SegmentName.SOURCE_SYSTEM.value
+
 VersionKey = tuple[str, str]
 Place = tuple[str, str, str, str]
 """(model, version, segment, value)."""
@@ -74,8 +76,9 @@ class Known:
 def attributions(policy: Policy, known: Known) -> Iterator[AttributionRow]:
     """Yield the verdict on every stream that has reached a tier, in the order of the evidence."""
     reached = [row for row in known.evidence if _reached(policy, row)]
+    sources = {key: _source(known, key, reached) for key in dict.fromkeys(map(row_key, reached))}
     for row in reached:
-        verdict = attribute(_situation(policy, known, row, reached))
+        verdict = attribute(_situation(policy, known, row, reached, sources[row_key(row)]))
         yield AttributionRow(row.model, row.version, row.segment, row.value, verdict.cause, verdict.reasons)
 
 
@@ -101,7 +104,9 @@ def _reached(policy: Policy, row: EvidenceRow) -> bool:
     return decide_tier(row, policy.models[row.model].tiers) is not EscalationLevel.NONE
 
 
-def _situation(policy: Policy, known: Known, row: EvidenceRow, reached: Sequence[EvidenceRow]) -> Situation:
+def _situation(
+    policy: Policy, known: Known, row: EvidenceRow, reached: Sequence[EvidenceRow], source: str
+) -> Situation:
     slack = policy.drift.slot + policy.drift.lateness
     began = activated(known.served, row, slack=slack)
     return Situation(
@@ -113,7 +118,7 @@ def _situation(policy: Policy, known: Known, row: EvidenceRow, reached: Sequence
         labels=_labels(policy, known, row),
         shifts=tuple(_shifts(known, row, began)),
         models=tuple(_models(row, reached)),
-        source=_source(known, row, reached),
+        source=source if (row.segment, row.value) in {("all", "all"), (_SOURCE, source)} else "",
         comparison=known.compared(row.model, row.version, row.activation),
     )
 
@@ -178,15 +183,14 @@ def _models(row: EvidenceRow, reached: Sequence[EvidenceRow]) -> Iterator[tuple[
     yield from sorted(first.items())
 
 
-def _source(known: Known, row: EvidenceRow, reached: Sequence[EvidenceRow]) -> str:
-    """Return the one source system of the version that has reached a tier while another, well labelled, is unharmed."""
-    name = SegmentName.SOURCE_SYSTEM.value
-    down = {other.value for other in reached if row_key(other) == row_key(row) and other.segment == name}
-    well = [
+def _source(known: Known, key: VersionKey, reached: Sequence[EvidenceRow]) -> str:
+    """Return the one source system of a version that has reached a tier while another, well labelled, is unharmed."""
+    down = {other.value for other in reached if row_key(other) == key and other.segment == _SOURCE}
+    if len(down) != 1:
+        return ""
+    well = (
         other
         for other in known.evidence
-        if row_key(other) == row_key(row) and other.segment == name and other.value not in down
-    ]
-    if len(down) != 1 or not any(other.labels >= _QUIET for other in well):
-        return ""
-    return next(iter(down)) if (row.segment, row.value) in {("all", "all"), (name, *down)} else ""
+        if row_key(other) == key and other.segment == _SOURCE and other.value not in down
+    )
+    return next(iter(down)) if any(other.labels >= _QUIET for other in well) else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
 _KIND, _VERSION = "suggestions", 1
 _MARKS: Final = len(VERDICTS) + 1  # 0 stands for a review that says nothing
 _NOTHING: Final = np.zeros(_MARKS, np.int64)
+_ACTIONS: Final = np.array([[action is one for one in ReviewAction] for action, _ in VERDICTS], np.int64)
+_LOOKED: Final = np.array([[looked is one for one in ReviewAttention] for _, looked in VERDICTS], np.int64)
+"""(verdicts, words): which verdict counts for which word."""
 
 
 class Suggestions:
@@ -75,11 +77,7 @@ class Suggestions:
         return self._shown[place][1]
 
     def _row(self, version: str, key: SegmentKey, horizon: ReviewHorizon) -> SuggestionRow:
-        actions = Counter(dict.fromkeys(ReviewAction, 0))
-        attention = Counter(dict.fromkeys(ReviewAttention, 0))
-        counts = self._counts.get((horizon.value, *key), _NOTHING)
-        for (action, looked), count in zip(VERDICTS, counts[1:].tolist(), strict=True):
-            actions[action] += count
-            if looked is not None:
-                attention[looked] += count
+        counts = self._counts.get((horizon.value, *key), _NOTHING)[1:]
+        actions = dict(zip(ReviewAction, (counts @ _ACTIONS).tolist(), strict=True))
+        attention = dict(zip(ReviewAttention, (counts @ _LOOKED).tolist(), strict=True))
         return SuggestionRow(self._plan.name, version, *key, horizon, actions, attention)

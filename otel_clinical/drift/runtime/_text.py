@@ -1,7 +1,9 @@
 """The text of a metrics page, written directly: the same bytes as prometheus_client's, several times as fast."""
 
+import gc
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -51,7 +53,7 @@ class PageText:
 
     def __call__(self) -> bytes:
         """Return the page as of now."""
-        with self._lock:
+        with self._lock, _unswept():
             return b"".join([self._family(metric) for metric in self._registry.collect()])
 
     def answer(self, accept: str) -> tuple[bytes, str]:
@@ -81,6 +83,18 @@ def _series(metric: Family, labels: list[tuple[str, ...]], last: _Written | None
     known = {} if last is None else dict(zip(last.labels, last.series, strict=True))
     write = _labels_of(metric)
     return [known.get(one) or write(one) for one in labels]
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Collect no garbage meanwhile: a page is a hundred thousand objects that are needed to its end, and no cycle."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 class _Alone(Collector):

@@ -11,7 +11,7 @@ from otel_clinical.drift.kernel import CoverageRow, EvidenceRow, SuggestionRow, 
 from otel_clinical.drift.runtime._cells import at_least, at_most, blurred, stepped
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
-from otel_clinical.drift.runtime._families import Sample, counter, gauge
+from otel_clinical.drift.runtime._families import Family, Sample, counter, gauge
 from otel_clinical.drift.runtime._features import feature_families
 from otel_clinical.drift.runtime._heartbeat import heartbeat_families
 from otel_clinical.drift.runtime._segments import segment_families
@@ -178,15 +178,15 @@ def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:
 
     Every counter exists from the start, so that its first increase can be seen as one.
     """
-    actions: dict[tuple[str, ...], int] = {}
-    attention: dict[tuple[str, ...], int] = {}
+    actions: list[Sample] = []
+    attention: list[Sample] = []
     for row in rows:
         key = row.model, row.version, row.segment, row.value, str(row.horizon)
         grown = sum(row.actions.values()) >= SMALL_CELL
-        actions |= {(*key, str(action)): count if grown else 0 for action, count in row.actions.items()}
-        attention |= {(*key, str(looked)): count if grown else 0 for looked, count in row.attention.items()}
-    yield counter(metrics.SUGGESTIONS, actions)
-    yield counter(metrics.ACCEPTANCES, attention)
+        actions += [((*key, str(action)), count if grown else 0) for action, count in row.actions.items()]
+        attention += [((*key, str(looked)), count if grown else 0) for looked, count in row.attention.items()]
+    yield Family(metrics.SUGGESTIONS, "counter", sorted(actions))
+    yield Family(metrics.ACCEPTANCES, "counter", sorted(attention))
 
 
 def _drift(shown: Exposition) -> Iterator[Metric]:
