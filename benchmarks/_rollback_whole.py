@@ -16,11 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from benchmarks._rollback_stages import Limits, Marks, rows
+from benchmarks._rows import Row, row
 from otel_clinical.policy import load_policy
 from otel_clinical.release import read_pointer
 from otel_clinical.semconv import attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel
-from otel_clinical.simulate._commands import activate, register
+from otel_clinical.simulate._commands import activate, practise, register
 from otel_clinical.simulate._configs import INTERVAL
 from otel_clinical.simulate._http import client
 from otel_clinical.simulate._policy import Load, write_policy
@@ -31,10 +32,10 @@ from otel_clinical.simulate.population import MODEL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from benchmarks._rows import Row
     from otel_clinical.simulate._observer import Observer
 
 RUNS: Final = 3
+DRILL: Final = 60.0
 BAD: Final = "8"
 _HOLD: Final = 1.0
 _EXPORT: Final = 0.25
@@ -218,8 +219,8 @@ def _warm(observer: Observer) -> bool:
     return view.here().performance is not None and view.heartbeat_at is not None
 
 
-def measure(number: int) -> tuple[Marks, Limits]:
-    """Release a bad version once and return when each stage was over."""
+def measure(number: int) -> tuple[Marks, Limits, float]:
+    """Release a bad version once; return when each stage was over, the limits, and what a drill took afterwards."""
     load = Load()
     with tempfile.TemporaryDirectory() as name, _system(Path(name), load, number) as (stack, observer):
         limits = limits_of(stack.layout.policy, load)
@@ -230,11 +231,19 @@ def measure(number: int) -> tuple[Marks, Limits]:
             wait_until(lambda: probe.served or probe.problem, within=_WITHIN, what="the previous version", every=0.1)
             if probe.problem:
                 raise RuntimeError(probe.problem)
-            return marks(probe, observer, stack.layout.pointer), limits
+            found = marks(probe, observer, stack.layout.pointer)
+            return found, limits, _practised(stack)
         except DeadlineError as error:
             raise RuntimeError(f"{error}{stack.problems()}") from None
         finally:
             probe.close()
+
+
+def _practised(stack: Stack) -> float:
+    """Practise a rollback on the system as it runs, and return what the one command took."""
+    begun = time.monotonic()
+    practise(stack.layout, stack.alertmanager.url, stack.controller.url)
+    return time.monotonic() - begun
 
 
 def limits_of(policy: Path, load: Load) -> Limits:
@@ -255,4 +264,8 @@ def limits_of(policy: Path, load: Load) -> Limits:
 def run(runs: int = RUNS) -> list[Row]:
     """Measure."""
     found = [measure(number) for number in range(runs)]
-    return list(rows([one for one, _ in found], found[0][1]))
+    drills = max(practised for *_, practised in found)
+    return [
+        *rows([one for one, *_ in found], found[0][1]),
+        row(f"s of a drill, one command, {runs} times, slowest / 60", drills, DRILL, "<= 1"),
+    ]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback import acts, audit, once
 
 if TYPE_CHECKING:
-    import sqlite3
+    from pathlib import Path
 
 VERSION: Final = 3
 _SCHEMA: Final = (
@@ -67,6 +68,31 @@ class StateTooNewError(RuntimeError):
 
 class StateUnreadableError(RuntimeError):
     """A state directory whose database cannot be read or written."""
+
+
+def open_database(path: Path) -> sqlite3.Connection:
+    """Open the controller's database for several threads, making what it lacks.
+
+    Raises:
+        StateTooNewError: a later release wrote it.
+        StateUnreadableError: it cannot be read or written.
+    """
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10.0)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        prepare(connection)
+    except StateTooNewError:
+        connection.close()
+        raise
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise StateUnreadableError(
+            f"{path}: {error}. Check disk and permissions; a damaged database is put back from a backup, or moved "
+            "aside: without it the controller acts on nothing that it did before, until two people arm it"
+        ) from None
+    return connection
 
 
 def prepare(connection: sqlite3.Connection) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -13,7 +12,7 @@ from pydantic import TypeAdapter
 
 from otel_clinical.release import Segment
 from otel_clinical.rollback import acts, audit, once
-from otel_clinical.rollback._schema import StateTooNewError, StateUnreadableError, prepare
+from otel_clinical.rollback._schema import open_database
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.ledger import Release
@@ -24,7 +23,8 @@ from otel_clinical.rollback.signing import SignedCheckpoint
 from otel_clinical.rollback.state import Incident, Intent, ModelState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    import sqlite3
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from otel_clinical.release import ReleasePointer
@@ -52,24 +52,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._connection = sqlite3.connect(
-            folder / DATABASE, isolation_level=None, check_same_thread=False, timeout=10.0
-        )
-        try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute("PRAGMA foreign_keys = ON")
-            prepare(self._connection)
-        except StateTooNewError:
-            self._connection.close()
-            raise
-        except sqlite3.DatabaseError as error:
-            self._connection.close()
-            raise StateUnreadableError(
-                f"{folder / DATABASE}: {error}. Check disk and permissions; a damaged database is put back from a "
-                "backup, or moved aside: without it the controller acts on nothing that it did before, until two "
-                "people arm it"
-            ) from None
+        self._connection = open_database(folder / DATABASE)
 
     def close(self) -> None:
         """Close the database."""
@@ -102,6 +85,11 @@ class Store:
         query = "SELECT id, data FROM alerts WHERE processed IS NULL AND id > ? ORDER BY id LIMIT ?"
         rows = self._rows(query, after, limit)
         return [(row, _ALERT.validate_json(data)) for row, data in rows]
+
+    def repeated(self, rows: Sequence[int], at: float) -> None:
+        """Note that alerts say what one before them said, and need not be taken into account again."""
+        with self._transaction() as connection:
+            connection.executemany("UPDATE alerts SET processed = ? WHERE id = ?", [(at, row) for row in rows])
 
     def waiting_closures(self) -> list[tuple[int, str, ClosedByPerson]]:
         """Return (row, model, closure) for what people closed and the worker has not yet taken up."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from dataclasses import replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import force_manual_path
@@ -160,10 +162,14 @@ class Worker:
     def _hear(self) -> None:
         """Take some of the waiting alerts into account: a flood of them must not hold back what is under way."""
         waiting = self._store.waiting_alerts(self._heard, _AT_ONCE)
-        for row, alert in waiting:
+        for _, same in groupby(waiting, lambda found: replace(found[1], starts_at=0.0)):
+            (row, alert), *rest = same
             pointer = self._read(alert.model)
-            if pointer is not None:
-                self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+            if pointer is None:
+                continue
+            self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+            if rest:  # each request is in the audit; that it said the same again changes nothing
+                self._store.repeated([again for again, _ in rest], self._clock())
         # What cannot be taken up while there is no pointer stays, and must not keep others from being heard.
         more = len(waiting) == _AT_ONCE
         self._heard = waiting[-1][0] if more else 0

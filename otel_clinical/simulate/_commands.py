@@ -52,6 +52,13 @@ def _ledger_is_filled(state: Path) -> bool:
     return known.get("8", {}).get("registered_at") is not None and bool(known.get("7", {}).get("good_by"))
 
 
+def practise(layout: Layout, alertmanager: str, controller: str) -> None:
+    """Practise a rollback on the running system, as an operator does."""
+    where = ["--policy", str(layout.policy), "--alertmanager", alertmanager, "--controller", controller]
+    where += ["--token-file", str(layout.controller_token), "--state", str(layout.controller)]
+    _run("rollback", "drill", MODEL, *where, "--by", "on-call", "--out", str(layout.folder / "drill"))
+
+
 def write_report(layout: Layout, observer: Observer, out: Path) -> Path | None:
     """Write the report of the newest rollback, or else of the newest incident; None when there is none."""
     incidents = observer.incidents()

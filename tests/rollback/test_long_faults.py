@@ -78,6 +78,12 @@ def test_a_flood_of_notifications_holds_back_nothing_that_is_under_way(running: 
         running.turn()
     assert running.service.store.waiting_alerts() == []
     assert len(running.events("change.made")) == len(running.service.store.incidents()) == 1
+    before = len(running.events("alert.stale"))
+    running.service.store.receive(body, parse_notification(body, {"coding": running.terms}), time.time())
+    running.turn()
+    assert len(running.events("alert.stale")) == before + 1, (
+        "what says the same a hundred times is taken into account once"
+    )
 
 
 def test_what_waits_for_a_pointer_is_heard_when_there_is_one(running: Running) -> None:
