@@ -44,7 +44,7 @@ class Mix:
         total = baseline.n()
         shares = [baseline.n(segment, value) / total if total else 0.0 for value in self.values]
         self.shares = np.array(shares) if total >= _ENOUGH else np.zeros(0)
-        hits, misses = _log_ratios(self.shares)
+        hits, misses, self._bounded = _log_ratios(self.shares)
         self._hits, self._misses = hits, misses
         self.log_s = np.full((len(self.shares), hits.shape[1]), -np.inf)
         self.detections = [0] * len(self.shares)
@@ -57,7 +57,8 @@ class Mix:
         was = self.scores() >= 0.0
         growth = counts[:, None] * self._hits + (total - counts)[:, None] * self._misses
         path = sr_path(self.log_s.ravel(), growth.reshape(1, -1))
-        self.log_s = np.minimum(path[-1].reshape(self.log_s.shape), self._ceiling())
+        log_s = np.minimum(path[-1].reshape(self.log_s.shape), self._ceiling())
+        self.log_s = np.where(self._bounded, log_s, -np.inf)
         out = self.scores() >= 0.0
         for place in np.flatnonzero(out).tolist():
             self.detected[place] = time
@@ -88,16 +89,22 @@ class Mix:
         meta, arrays = unpack(data, _KIND, _VERSION)
         if tuple(meta["values"]) != self.values or not np.array_equal(arrays["shares"], self.shares):
             return False
-        self.log_s, self.detections, self.detected = arrays["log_s"], meta["detections"], meta["detected"]
+        self.log_s = np.where(self._bounded, arrays["log_s"], -np.inf)
+        self.detections, self.detected = meta["detections"], meta["detected"]
         return True
 
 
-def _log_ratios(shares: Floats) -> tuple[Floats, Floats]:
-    """Return (values, alternatives) log likelihood ratios of one inference with the value, and of one without."""
-    high = np.clip(shares * (1.0 + _RELATIVE) + _ABSOLUTE, _EDGE, 1.0 - _EDGE)
-    low = np.clip(shares * (1.0 - _RELATIVE) - _ABSOLUTE, _EDGE, 1.0 - _EDGE)
+def _log_ratios(shares: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return (values, alternatives) log likelihood ratios of one inference with the value, and of one without.
+
+    And whether the band ends on that side at all: a share near 0 may vanish, and one near 1 may become all, without
+    leaving it. To bet there would be to bet on what the band tolerates.
+    """
+    up, down = shares * (1.0 + _RELATIVE) + _ABSOLUTE, shares * (1.0 - _RELATIVE) - _ABSOLUTE
+    ends = [up < 1.0 - _EDGE] * len(_STEPS) + [down > _EDGE] * len(_STEPS)
+    high, low = np.clip(up, _EDGE, 1.0 - _EDGE), np.clip(down, _EDGE, 1.0 - _EDGE)
     pairs = [(high, np.minimum(high + step, 1.0 - _EDGE / 2)) for step in _STEPS]
     pairs += [(low, np.maximum(low - step, _EDGE / 2)) for step in _STEPS]
     hits = np.stack([np.log(there / here) for here, there in pairs], axis=1)
     misses = np.stack([np.log((1.0 - there) / (1.0 - here)) for here, there in pairs], axis=1)
-    return hits, misses
+    return hits, misses, np.stack(ends, axis=1)
