@@ -126,16 +126,29 @@ class ChosenDetectors:
         self, rows: NDArray[np.void], end: int, *, outcomes: bool
     ) -> Iterator[tuple[tuple[str, ...], DriftDetected | None]]:
         """Feed one slot's records; yield the key of every state that changed, with its detection."""
-        columns = {PERFORMANCE: "score"} if outcomes else COLUMNS
-        chosen = {signal: columns[one.signal] for signal, one in self._declared.items() if one.signal in columns}
+        chosen = self._values(rows, outcomes=outcomes)
         if not chosen:
             return
         for key, where in self._plan.split(rows):
-            for signal, column in chosen.items():
+            for signal, values in chosen.items():
                 one = self.state(signal, key)
-                fired = one.feed(rows[column][where], end)
+                fired = one.feed(values[where], end)
                 row = one.row(self._plan, self._version, key, end) if fired else None
                 yield (CHOSEN, signal, *key), None if row is None else DriftDetected(end / 1e6, row)
+
+    def _values(self, rows: NDArray[np.void], *, outcomes: bool) -> dict[str, NDArray[np.int32]]:
+        """Return by detector what it is fed, millionths."""
+        if not self._declared:
+            return {}
+        columns = {PERFORMANCE: "score"} if outcomes else COLUMNS
+        found = {signal: rows[columns[one.signal]] for signal, one in self._declared.items() if one.signal in columns}
+        for place, feature in enumerate(() if outcomes else self._plan.policy.feature_set.features):
+            names = [signal for signal, one in self._declared.items() if one.feature == feature.name]
+            if names:
+                bins = rows["features"][:, place].astype(np.int64)
+                middle = (2 * bins + 1) * MICRO // (2 * feature.bins)
+                found |= dict.fromkeys(names, np.where(bins < feature.bins, middle, ABSENT).astype(np.int32))
+        return found
 
     def rows(self, now: int) -> Iterator[DriftRow]:
         """Yield every detector."""

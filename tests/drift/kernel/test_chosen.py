@@ -8,9 +8,9 @@ import pytest
 
 from otel_clinical.drift.detectors import DetectorError
 from otel_clinical.drift.kernel import DriftDetected, Kernel
-from otel_clinical.policy import parse_policy
+from otel_clinical.policy import PolicyErrors, parse_policy
 from tests.drift.detectors.test_registry import SOURCE
-from tests.drift.kernel import _world
+from tests.drift.kernel import _features, _world
 from tests.drift.kernel._world import START, World, make_baseline, run
 
 END = START + 10 * 86_400.0
@@ -85,3 +85,32 @@ def test_one_of_ours_may_be_added_to_another_signal():
 def test_one_that_cannot_be_made_stops_the_start_with_a_sentence(declared, said):
     with pytest.raises(DetectorError, match=said):
         kernel(declared)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_detector_of_another_distribution_watches_a_numeric_feature_bin_by_bin():
+    text = _world._TEXT.format(**_world._DEFAULTS) + _features.FEATURES
+    text += "\n    detectors: [{name: above, signal: feature:age, parameters: {limit: 50}}]\n"
+    low, high = ((0.9, *[0.0] * 8, 0.0, 0.05, 0.05), (0.0, *[0.0] * 8, 0.9, 0.05, 0.05))
+    for shares, fires in ((low, False), (high, True)):
+        found = Kernel(parse_policy(text, baselines=False), {"coding": _features.baseline()})
+        found.apply(_features.records(200, age=shares))
+        found.advance(to=END)
+        whole = next(row for row in rows(found, "feature:age:above") if row.segment == "all")
+        assert (whole.detections > 0) is fires
+        made = found._ledger.newest(("coding", "7"), 1)._chosen._made
+        assert {one.detector.rejected for one in made.values()} == {0}
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"),
+    [
+        ("feature:payer", "payer is no numeric feature"),
+        ("feature:height", "height is no numeric"),
+        ("age", "wrong form"),
+    ],
+)
+def test_only_a_declared_numeric_feature_can_be_watched(signal, said):
+    text = _world._TEXT.format(**_world._DEFAULTS) + _features.FEATURES
+    with pytest.raises(PolicyErrors, match=said):
+        parse_policy(f"{text}\n    detectors: [{{name: adwin, signal: {signal}}}]\n", baselines=False)
