@@ -93,7 +93,7 @@ class Bytes:
     def words(self, places: Places, sizes: Places, count: int) -> NDArray[np.uint64]:
         """Return (n, `count`) words of 8 bytes from each place on, zero past each size."""
         read = self.raw(places, _WORD * count).view("<u8").reshape(-1, count)
-        return np.asarray(read & _MASKS[np.minimum(sizes, _WIDEST), :count])
+        return np.asarray(read & _MASKS.take(sizes, axis=0, mode="clip")[:, :count])
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,6 +30,7 @@ def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
     protobuf has accepted.
     """
     at, matches = starts, np.ones(len(starts), np.bool_)
+    alike: dict[int, Places] = {}  # lengths that are the same in all records, by what they are
     places: dict[str, Places] = {}
     lengths: dict[str, Places] = {}
     for run in mould.runs:
@@ -39,7 +40,10 @@ def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
         if differing.any():  # hardly ever, and much faster asked about all records together
             matches &= ~differing.any(axis=1)
         for name, offset, size in run.values:
-            places[name], lengths[name] = at + offset, np.full(len(at), size)
+            places[name] = at + offset
+            if size not in alike:
+                alike[size] = np.full(len(at), size)
+            lengths[name] = alike[size]
         at = at + run.size
         if run.loose is not None:
             length = _length(run.loose, read.view(np.uint8), matches)

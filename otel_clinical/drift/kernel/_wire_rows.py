@@ -16,7 +16,7 @@ from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeResult, ReviewAction, ReviewAttention
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
@@ -149,8 +149,7 @@ def _subject(
     tables = reader.scope.tables
     rows["activation"] = columns.ordinal(attributes.DEPLOYMENT_ACTIVATION)
     model = columns.known(attributes.MODEL_NAME, tables.names)
-    for place in np.unique(model[columns.clean]).tolist():
-        chosen = np.flatnonzero(columns.clean & (model == place))
+    for place, chosen in _alike(model, columns.clean):
         of_model, name = columns.at(chosen), tables.names.known[place]
         rows["model"][chosen] = reader.word(name)
         own = tables.models[name]
@@ -164,6 +163,15 @@ def _subject(
         rows["version"][chosen] = _numbers(reader, own.versions, version, of_model.clean)
         for column, table, segment in found:
             rows["segments"][chosen, column] = _numbers(reader, table, segment, of_model.clean)
+
+
+def _alike(model: Places, clean: NDArray[np.bool_]) -> Iterator[tuple[int, Places]]:
+    """Yield each model and where the clean records of it are."""
+    if len(model) and bool(((model == model[0]) & clean).all()):
+        yield int(model[0]), np.arange(len(model))  # nearly always
+        return
+    for place in np.unique(model[clean]).tolist():
+        yield place, np.flatnonzero(clean & (model == place))
 
 
 def _numbers(reader: Reader, table: Texts, found: Places, clean: NDArray[np.bool_]) -> NDArray[np.uint16]:
