@@ -8,7 +8,9 @@ from otel_clinical.semconv import metrics
 
 CALLS = """
 import asyncio
-from otel_clinical import current_inference, flush, inference, record_outcome, review, shutdown
+from otel_clinical import current_inference, declare_segments, flush, inference, record_outcome, review, shutdown
+
+declare_segments({"payer": ["medicaid"]})
 
 @inference(model="coding", version="7", segments={"payer": "payer"}, confidence="confidence")
 def predict(payer):
@@ -117,6 +119,7 @@ class Name:
         self.tracer = TracerProvider(resource=self.resource)
         self.tracer.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=sys.argv[1] + "/v1/traces")))
         self.telemetry = Telemetry(tracer_provider=self.tracer, meter_provider=self.meter)
+        declare_segments({"payer": ["medicaid"]}, telemetry=self.telemetry)
 
 first, second = Name("first"), Name("second")
 set_telemetry(first.telemetry)
