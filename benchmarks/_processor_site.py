@@ -20,6 +20,8 @@ FORTY: Final = {"site": 12, "department": 8, "payer": 12, "source_system": 8}
 SIX: Final = {"site": 10, "department": 8, "payer": 10, "source_system": 4, "specialty": 4, "encounter_type": 4}
 """Forty values too, over as many segments as `THOUSAND` has: an event feeds one stream of each."""
 THOUSAND: Final = SIX | {"site": 200, "payer": 200, "source_system": 200, "specialty": 200, "encounter_type": 192}
+_ENDING: Final = "-general"
+"""Real names are not all of one length, which would be easier to read."""
 _EXAMPLE: Final = Path(__file__).parents[1] / "examples" / "policy.yaml"
 _OUTCOMES: Final = 24_000
 _ACCURACY: Final = 0.9
@@ -30,7 +32,8 @@ def make_site(folder: Path, segments: Mapping[str, int]) -> Path:
     """Write `policy.yaml` and `baseline.json` into `folder`; return the policy's path."""
     document = yaml.safe_load(_EXAMPLE.read_text())
     document["models"][MODEL]["segments"] = {
-        name: [f"{name[:3]}{number:03d}" for number in range(count)] for name, count in segments.items()
+        name: [f"{name[:3]}{number:03d}{_ENDING[: number % 9]}" for number in range(count)]
+        for name, count in segments.items()
     }
     document["models"][MODEL]["versions"] = ["7"]
     path = folder / "policy.yaml"
