@@ -68,7 +68,9 @@ def sr_path(start: Floats, growth: Floats) -> Floats:
         (n, cells). Logarithms, so nothing overflows.
     """
     total = np.cumsum(growth, axis=0)
-    terms = np.vstack((start[None], np.zeros_like(start)[None], -total[:-1]))
+    terms = np.zeros((len(growth) + 1, len(start)))
+    terms[0] = start
+    np.negative(total[:-1], out=terms[2:])
     return total + np.logaddexp.accumulate(terms, axis=0)[1:]
 
 

@@ -11,6 +11,7 @@ from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.kernel._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._bias import BiasTest
 from otel_clinical.drift.kernel._rows import CalibrationRow, ReliabilityBin
+from otel_clinical.semconv import AGGREGATE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -68,7 +69,7 @@ class Calibration:
         self.squares += int(((confidences - after) ** 2 - (confidences - before) ** 2).sum())
 
     def row(self, model: str, version: str, key: tuple[str, str]) -> CalibrationRow:
-        """Return what is known."""
+        """Return what is known; the bins of the whole alone, since nobody looks at those of a segment."""
         counts, confidences, scores = self.bins.tolist()
         n = max(self.labels, 1)
         high, low = self.test.evidence()
@@ -87,7 +88,7 @@ class Calibration:
             bins=tuple(
                 ReliabilityBin(place / BINS, (place + 1) / BINS, count, c / count / MICRO, s / count / MICRO)
                 for place, (count, c, s) in enumerate(zip(counts, confidences, scores, strict=True))
-                if count
+                if count and key[0] == AGGREGATE
             ),
         )
 

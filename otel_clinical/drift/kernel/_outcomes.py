@@ -193,7 +193,7 @@ class OutcomeStream:
 
     def _remember(self, outcomes: Outcomes) -> None:
         starts = outcomes.effective - outcomes.effective % self.width
-        for start in np.unique(starts).tolist():
+        for start in dict.fromkeys(starts.tolist()):
             scores = outcomes.scores[starts == start]
             bucket = self.recent.setdefault(start, [0, 0])
             bucket[0] += len(scores)
@@ -213,7 +213,8 @@ class OutcomeStream:
         mean = 1.0 - self.design.expected[outcomes.strata]
         spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
         worse = False
-        for _ in self.witness.update_all((outcomes.errors - mean) / spread):
+        z, clip = (outcomes.errors - mean) / spread, self.witness.clip
+        for _ in self.witness.update_clipped(np.minimum(np.maximum(z, -clip), clip).tolist()):
             if self.witness.rising and self.witness.recent > 0.0:
                 worse = True
                 self.detections += 1

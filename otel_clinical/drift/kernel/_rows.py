@@ -153,7 +153,7 @@ class CalibrationRow:
         error: Binned calibration error, 0 to 1: mean distance of confidence and score over ten bins.
         overconfident: Evidence that the bias is above the policy's tolerance; 1 or more is proof.
         underconfident: Evidence that it is below minus the tolerance.
-        bins: The bins that hold outcomes, rising.
+        bins: The bins that hold outcomes, rising; of the aggregate alone.
     """
 
     model: str

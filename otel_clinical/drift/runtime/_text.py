@@ -67,12 +67,14 @@ class PageText:
             return generate_latest(_Alone(metric))
         last, labels = self._last.get(metric.name), [labels for labels, _ in metric.rows]
         values = [value for _, value in metric.rows]
-        bits = np.array(values, np.float64).tobytes()  # as numbers, 0 and -0 would be equal, and not written alike
+        numbers = np.array(values, np.float64)
+        bits = numbers.tobytes()  # as numbers, 0 and -0 would be equal, and not written alike
         same = last is not None and last.labels == labels
         if last is not None and same and last.bits == bits:
             return last.text
         series = last.series if last is not None and same else _series(metric, labels, last)
-        lines = [f"{one} {_number(value)}\n" for one, value in zip(series, values, strict=True)]
+        number = floatToGoString if ((numbers == 0.0) & np.signbit(numbers)).any() else _number
+        lines = [f"{one} {number(value)}\n" for one, value in zip(series, values, strict=True)]
         text = "".join([metric.head, *lines]).encode()
         self._last[metric.name] = _Written(labels, series, bits, text)
         return text
