@@ -12,15 +12,11 @@ from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from otel_clinical.rollback.audit import AuditEvent
     from otel_clinical.rollback.readiness import Condition
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms
 
 NOT_READY = 1
-_PAGE = 1_000
 _STATE = click.option(
     "--state",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -41,6 +37,7 @@ def readiness(*, policy_path: Path, state: Path) -> None:
     store = Store(state)
     try:
         found = {model: _conditions(store, term) for model, term in terms.items()}
+        armed = {model: _may_act(store, term) for model, term in terms.items()}
     finally:
         store.close()
     for model, conditions in found.items():
@@ -50,6 +47,8 @@ def readiness(*, policy_path: Path, state: Path) -> None:
             click.echo(f"  {'ok ' if condition.met else 'no '} {condition.name}: {condition.found}")
             if not condition.met and condition.todo:
                 click.echo(f"      {condition.todo}")
+        if armed[model]:
+            click.echo(f"  {armed[model]}")
     if not all(condition.met for conditions in found.values() for condition in conditions):
         click.get_current_context().exit(NOT_READY)
 
@@ -77,21 +76,25 @@ def judge(*, incident: str, state: Path, right: bool, by: str, reason: str) -> N
 
 def _conditions(store: Store, terms: Terms) -> tuple[Condition, ...]:
     from otel_clinical.release import PointerError, read_pointer
-    from otel_clinical.rollback.readiness import conditions, read_record
+    from otel_clinical.rollback.earned import readiness_of
 
-    state = store.load(terms.model)
-    incidents = {item["id"]: item["key"]["model"] for item in store.incidents()}
     try:
         serving = read_pointer(terms.pointer).version
     except (OSError, PointerError):
         serving = None
-    good = {version for version, release in state.releases.items() if release.good} - state.quarantined
-    record = read_record(_events(store), terms.model, incidents)
-    return conditions(record, known_good=good, serving=serving, now=time.time())
+    return readiness_of(store, terms.model, store.load(terms.model), serving, time.time())
 
 
-def _events(store: Store) -> Iterator[AuditEvent]:
-    after = 0
-    while page := store.audit_events(after, _PAGE):
-        yield from page
-        after = page[-1].seq
+def _may_act(store: Store, terms: Terms) -> str:
+    """Say whether the controller acts, in mode enforce, and why."""
+    from otel_clinical.rollback.orders import ARMED, NOT_READY
+
+    standing = store.load(terms.model).standing
+    if (armed := standing.get(ARMED)) is not None:
+        return f"armed by {' and '.join(armed.by)}: {armed.reason}"
+    if NOT_READY in standing:
+        return (
+            f"in mode enforce and kept from acting, it tells people instead; two people may let it act all the same: "
+            f"otel-clinical rollback arm {terms.model} --state DIR --by NAME --reason TEXT"
+        )
+    return ""

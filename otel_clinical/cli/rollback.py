@@ -278,7 +278,7 @@ def _zone(name: str) -> tzinfo:
 
     try:
         return UTC if name == "UTC" else ZoneInfo(name)
-    except (ValueError, OSError):
+    except (KeyError, ValueError, OSError):
         raise CliError(f"--time-zone {name}: no such zone here; name one such as Europe/Berlin or UTC") from None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from otel_clinical.generate._cases_arming import arming_cases
 from otel_clinical.generate._cases_model import (
     LOOKS,
     Labels,
@@ -17,9 +18,9 @@ from otel_clinical.generate._cases_model import (
     late,
     level,
 )
-from otel_clinical.generate._rules_rollback import DRILL_EVERY
 from otel_clinical.generate._rules_signals import INPUT_ALERT
 from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
+from otel_clinical.policy import DRILL_EVERY
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
 from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
@@ -55,6 +56,7 @@ def rollback_cases(subject: Subject) -> Iterator[Scenario]:
     yield _inconclusive(subject)
     yield _restricted(subject)
     yield _drill_overdue(subject)
+    yield from arming_cases(subject)
 
 
 def _switch(alert: str, metric: MetricDef, labels: Labels, *, model: str | None = None) -> Scenario:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from otel_clinical.generate._rules_arming import arming
 from otel_clinical.generate._rules_model import Group
 from otel_clinical.generate._rules_promql import (
     MODEL,
@@ -34,7 +35,7 @@ from otel_clinical.generate._rules_text import (
     stop_by_hand,
 )
 from otel_clinical.generate._rules_tiers import ROLLBACK_ALERT
-from otel_clinical.policy import duration_text
+from otel_clinical.policy import DRILL_EVERY, duration_text
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
 from otel_clinical.semconv.enums import DeploymentChangeType, RollbackMode, RollbackState, RoutingLevel, TargetState
 
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from otel_clinical.generate._rules_model import Alert, Pace
     from otel_clinical.generate._rules_promql import Conditions
     from otel_clinical.policy import ModelPolicy, Policy
-
-DRILL_EVERY: Final = 45 * 86_400.0
-"""Seconds after which a drill is overdue: monthly, with two weeks of grace."""
 
 _TAKEN_UP = (
     RollbackState.ROLLING_BACK,
@@ -94,6 +92,7 @@ def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iter
     yield _inconclusive(author, name, model, pace)
     yield _restricted(author, name, pace)
     yield _drill_overdue(author, name)
+    yield from arming(author, name, pace)
 
 
 def _router_degraded(author: Author, name: str, pace: Pace) -> Alert:

@@ -25,6 +25,7 @@ from otel_clinical.policy._baseline_file import BaselineError, load_baseline, pa
 from otel_clinical.policy._baseline_labels import EDGES as LABEL_EDGES
 from otel_clinical.policy._baseline_labels import LabelReference
 from otel_clinical.policy._detectors import DetectorPolicy
+from otel_clinical.policy._escalation import DAYS, Escalation, Lines, ReviewLines, WorkingHours
 from otel_clinical.policy._export import json_schema
 from otel_clinical.policy._features import FeaturePolicy, InputDrift
 from otel_clinical.policy._follow import (
@@ -46,7 +47,7 @@ from otel_clinical.policy._quantities import (
     parse_duration,
     parse_percent,
 )
-from otel_clinical.policy._rollback import FileTarget, KnownGood, Limits, Rollback, Verify
+from otel_clinical.policy._rollback import DRILL_EVERY, FileTarget, KnownGood, Limits, Rollback, Verify
 from otel_clinical.policy._scale import Scale
 from otel_clinical.policy._schema import (
     BaselineFile,
@@ -70,6 +71,8 @@ __all__ = [
     "ALL",
     "BASELINE_KINDS",
     "CONFIDENCE",
+    "DAYS",
+    "DRILL_EVERY",
     "FIXED",
     "LABEL_EDGES",
     "PREVIOUS_VERSION",
@@ -86,6 +89,7 @@ __all__ = [
     "Confidence",
     "DetectorPolicy",
     "Drift",
+    "Escalation",
     "FeaturePolicy",
     "FeatureReference",
     "FileTarget",
@@ -103,18 +107,21 @@ __all__ = [
     "LabelReference",
     "Labels",
     "Limits",
+    "Lines",
     "Metric",
     "ModelPolicy",
     "Overrides",
     "Policy",
     "PolicyErrors",
     "PolicyProblem",
+    "ReviewLines",
     "Rollback",
     "Scale",
     "Silence",
     "Spread",
     "Tier",
     "Verify",
+    "WorkingHours",
     "baseline_problems",
     "check_change",
     "decide",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 
+from otel_clinical.policy._escalation import Escalation
 from otel_clinical.policy._follow import Followers  # noqa: TC001 -- pydantic resolves it at run time
 from otel_clinical.policy._names import FilePath  # noqa: TC001 -- the same
 from otel_clinical.policy._quantities import SECONDS, Duration, Percent
@@ -13,6 +14,9 @@ from otel_clinical.policy._section import Positive, PositiveDuration, Section, T
 from otel_clinical.semconv.enums import RoutingLevel
 
 _MINUTE, _HOUR, _DAY = SECONDS["m"], SECONDS["h"], SECONDS["d"]
+
+DRILL_EVERY: Final = 45 * _DAY
+"""Seconds after which a drill is overdue: monthly, with two weeks of grace."""
 
 
 class FileTarget(Section):
@@ -107,6 +111,9 @@ class Rollback(Section):
     dead_man: DeadMan = Field(default=DeadMan())
     known_good: KnownGood = Field(
         default=KnownGood(), description="Only such a version is gone back to; written out in mode enforce."
+    )
+    escalation: Escalation = Field(
+        default=Escalation(), description="Whom to call, and when, while nobody acknowledges an incident."
     )
     governance: tuple[Person, ...] = Field(
         default=(), description="Clinical governance: with names here, one of two people must be one of them."

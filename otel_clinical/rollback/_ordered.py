@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.rollback._records import Record, Setting, Step, close, put
 from otel_clinical.rollback._releasing import released
-from otel_clinical.rollback.orders import ABOUT_VERSIONS, TWO_PEOPLE, WAIT_FOR_SECOND, Order, OrderKind, Standing
+from otel_clinical.rollback.orders import (
+    ABOUT_VERSIONS,
+    ARMED,
+    NOT_READY,
+    TWO_PEOPLE,
+    WAIT_FOR_SECOND,
+    Order,
+    OrderKind,
+    Standing,
+)
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, IntentStatus, ModelState
 from otel_clinical.semconv.enums import RollbackState
 
@@ -56,8 +65,9 @@ def in_force(state: ModelState, kind: OrderKind, now: float) -> Standing | None:
 
 
 def disarmed(state: ModelState, now: float) -> Standing | None:
-    """Return the order by which people keep the controller from acting, or None."""
-    return in_force(state, OrderKind.DISARM, now) or in_force(state, OrderKind.OVERRIDE, now)
+    """Return what keeps the controller from acting: an order of people, or that it has not earned it; or None."""
+    ordered = in_force(state, OrderKind.DISARM, now) or in_force(state, OrderKind.OVERRIDE, now)
+    return ordered or state.standing.get(NOT_READY)
 
 
 def _acknowledged(setting: Setting, state: ModelState, order: Order) -> Step:
@@ -115,19 +125,30 @@ def _standing(setting: Setting, state: ModelState, order: Order, people: tuple[s
             return _refused(state, order, f"version {order.about} is not quarantined")
         state = replace(state, quarantined=state.quarantined - {order.about}, quarantined_in=kept)
         return _taken(state, order, people)
-    undone = {
-        OrderKind.ARM: (OrderKind.DISARM, OrderKind.OVERRIDE),
-        OrderKind.THAW: (OrderKind.FREEZE, OrderKind.FREEZE_ROLLBACK),
-    }.get(order.kind)
-    if undone is not None:
-        if order.kind is OrderKind.ARM and in_force(state, OrderKind.FREEZE, now):
-            return _refused(state, order, "promotions and arming are frozen; thaw first")
+    if order.kind is OrderKind.ARM:
+        return _armed(state, order, people, now)
+    if order.kind is OrderKind.THAW:
+        undone = (OrderKind.FREEZE, OrderKind.FREEZE_ROLLBACK)
         if not any(in_force(state, kind, now) for kind in undone):
             return _refused(state, order, "no such order stands")
-        return _taken(_without(state, *(kind.value for kind in undone)), order, people)
+        return _taken(_without(state, *undone), order, people)
     standing = Standing(order.kind.value, order.about, people, order.reason, now, order.until)
     state = replace(state, standing={**state.standing, order.kind.value: standing})
     return _taken(state, order, people)
+
+
+def _armed(state: ModelState, order: Order, people: tuple[str, ...], now: float) -> Step:
+    """Let the controller act: people may say so whatever its readiness."""
+    if in_force(state, OrderKind.FREEZE, now):
+        return _refused(state, order, "promotions and arming are frozen; thaw first")
+    held = disarmed(state, now)
+    if held is None:
+        return _refused(state, order, "no such order stands")
+    kept = _without(state, OrderKind.DISARM, OrderKind.OVERRIDE, NOT_READY)
+    if held.kind == NOT_READY:
+        armed = Standing(ARMED, "", people, order.reason, now)
+        kept = replace(kept, standing={**kept.standing, ARMED: armed})
+    return _taken(kept, order, people, {"ended": held.kind, "because": held.reason})
 
 
 def _first(setting: Setting, state: ModelState, order: Order) -> Standing | None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback import acts, audit, once
+from otel_clinical.rollback import acts, audit, once, watching
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-VERSION: Final = 3
+VERSION: Final = 4
 _SCHEMA: Final = (
     """
 CREATE TABLE IF NOT EXISTS webhooks (id INTEGER PRIMARY KEY, received REAL NOT NULL, body BLOB NOT NULL) STRICT;
@@ -59,6 +59,7 @@ CREATE TABLE IF NOT EXISTS heartbeat (one INTEGER PRIMARY KEY CHECK (one = 1), t
     + audit.SCHEMA
     + acts.SCHEMA
     + once.SCHEMA
+    + watching.SCHEMA
 )
 
 

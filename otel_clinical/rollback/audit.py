@@ -133,6 +133,14 @@ def events(
         yield AuditEvent(seq, time, actor, action, object_, json.loads(data), hash_)
 
 
+def of_actions(connection: sqlite3.Connection, actions: Iterable[str]) -> list[AuditEvent]:
+    """Return every event of some actions, the oldest first."""
+    wanted = tuple(actions)
+    marks = ", ".join("?" * len(wanted))
+    rows = connection.execute(f"SELECT * FROM audit WHERE action IN ({marks}) ORDER BY seq", wanted)  # noqa: S608 -- marks
+    return [AuditEvent(seq, at, who, what, of, json.loads(data), hash_) for seq, at, who, what, of, data, hash_ in rows]
+
+
 def newest(connection: sqlite3.Connection, last: int, limit: int, about: str = "") -> list[AuditEvent]:
     """Return up to `limit` events no later than sequence `last`, the newest first, optionally about one object."""
     where, arguments = ("AND object = ?", (about,)) if about else ("", ())

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import most_restrictive
+from otel_clinical.rollback._arming import judged
 from otel_clinical.rollback._blind import looked
 from otel_clinical.rollback._intents import begun, made, refused, unreachable
 from otel_clinical.rollback._memory import remembered
@@ -33,6 +34,7 @@ from otel_clinical.rollback.events import (
     Event,
     HeartbeatLooked,
     PointerSeen,
+    ReadinessSeen,
     RecoverySeen,
     ReleaseSeen,
     Sampled,
@@ -166,6 +168,9 @@ def _escalated(state: ModelState, known: Incident, event: AlertSeen, now: float)
     incident = replace(
         known,
         state=RollbackState.DECIDING,
+        # Whoever acknowledged a review did not say that they take care of this.
+        acknowledged_at=None,
+        acknowledged_by="",
         alert=event.alert.name,
         starts_at=event.alert.starts_at,
         last_seen=now,
@@ -286,4 +291,5 @@ _HANDLERS: Final[Mapping[type[Event], Callable[[Setting, ModelState, Any], Step]
     Order: ordered,
     HeartbeatLooked: looked,
     ReleaseSeen: seen,
+    ReadinessSeen: judged,
 }

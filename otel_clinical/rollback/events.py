@@ -121,6 +121,14 @@ class ReleaseSeen:
     labels: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class ReadinessSeen:
+    """The conditions for acting that are not met, in words. `acted`: it acted before anybody asked for them."""
+
+    unmet: tuple[str, ...]
+    acted: bool = False
+
+
 Event = (
     AlertSeen
     | Sampled
@@ -134,4 +142,5 @@ Event = (
     | Order
     | HeartbeatLooked
     | ReleaseSeen
+    | ReadinessSeen
 )

@@ -44,6 +44,9 @@ TWO_PEOPLE: Final = frozenset(
     }
 )
 """Orders that leave patients with less protection or give the AI more reach: never one person's decision."""
+ARMED: Final = "armed"
+NOT_READY: Final = "not_ready"
+"""What stands of a model in mode enforce: it may act, or conditions for that are not met."""
 ENDS: Final = {
     OrderKind.FREEZE_ROLLBACK: 8 * 3_600.0,
     OrderKind.OVERRIDE: 30 * 86_400.0,

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from otel_clinical.policy import DRILL_EVERY
+from otel_clinical.rollback.watching import BEGAN, RESUMED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,12 +16,14 @@ if TYPE_CHECKING:
 DAY: Final = 86_400.0
 OBSERVED: Final = 14 * DAY
 """Seconds that the controller must have watched without acting."""
-PRACTISED: Final = 45 * DAY
-"""Age in seconds at which a drill counts no more."""
 STARTED: Final = "controller.started"
+ARMED: Final = "controller.armed"
 JUDGED: Final = "decision.judged"
 DRILLED: Final = "drill.passed"
+_ORDERED: Final = "order.arm"
 _DECIDED: Final = frozenset({"decision.rollback", "decision.safe_mode", "decision.hold"})
+READ: Final = (STARTED, ARMED, _ORDERED, JUDGED, DRILLED, BEGAN, RESUMED, *sorted(_DECIDED))
+"""Every action of the audit that counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +40,45 @@ class Condition:
 class Record:
     """What the audit says about one model.
 
-    `watching_since` is when it began to watch without acting, None while it acts; `decided` are the incidents for
-    which it would have acted since then, `judged` what people said of them; times in Unix seconds.
+    `since` and `ended` bound the last time in which it watched without acting (`ended` is None while it does), `missed`
+    are the seconds of it in which it was down or blind; `decided` are the incidents for which it would have acted then,
+    `judged` what people said of them; times in Unix seconds.
     """
 
-    watching_since: float | None
+    since: float | None
     decided: frozenset[str]
     judged: Mapping[str, bool]
     drilled: float | None
+    ended: float | None = None
+    missed: float = 0.0
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What is known while the audit is read, the oldest event first."""
+
+    mode: str | None = None
+    since: float | None = None
+    ended: float | None = None
+    missed: float = 0.0
+    drilled: float | None = None
+    decided: set[str] = field(default_factory=set)
+    judged: dict[str, bool] = field(default_factory=dict)
+
+    def watches(self, at: float) -> None:
+        """Go on watching, or begin anew after it acted."""
+        if self.since is None or self.ended is not None:
+            self.since, self.ended, self.missed, self.decided, self.judged = at, None, 0.0, set(), {}
+
+    def acts(self, at: float) -> None:
+        """Act from now on."""
+        if self.since is not None and self.ended is None:
+            self.ended = at
+
+    def misses(self, begin: float, end: float) -> None:
+        """Leave out what of a time without a look lies in the time it watched."""
+        if self.since is not None:
+            self.missed += max(min(end, self.ended or end) - max(begin, self.since), 0.0)
 
 
 def read_record(events: Iterable[AuditEvent], model: str, incidents: Mapping[str, str]) -> Record:
@@ -53,49 +89,74 @@ def read_record(events: Iterable[AuditEvent], model: str, incidents: Mapping[str
         model: Name of the model.
         incidents: The model by incident.
     """
-    since: float | None = None
-    drilled: float | None = None
-    decided: set[str] = set()
-    judged: dict[str, bool] = {}
+    found = _Reading()
     for event in events:
         if event.action == STARTED:
-            mode = (event.data.get("mode") or {}).get(model)
-            if mode == "enforce" or mode is None:
-                since = None
-            elif since is None:
-                since, decided, judged = event.time, set(), {}
-        elif event.action == DRILLED and event.object == model:
-            drilled = event.time
+            _started(found, event, model)
+        elif event.object == model:
+            _said(found, event)
         elif event.action in _DECIDED and incidents.get(event.object) == model:
-            decided.add(event.object)
+            found.decided.add(event.object)
         elif event.action == JUDGED and incidents.get(event.object) == model:
-            judged[event.object] = bool(event.data.get("right"))
-    return Record(since, frozenset(decided), judged, drilled)
+            found.judged[event.object] = bool(event.data.get("right"))
+    decided, judged = frozenset(found.decided), found.judged
+    return Record(found.since, decided, judged, found.drilled, found.ended, found.missed)
 
 
-def conditions(record: Record, *, known_good: Iterable[str], serving: str | None, now: float) -> tuple[Condition, ...]:
+def _started(found: _Reading, event: AuditEvent, model: str) -> None:
+    """Take up a start: in mode enforce it acts, unless it was not yet armed."""
+    found.mode = (event.data.get("mode") or {}).get(model)
+    armed = event.data.get("armed")
+    acts = found.mode == "enforce" and (armed is None or model in armed)
+    if found.mode is None or acts:
+        found.acts(event.time)
+    else:
+        found.watches(event.time)
+
+
+def _said(found: _Reading, event: AuditEvent) -> None:
+    """Take up what is about the model itself."""
+    match event.action:
+        case "drill.passed":
+            found.drilled = event.time
+        case "controller.armed" | "order.arm" if found.mode == "enforce":
+            found.acts(event.time)
+        case "watch.began":
+            found.misses(found.since or event.time, event.time)
+        case "watch.resumed":
+            found.misses(event.time - float(event.data.get("missed", 0.0)), event.time)
+        case _:
+            pass
+
+
+def conditions(
+    record: Record, *, until: float | None, known_good: Iterable[str], serving: str | None, now: float
+) -> tuple[Condition, ...]:
     """Return every condition for acting automatically, met or not.
 
     Args:
         record: Of the model.
+        until: When the model was last watched, None where that is not known.
         known_good: Versions that the ledger holds known good.
         serving: The version that serves; another one must be known good.
         now: Unix seconds.
     """
     return (
-        _observed(record, now),
+        _observed(record, until),
         _judged(record),
         _practised(record, now),
         _somewhere_to_go(sorted(set(known_good) - {serving})),
     )
 
 
-def _observed(record: Record, now: float) -> Condition:
+def _observed(record: Record, until: float | None) -> Condition:
     name = f"watched for {OBSERVED / DAY:g} days without acting"
-    if record.watching_since is None:
+    if record.since is None or until is None:
         return Condition(name, met=False, found="it does not watch", todo="run the controller in mode observe")
-    days = (now - record.watching_since) / DAY
-    return Condition(name, days >= OBSERVED / DAY, f"{days:.1f} days", "let it run on")
+    end = until if record.ended is None else min(until, record.ended)
+    days = max(end - record.since - record.missed, 0.0) / DAY
+    left_out = f", {record.missed / DAY:.1f} days down or blind left out" if record.missed else ""
+    return Condition(name, days >= OBSERVED / DAY, f"{days:.1f} days{left_out}", "let it run on")
 
 
 def _judged(record: Record) -> Condition:
@@ -113,12 +174,12 @@ def _judged(record: Record) -> Condition:
 
 
 def _practised(record: Record, now: float) -> Condition:
-    name = f"a drill passed within {PRACTISED / DAY:g} days"
+    name = f"a drill passed within {DRILL_EVERY / DAY:g} days"
     todo = "otel-clinical rollback drill MODEL …"
     if record.drilled is None:
         return Condition(name, met=False, found="never", todo=todo)
     days = (now - record.drilled) / DAY
-    return Condition(name, days < PRACTISED / DAY, f"{days:.1f} days ago", todo)
+    return Condition(name, days < DRILL_EVERY / DAY, f"{days:.1f} days ago", todo)
 
 
 def _somewhere_to_go(others: list[str]) -> Condition:

@@ -20,6 +20,7 @@ from otel_clinical.rollback.clock import SteadyClock
 from otel_clinical.rollback.following import FollowerCollector, read_followers
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
+from otel_clinical.rollback.orders import ARMED
 from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
 from otel_clinical.rollback.persons import Persons
 from otel_clinical.rollback.practice import DrillCollector
@@ -147,6 +148,7 @@ class ControllerService:
             timing=timing,
             pull=pull,
             signer=signer(state, audit_key),
+            acted=self.store.acted(),
         )
         self._smoke = SmokeRunner(terms, self.store, self.worker.snapshot, clock)
         registry = CollectorRegistry()
@@ -160,7 +162,9 @@ class ControllerService:
         def unconfirmed() -> str | None:
             return self._prometheus.reach.problem(_PATIENCE * pull)
 
-        sources = Sources(policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone)
+        sources = Sources(
+            policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone, people is not None
+        )
         key = page_key(state)
         visitors, links = Visitors(key, allowed, clock, proxy, counters.refusal), Links(key)
         self.notifier = None
@@ -187,7 +191,8 @@ class ControllerService:
             unconfirmed=unconfirmed,
             persons=known,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
-        started = {"policy": policy.hash, "mode": self.modes, "release": __version__}
+        armed = [model for model in terms if ARMED in self.store.load(model).standing]
+        started = {"policy": policy.hash, "mode": self.modes, "release": __version__, "armed": armed}
         self.store.note("controller.started", "controller", started, clock())
 
     def run(

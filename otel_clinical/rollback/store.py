@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
 
-from otel_clinical.release import Segment
-from otel_clinical.rollback import acts, audit, once
+from otel_clinical.rollback import acts, audit, once, watching
+from otel_clinical.rollback._rows import read_ledger, read_state, told, write_state
 from otel_clinical.rollback._schema import open_database
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
-from otel_clinical.rollback.ledger import Release
-from otel_clinical.rollback.orders import Order, Standing, check
+from otel_clinical.rollback.orders import Order, check
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
 from otel_clinical.rollback.replay import changes
 from otel_clinical.rollback.signing import SignedCheckpoint
-from otel_clinical.rollback.state import Incident, Intent, ModelState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,17 +28,14 @@ if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback._records import Record
     from otel_clinical.rollback.signing import Signer
+    from otel_clinical.rollback.state import ModelState
 
 ACTOR: Final = "controller"
 KEEP_WEBHOOKS: Final = 30 * 86_400.0
 """Seconds for which raw request bodies are kept; what they led to stays in the audit."""
 
-_INCIDENT: TypeAdapter[Incident] = TypeAdapter(Incident)
-_INTENT: TypeAdapter[Intent] = TypeAdapter(Intent)
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 _ORDER: TypeAdapter[Order] = TypeAdapter(Order)
-_STANDING: TypeAdapter[Standing] = TypeAdapter(Standing)
-_RELEASE: TypeAdapter[Release] = TypeAdapter(Release)
 
 
 class Store:
@@ -120,22 +115,7 @@ class Store:
     def load(self, model: str) -> ModelState:
         """Return what is known about a model."""
         with self._lock:
-            incidents = self._rows("SELECT data FROM incidents WHERE model = ?", model)
-            intents = self._rows("SELECT data FROM intents WHERE model = ?", model)
-            quarantined = self._rows("SELECT version FROM quarantines WHERE model = ?", model)
-            standing = self._rows("SELECT key, data FROM standing WHERE model = ?", model)
-            releases = self._rows("SELECT data FROM releases WHERE model = ?", model)
-            partly = self._rows(
-                "SELECT version, segment_name, segment_value FROM segment_quarantines WHERE model = ?", model
-            )
-        return ModelState(
-            incidents={i.id: i for i in (_INCIDENT.validate_json(data) for (data,) in incidents)},
-            intents={i.id: i for i in (_INTENT.validate_json(data) for (data,) in intents)},
-            quarantined=frozenset(version for (version,) in quarantined),
-            standing={key: _STANDING.validate_json(data) for key, data in standing},
-            releases={r.version: r for r in (_RELEASE.validate_json(data) for (data,) in releases)},
-            quarantined_in=frozenset((version, Segment(name, value)) for version, name, value in partly),
-        )
+            return read_state(self._connection, model)
 
     def commit(
         self,
@@ -151,8 +131,8 @@ class Store:
     ) -> None:
         """Write what a step changed, its audit events and the alert, closure or order it used up: one transaction."""
         with self._transaction() as connection:
-            _write_state(connection, model, before, after, at)
-            for action, object_, data in _told(model, records, changes(model, before, after)):
+            write_state(connection, model, before, after, at)
+            for action, object_, data in told(model, records, changes(model, before, after)):
                 audit.append(connection, at, action, object_, data, actor=ACTOR)
             for table, row in (("alerts", alert), ("closures", closure), ("orders", order)):
                 if row is not None:
@@ -257,6 +237,30 @@ class Store:
         with self._lock:
             return list(audit.events(self._connection, after=after, limit=limit))
 
+    def audit_of(self, actions: Iterable[str]) -> list[audit.AuditEvent]:
+        """Return every audit event of some actions, the oldest first."""
+        with self._lock:
+            return audit.of_actions(self._connection, actions)
+
+    def acted(self) -> frozenset[str]:
+        """Return the models for which the controller acted in a last life that asked for no readiness."""
+        query = "SELECT data FROM audit WHERE action = 'controller.started' ORDER BY seq DESC LIMIT 1"
+        last = json.loads(next((data for (data,) in self._rows(query)), "{}"))
+        modes = {} if "armed" in last else last.get("mode", {})
+        return frozenset(model for model, mode in modes.items() if mode == "enforce")
+
+    def watched(self, model: str) -> float | None:
+        """Return when a model was last watched, or None."""
+        with self._lock:
+            return watching.watched_until(self._connection, model)
+
+    def watch(self, model: str, at: float) -> None:
+        """Note that a model is watched; not more often than it matters."""
+        until = self.watched(model)
+        if until is None or not 0 <= at - until < watching.EVERY:
+            with self._transaction() as connection:
+                watching.note_watched(connection, model, at)
+
     def audit_page(self, last: int, limit: int, about: str = "") -> list[audit.AuditEvent]:
         """Return up to `limit` audit events no later than sequence `last`, newest first, optionally of one object."""
         with self._lock:
@@ -287,17 +291,8 @@ class Store:
 
     def ledger(self) -> dict[str, list[dict[str, Any]]]:
         """Return activations, releases and quarantines, as JSON-ready values."""
-        activations = self._rows("SELECT * FROM activations ORDER BY model, activation")
-        quarantines = self._rows("SELECT * FROM quarantines ORDER BY model, since")
-        columns = ("model", "activation", "version", "previous", "activated_at", "by")
-        return {
-            "activations": [dict(zip(columns, row, strict=True)) for row in activations],
-            "releases": [
-                {"model": model, **json.loads(data)}
-                for model, data in self._rows("SELECT model, data FROM releases ORDER BY model, version")
-            ],
-            "quarantines": [dict(zip(("model", "version", "since"), row, strict=True)) for row in quarantines],
-        }
+        with self._lock:
+            return read_ledger(self._connection)
 
     def _rows(self, query: str, *arguments: object) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -314,86 +309,3 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
-
-
-def _told(
-    model: str, records: Iterable[Record], changed: list[dict[str, Any]]
-) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield what the audit is told: the records, and with the last of them every change of state."""
-    told = [(r.action, r.object, {**r.data, "page": True} if r.page else dict(r.data)) for r in records]
-    if changed and not told:
-        told = [("state.changed", model, {})]
-    if changed:
-        told[-1][2]["changes"] = changed
-    yield from told
-
-
-def _write_state(connection: sqlite3.Connection, model: str, before: ModelState, after: ModelState, at: float) -> None:
-    """Write what differs between two states of a model."""
-    for key, incident in after.incidents.items():
-        if before.incidents.get(key) is not incident:
-            _write_incident(connection, incident)
-    for key, intent in after.intents.items():
-        if before.intents.get(key) is not intent:
-            _write_intent(connection, model, intent)
-    for version in after.quarantined - before.quarantined:
-        connection.execute("INSERT OR IGNORE INTO quarantines VALUES (?, ?, ?)", (model, version, at))
-    for version in before.quarantined - after.quarantined:
-        connection.execute("DELETE FROM quarantines WHERE model = ? AND version = ?", (model, version))
-    _write_orders_and_ledger(connection, model, before, after)
-
-
-def _write_orders_and_ledger(connection: sqlite3.Connection, model: str, before: ModelState, after: ModelState) -> None:
-    if before.standing != after.standing:
-        _write_standing(connection, model, after)
-    for version, release in after.releases.items():
-        if before.releases.get(version) is not release:
-            row = (model, version, _RELEASE.dump_json(release).decode())
-            connection.execute("INSERT OR REPLACE INTO releases VALUES (?, ?, ?)", row)
-    if before.quarantined_in != after.quarantined_in:
-        connection.execute("DELETE FROM segment_quarantines WHERE model = ?", (model,))
-        connection.executemany(
-            "INSERT INTO segment_quarantines VALUES (?, ?, ?, ?)",
-            [(model, version, segment.name, segment.value) for version, segment in after.quarantined_in],
-        )
-
-
-def _write_incident(connection: sqlite3.Connection, incident: Incident) -> None:
-    key = incident.key
-    connection.execute(
-        "INSERT INTO incidents VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET data = excluded.data",
-        (
-            incident.id,
-            key.model,
-            key.cause.value,
-            key.segment.name,
-            key.segment.value,
-            key.activation,
-            incident.opened_at,
-            _INCIDENT.dump_json(incident).decode(),
-        ),
-    )
-
-
-def _write_intent(connection: sqlite3.Connection, model: str, intent: Intent) -> None:
-    connection.execute(
-        "INSERT INTO intents VALUES (?, ?, ?, ?, ?, ?, ?) "
-        "ON CONFLICT (id) DO UPDATE SET data = excluded.data, status = excluded.status",
-        (
-            intent.id,
-            model,
-            intent.incident,
-            intent.activation,
-            int(intent.change.activates),
-            intent.status.value,
-            _INTENT.dump_json(intent).decode(),
-        ),
-    )
-
-
-def _write_standing(connection: sqlite3.Connection, model: str, state: ModelState) -> None:
-    connection.execute("DELETE FROM standing WHERE model = ?", (model,))
-    connection.executemany(
-        "INSERT INTO standing VALUES (?, ?, ?)",
-        [(model, key, _STANDING.dump_json(order).decode()) for key, order in state.standing.items()],
-    )

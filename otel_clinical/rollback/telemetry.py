@@ -19,6 +19,7 @@ from prometheus_client.registry import Collector
 from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.alerts import AGGREGATE
+from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.orders import OrderKind
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.semconv import MetricDef, metrics, prometheus_label
@@ -159,9 +160,17 @@ class ControllerCollector(Collector):
         yield _gauge(metrics.ROLLBACK_CONFIRMATION_TIME, _once(seen.confirmation))
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit.seq)])
         yield _gauge(metrics.ROLLBACK_AUDIT_DIGEST, [((), seen.audit.digest)])
+        yield _gauge(metrics.ROLLBACK_WAY_BACK, _ways_back(seen, self._terms))
         yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_SEGMENT_STATUS, (point for p in seen.pointers.values() for point in _given(p)))
+
+
+def _ways_back(seen: Snapshot, terms: Mapping[str, Terms]) -> Iterator[tuple[tuple[str, ...], float]]:
+    """Yield whether each model has a version to go back to: by day, and not when it is needed."""
+    for model, pointer in seen.pointers.items():
+        version, _ = way_back(terms[model], seen.states[model], pointer, seen.now)
+        yield (model,), float(version is not None)
 
 
 def _once(time: float | None) -> list[tuple[tuple[str, ...], float]]:

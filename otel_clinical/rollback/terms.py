@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from datetime import time
 from typing import TYPE_CHECKING, Any
 
-from otel_clinical.policy import load_baseline
+from otel_clinical.policy import DAYS, load_baseline
+from otel_clinical.rollback.calls import DEFAULTS, Calls, WorkingHours
 from otel_clinical.rollback.ledger import KnownGoodRules
 from otel_clinical.semconv.enums import EscalationLevel, RollbackMode, RoutingLevel
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from otel_clinical.policy import Baseline, KnownGood, Policy, Rollback, Scale
+    from otel_clinical.policy import Baseline, Escalation, KnownGood, Policy, Rollback, Scale
     from otel_clinical.semconv.enums import SegmentName
 
 MINIMUM_SLACK = 60.0
@@ -72,6 +74,7 @@ class Terms:
     on_blind: RoutingLevel | None = None
     blind_after: float = 1_800.0
     governance: tuple[str, ...] = ()
+    calls: Mapping[int, Calls] = field(default_factory=lambda: DEFAULTS)
     known_good: KnownGoodRules = field(default_factory=KnownGoodRules)
 
     def declares(self, segment: str, value: str) -> bool:
@@ -144,8 +147,24 @@ def _interlocks(rollback: Rollback) -> dict[str, Any]:
         "on_blind": None if dead_man.then == "page" else RoutingLevel(dead_man.then),
         "blind_after": dead_man.after,
         "governance": rollback.governance,
+        "calls": _calls(rollback.escalation),
         "known_good": _known_good(rollback.known_good),
     }
+
+
+def _calls(asked: Escalation) -> dict[int, Calls]:
+    hours, at = asked.working_hours, time.fromisoformat
+    work = (
+        None
+        if hours is None
+        else WorkingHours(frozenset(map(DAYS.index, hours.days)), at(hours.begin), at(hours.end), hours.time_zone)
+    )
+    reviews = {1: asked.engineering_review, 2: asked.governance_review}
+    found = {
+        tier: Calls(lines.second_line, lines.safety_officer, work if lines.in_working_hours else None)
+        for tier, lines in reviews.items()
+    }
+    return {**found, 3: Calls(asked.rollback.second_line, asked.rollback.safety_officer)}
 
 
 def _known_good(asked: KnownGood) -> KnownGoodRules:

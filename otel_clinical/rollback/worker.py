@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import force_manual_path
 from otel_clinical.rollback import faults, guards
+from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.clock import SteadyClock
 from otel_clinical.rollback.confirm import ended_alerts, firing_alerts, labels_of, look, look_at_recovery
+from otel_clinical.rollback.earned import readiness_of, unmet
 from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
 from otel_clinical.rollback.events import (
     AlertSeen,
@@ -23,6 +25,7 @@ from otel_clinical.rollback.events import (
     Event,
     HeartbeatLooked,
     PointerSeen,
+    ReadinessSeen,
     RecoverySeen,
     ReleaseSeen,
     Sampled,
@@ -56,7 +59,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 _AT_ONCE: Final = 100
 _WITNESS_EVERY: Final = 900.0
-_PRUNE_EVERY: Final = 3_600.0
+_HOUR: Final = 3_600.0
 _LONGEST_TURN: Final = 120.0
 _LONGEST_PAUSE: Final = 1.0
 """Seconds after which the worker looks again at what people left for it, whoever wrote it."""
@@ -79,6 +82,7 @@ class Worker:
         timing: How often to look again.
         pull: Seconds between two looks at what fires in Prometheus and at foreign changes of the pointer.
         signer: Signs the head of the audit every quarter of an hour and whenever people are called.
+        acted: Models for which the controller acted before it was asked whether it has earned that.
     """
 
     def __init__(
@@ -93,7 +97,9 @@ class Worker:
         timing: Timing | None = None,
         pull: float = 15.0,
         signer: Signer | None = None,
+        acted: frozenset[str] = frozenset(),
     ) -> None:
+        self._acted = acted
         self._signer, self._witness_due, self._next_witness = signer, False, 0.0
         self._terms, self._targets = terms, targets
         self._store, self._prometheus, self._counters = store, prometheus, counters
@@ -104,7 +110,7 @@ class Worker:
         self._forced: set[str] = set()
         self._stepped, self._started = False, clock()
         self._tried = {intent for state in self._states.values() for intent in state.intents}
-        self._next_pull = self._next_prune = 0.0
+        self._next_pull = self._next_hour = 0.0
         self._deaf_since = store.last_alive()
         self._heard = 0
         self._failed_until = 0.0
@@ -145,8 +151,9 @@ class Worker:
         if self._clock() >= self._next_pull:
             self._next_pull = self._clock() + self._pull
             self._pull_state()
-        if self._clock() >= self._next_prune:
-            self._next_prune = self._clock() + _PRUNE_EVERY
+        if self._clock() >= self._next_hour:
+            self._next_hour = self._clock() + _HOUR
+            self._judge_readiness()
             self._store.prune(self._clock())
         self._hear()
         for row, order in self._store.waiting_orders():
@@ -310,6 +317,8 @@ class Worker:
             alerts = firing_alerts(self._prometheus, self._terms, self._clock()) + self._ended_meanwhile()
             for model, serving in self._pointers.items():
                 self._apply(model, ReleaseSeen(serving, labels_of(self._prometheus, model, serving.version)))
+                if BLIND not in self._states[model].standing:
+                    self._store.watch(model, self._clock())
         except PrometheusUnavailableError:
             self._deaf_since = self._deaf_since or self._clock()
             return
@@ -331,6 +340,13 @@ class Worker:
                     found.append(alert)
         self._deaf_since = None
         return found
+
+    def _judge_readiness(self) -> None:
+        """See what the controller has earned: mode `enforce` alone does not let it act."""
+        for model in self._terms:
+            serving, state = self._pointers.get(model), self._states[model]
+            found = readiness_of(self._store, model, state, serving.version if serving else None, self._clock())
+            self._apply(model, ReadinessSeen(unmet(found), model in self._acted))
 
     def _look_at_force(self, model: str) -> None:
         """Note that people put every call on the manual route by hand, or ended that."""

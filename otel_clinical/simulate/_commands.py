@@ -7,7 +7,8 @@ import os
 import subprocess
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback import release_ledger
+from otel_clinical.rollback import release_ledger, standing_orders
+from otel_clinical.rollback.orders import ARMED
 from otel_clinical.semconv.enums import RollbackDecision
 from otel_clinical.simulate._components import ENVIRONMENT, command_line
 from otel_clinical.simulate._process import ProcessError
@@ -34,7 +35,7 @@ def activate(layout: Layout, version: str) -> None:
 
 
 def register(layout: Layout) -> None:
-    """Enter both versions into the release ledger and vouch for the one that has served, as people must."""
+    """Enter both versions into the release ledger, vouch for the one that has served, and let the controller act."""
     where = ["--state", str(layout.controller), "--by"]
     for version in ("7", "8"):
         # Stands for the digest of an image: both versions are functions of one file.
@@ -42,6 +43,8 @@ def register(layout: Layout) -> None:
         facts = ["--digest", digest, "--baseline", str(layout.folder / "baseline.json")]
         _run("release", "register", MODEL, version, *where, "release-pipeline", *facts)
     _run("release", "known-good", MODEL, "7", *where, "clinical-governance", "--reason", "served three months")
+    for person in ("clinical-governance", "site-reliability"):
+        _run("rollback", "arm", MODEL, *where, person, "--reason", "the demonstration does not watch for 14 days")
     wait_until(
         lambda: _ledger_is_filled(layout.controller), within=_TIMEOUT, what="the controller to take up the ledger"
     )
@@ -49,7 +52,8 @@ def register(layout: Layout) -> None:
 
 def _ledger_is_filled(state: Path) -> bool:
     known = {release["version"]: release for release in release_ledger(state, MODEL)}
-    return known.get("8", {}).get("registered_at") is not None and bool(known.get("7", {}).get("good_by"))
+    filled = known.get("8", {}).get("registered_at") is not None and bool(known.get("7", {}).get("good_by"))
+    return filled and ARMED in standing_orders(state, MODEL)
 
 
 def practise(layout: Layout, alertmanager: str, controller: str) -> None:

@@ -24,6 +24,8 @@ def state(tmp_path: Path) -> Path:
     store = Store(tmp_path / "state")
     now = time.time()
     store.note("controller.started", "controller", {"mode": {"coding": "observe"}}, now - 20 * DAY)
+    store.watch("coding", now - 20 * DAY)
+    store._connection.execute("UPDATE watched SET until = ?", (now,))
     store.note("drill.passed", "coding", {}, now - DAY)
     store.close()
     return tmp_path / "state"

@@ -18,6 +18,7 @@ from otel_clinical.policy import load_policy
 from otel_clinical.release import ReleasePointer, read_pointer
 from otel_clinical.rollback import DATABASE, Order, OrderKind, Terms, read_terms, verify_file
 from otel_clinical.rollback.store import Store
+from otel_clinical.semconv.enums import RollbackMode
 from otel_clinical.simulate.stack import ManagedProcess, free_ports, wait_until
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -47,12 +48,21 @@ def terms_of(folder: Path, **options: str) -> Terms:
 
 
 def fill_ledger(state: Path, terms: Terms, good: str = "7") -> None:
-    """Leave the orders of people who register every version and vouch for one, for the next controller."""
+    """Leave the orders of people who register every version, vouch for one, and let the next controller act."""
     facts, now = {"digest": "sha256:…", "baseline_hash": terms.baseline_hash}, time.time()
     with closing(Store(state)) as store:
         for version in terms.versions:
             store.order(Order(OrderKind.REGISTER, terms.model, "tests", "registered", now, version, facts=facts))
         store.order(Order(OrderKind.KNOWN_GOOD, terms.model, "tests", "served for months", now, good))
+    if terms.mode is RollbackMode.ENFORCE:
+        let_act(state)
+
+
+def let_act(state: Path, model: str = "coding") -> None:
+    """Leave the orders of two people who let the next controller act, whatever it has earned."""
+    with closing(Store(state)) as store:
+        for person in ("ana", "ben"):
+            store.order(Order(OrderKind.ARM, model, person, "practised in the tests", time.time()))
 
 
 def notification(*alerts: dict[str, Any], **extra: Any) -> bytes:

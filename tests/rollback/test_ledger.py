@@ -17,7 +17,7 @@ from otel_clinical.rollback.events import ReleaseSeen
 from otel_clinical.rollback.ledger import KnownGoodRules, Release, ReleaseStatus, candidate, way_back
 from otel_clinical.rollback.smoke import artifact_problem, run_golden_set
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import Controller, alert, notification, terms_of
+from tests.rollback._controller import Controller, alert, let_act, notification, terms_of
 from tests.rollback._prometheus import degraded
 from tests.rollback._situations import DAY, GOOD, MEDICAID, NOW, SERVING, Play, confirmed, pointer
 from tests.rollback._situations import alert as heard
@@ -263,6 +263,7 @@ def test_the_ledger_of_a_running_controller_decides_what_is_restored(
     state, policy = f"--state={tmp_path / 'state'}", f"--policy={tmp_path / 'policy.yaml'}"
     (tmp_path / "seven.bin").write_bytes(b"seven")
     controller = Controller(tmp_path, prometheus.url, ("--pull=0.3", "--retry=0.2", "--watch=0.1"), ledger=False)
+    let_act(tmp_path / "state")
     controller.start()
 
     def known(version: str) -> dict[str, Any]:

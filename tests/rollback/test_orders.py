@@ -15,7 +15,7 @@ from otel_clinical.rollback.acts import REASONS, Act, ActKind
 from otel_clinical.rollback.state import ModelState
 from otel_clinical.rollback.store import Store
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import Controller, alert, notification, terms_of
+from tests.rollback._controller import Controller, alert, let_act, notification, terms_of
 from tests.rollback._prometheus import degraded
 from tests.rollback._situations import NOW, Play
 from tests.rollback._situations import alert as seen
@@ -153,6 +153,7 @@ def test_a_heartbeat_of_before_the_start_is_no_silence_but_one_after_it_is(
     with_rollback(tmp_path, "      dead_man: {silence: 1s, then: assisted, after: 1s}\n")
     with closing(Store(tmp_path / "state")) as store:
         store.beat(time.time() - 86_400)
+    let_act(tmp_path / "state")
     controller = Controller(tmp_path, prometheus.url, ("--pull=0.2", "--retry=0.2", "--watch=0.1"))
     controller.start()
     try:

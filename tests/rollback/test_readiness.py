@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
 from otel_clinical.rollback.audit import AuditEvent
 from otel_clinical.rollback.readiness import DAY, conditions, read_record
 
@@ -18,11 +23,18 @@ def started(days_ago: float, mode: str = "observe") -> AuditEvent:
 
 
 DRILL = event(3, "drill.passed")
+WATCHED = "watched for 14 days without acting"
 
 
-def unmet(*events: AuditEvent, known_good=("7",), serving="8") -> list[str]:
+def resumed(days_ago: float, missed_days: float) -> AuditEvent:
+    return event(days_ago, "watch.resumed", missed=missed_days * DAY)
+
+
+def unmet(*events: AuditEvent, known_good=("7",), serving="8", until=NOW) -> list[str]:
     record = read_record(events, "coding", INCIDENTS)
-    return [c.name for c in conditions(record, known_good=known_good, serving=serving, now=NOW) if not c.met]
+    return [
+        c.name for c in conditions(record, until=until, known_good=known_good, serving=serving, now=NOW) if not c.met
+    ]
 
 
 def test_is_ready_after_two_weeks_without_a_false_decision_a_drill_and_a_way_back() -> None:
@@ -37,8 +49,40 @@ def test_acting_and_watching_again_begins_anew() -> None:
     assert unmet(started(30), started(20, "enforce"), started(10), DRILL) == ["watched for 14 days without acting"]
 
 
-def test_while_it_acts_it_does_not_watch() -> None:
-    assert unmet(started(30), started(2, "enforce"), DRILL) == ["watched for 14 days without acting"]
+def test_what_it_watched_before_it_acts_is_not_lost_when_it_acts() -> None:
+    assert unmet(started(30), started(2, "enforce"), DRILL) == []
+    assert unmet(started(15), started(2, "enforce"), DRILL) == [WATCHED]
+
+
+def test_time_in_which_it_was_down_or_blind_is_left_out() -> None:
+    assert unmet(started(15), resumed(10, 0.9), DRILL) == []
+    assert unmet(started(15), resumed(10, 0.9), resumed(3, 0.2), DRILL) == [WATCHED]
+    assert unmet(started(15), DRILL, until=NOW - 1.5 * DAY) == [WATCHED]
+    assert unmet(started(15), DRILL, until=None) == [WATCHED]
+
+
+def test_only_what_lies_in_the_time_it_watched_is_left_out() -> None:
+    assert unmet(started(40, "enforce"), started(15), resumed(14.9, 20), DRILL) == []
+    assert unmet(started(15), event(0.5, "watch.began"), DRILL) == [WATCHED]
+    acts = (started(30), started(10, "enforce"), resumed(3, 9), DRILL)
+    assert unmet(*acts) == []
+
+
+def test_enforce_alone_is_still_watching_until_it_is_armed() -> None:
+    waiting = event(20, "controller.started", "controller", mode={"coding": "enforce"}, armed=[])
+    assert unmet(waiting, DRILL) == []
+    assert unmet(waiting, event(10, "order.arm"), DRILL) == [WATCHED]
+    assert unmet(waiting, event(1, "controller.armed"), DRILL) == []
+
+
+@given(st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30)), max_size=6))
+def test_time_left_out_is_never_less_than_nothing(gaps: list[tuple[float, float]]) -> None:
+    ordered = sorted((resumed(ago, lost) for ago, lost in gaps), key=lambda item: item.time)
+    record = read_record([started(15), *ordered], "coding", INCIDENTS)
+    assert record.missed >= 0
+    with_it = conditions(record, until=NOW, known_good=(), serving=None, now=NOW)[0]
+    without = conditions(replace(record, missed=0.0), until=NOW, known_good=(), serving=None, now=NOW)[0]
+    assert with_it.met <= without.met
 
 
 def test_every_decision_must_be_judged_and_none_be_false() -> None:
@@ -72,4 +116,4 @@ def test_the_version_that_serves_is_no_way_back() -> None:
 
 def test_what_is_missing_says_what_to_do() -> None:
     record = read_record([], "coding", INCIDENTS)
-    assert all(c.todo for c in conditions(record, known_good=(), serving=None, now=NOW) if not c.met)
+    assert all(c.todo for c in conditions(record, until=None, known_good=(), serving=None, now=NOW) if not c.met)

@@ -16,7 +16,7 @@ from otel_clinical.rollback.alerts import Notification
 from otel_clinical.rollback.store import KEEP_WEBHOOKS, Store
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import TOKEN, Controller, alert, notification, samples, terms_of, value
+from tests.rollback._controller import TOKEN, Controller, alert, let_act, notification, samples, terms_of, value
 from tests.rollback._prometheus import degraded, low_input, recovered, serving
 
 if TYPE_CHECKING:
@@ -172,6 +172,8 @@ def test_a_controller_that_may_act_after_a_restart_acts_on_what_it_only_recommen
     labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
     for mode, state in (("observe", "recommended"), ("enforce", "converging")):
         controller = Controller(tmp_path, prometheus.url, ("--pull=0.1", "--retry=0.2", f"--mode={mode}"))
+        if mode == "enforce":
+            let_act(tmp_path / "state")
         controller.start()
         try:
             if mode == "observe":

@@ -13,9 +13,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otel_clinical.rollback.calls import DEFAULTS, LINES, level
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Notifier
-from otel_clinical.rollback.notify._alerts import ESCALATION, TIMERS, Told, alert, escalation_of, wanted
+from otel_clinical.rollback.notify._alerts import Told, alert, may_wait, wanted
 from otel_clinical.rollback.notify._post import AlertmanagerUnavailableError
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.simulate.stack import alertmanager_server, free_ports, wait_until
@@ -90,16 +91,17 @@ def test_our_own_alerts_are_never_taken_for_one_that_the_controller_acts_on() ->
     state=st.sampled_from(["inconclusive", "governance_review", "engineering_review"]),
 )
 def test_who_is_called_only_ever_rises_and_names_somebody(waits: list[float], state: str) -> None:
-    levels = [escalation_of(incident(state=state), OPENED + wait) for wait in waits]
+    levels = [level(incident(state=state), DEFAULTS, OPENED + wait) for wait in waits]
     assert levels == sorted(levels)
-    assert all(0 <= level < len(ESCALATION) for level in levels)
+    assert all(0 <= level < len(LINES) for level in levels)
 
 
 @pytest.mark.parametrize(("state", "tier"), [("engineering_review", 1), ("governance_review", 2), ("stuck", 3)])
 def test_the_next_in_line_is_called_at_the_tiers_own_deadline(state: str, tier: int) -> None:
-    for level, limit in enumerate(TIMERS[tier], start=1):
-        assert escalation_of(incident(state=state), OPENED + limit - 1) == level - 1
-        assert escalation_of(incident(state=state), OPENED + limit) == level
+    calls = DEFAULTS[tier]
+    for line, limit in enumerate((calls.second_line, calls.safety_officer), start=1):
+        assert level(incident(state=state), DEFAULTS, OPENED + limit - 1) == line - 1
+        assert level(incident(state=state), DEFAULTS, OPENED + limit) == line
 
 
 @pytest.mark.parametrize(
@@ -116,7 +118,19 @@ def test_the_next_in_line_is_called_at_the_tiers_own_deadline(state: str, tier: 
 def test_people_are_told_until_somebody_answers_or_nothing_is_left_to_do(
     changes: dict[str, Any], *, told: bool
 ) -> None:
-    assert wanted(incident(**changes), OPENED + 60) is told
+    assert wanted(incident(**changes), DEFAULTS, OPENED + 60) is told
+
+
+def test_whoever_acknowledged_a_review_is_called_again_when_it_becomes_a_rollback() -> None:
+    escalated = {"seq": 4, "time": OPENED + 86_400, "actor": "controller", "action": "incident.escalated", "data": {}}
+    more = incident(events=[acknowledged(), escalated], last_seen=OPENED + 86_400)
+    assert not wanted(incident(events=[acknowledged()]), DEFAULTS, OPENED + 86_401)
+    assert may_wait(more, OPENED + 86_401)
+    assert wanted(more, DEFAULTS, OPENED + 86_401)
+    assert level(more, DEFAULTS, OPENED + 86_401) == 0
+    assert level(more, DEFAULTS, OPENED + 86_400 + DEFAULTS[3].second_line) == 1
+    again = {**acknowledged(), "time": OPENED + 86_500}
+    assert not wanted({**more, "events": [*more["events"], again]}, DEFAULTS, OPENED + 86_501)
 
 
 class Heard:
@@ -164,7 +178,7 @@ def test_each_rise_is_audited_once_ends_the_old_alert_and_survives_a_restart() -
     notifier = notifier_of(heard, kept, lambda: now[0])
     notifier.turn()
     assert [told.labels["escalation"] for told in heard.firing] == ["first_line"]
-    now[0] = OPENED + TIMERS[3][0]
+    now[0] = OPENED + DEFAULTS[3].second_line
     notifier.turn()
     notifier.turn()
     assert [told.labels["escalation"] for told in heard.firing] == ["second_line"]
@@ -172,7 +186,7 @@ def test_each_rise_is_audited_once_ends_the_old_alert_and_survives_a_restart() -
     again = notifier_of(heard, kept, lambda: now[0])
     again.turn()
     assert kept.notes == ["escalation.raised"]
-    now[0] = OPENED + TIMERS[3][1]
+    now[0] = OPENED + DEFAULTS[3].safety_officer
     again.turn()
     assert (heard.firing[0].labels["escalation"], heard.ended[0].labels["escalation"]) == (
         "safety_officer",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report import incident_report
-from otel_clinical.report.people import acknowledged_at
+from otel_clinical.rollback.calls import LINES, SETTLED, acknowledged, calls_of, level, since, tier_of
 from otel_clinical.rollback.page._plans import did, will_do
 from otel_clinical.semconv import attributes, prometheus_label
 
@@ -14,21 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from otel_clinical.report import IncidentReport
+    from otel_clinical.rollback.calls import Calls
     from otel_clinical.rollback.page._moments import Moments
     from otel_clinical.rollback.terms import Terms
 
 NAME: Final = "ClinicalAIIncident"
 CATEGORY: Final = "incident"
-ESCALATION: Final = ("first_line", "second_line", "safety_officer")
-"""Values of the label `escalation`: who is called by now. It only ever rises."""
-TIMERS: Final[Mapping[int, tuple[float, ...]]] = {
-    1: (4 * 3_600.0, 24 * 3_600.0),
-    2: (3_600.0, 4 * 3_600.0),
-    3: (900.0, 1_800.0),
-}
-"""Seconds after which, unacknowledged, the next of `ESCALATION` is called, by tier."""
-_TIERS: Final = {"engineering_review": 1, "governance_review": 2}
-_QUIET: Final = frozenset({"stale", "rolled_back", "healthy"})
 _TOLD_FOR: Final = 7 * 86_400.0
 
 
@@ -41,27 +32,23 @@ class Told:
     annotations: Mapping[str, str]
 
 
-def tier_of(incident: Mapping[str, Any]) -> int:
-    """Return how urgent an incident is: 3 unless its state says that it is a review."""
-    return _TIERS.get(incident["state"], 3)
-
-
-def escalation_of(incident: Mapping[str, Any], now: float) -> int:
-    """Return how many deadlines have passed without an acknowledgement."""
-    waiting = now - incident["opened_at"]
-    return sum(waiting >= limit for limit in TIMERS[tier_of(incident)])
-
-
-def wanted(incident: Mapping[str, Any], now: float) -> bool:
-    """Tell whether people are still to be told: somebody must act and nobody has said that they do.
+def wanted(incident: Mapping[str, Any], calls: Mapping[int, Calls], now: float) -> bool:
+    """Tell whether people are told now: somebody must act, nobody has said that they do, and it may not wait.
 
     Args:
         incident: With its events, as the store describes it.
+        calls: By tier.
         now: Unix seconds.
     """
-    if acknowledged_at(incident.get("events") or ()) is not None or incident["state"] in _QUIET:
+    if acknowledged(incident) or incident["state"] in SETTLED:
         return False
-    return bool(now - incident["opened_at"] < _TOLD_FOR)
+    return now - since(incident) < _TOLD_FOR and level(incident, calls, now) >= 0
+
+
+def may_wait(incident: Mapping[str, Any], now: float) -> bool:
+    """Tell, without its events, whether an incident may wait for people: something of it is recent."""
+    heard = max(incident["opened_at"], incident["last_seen"], incident.get("closed_at") or 0.0)
+    return bool(incident["state"] not in SETTLED and now - heard < _TOLD_FOR)
 
 
 def alert(
@@ -90,7 +77,7 @@ def alert(
         "severity": "critical" if tier_of(incident) == 3 else "warning",  # noqa: PLR2004 -- the highest tier
         "incident": incident["id"],
         "state": incident["state"],
-        "escalation": ESCALATION[escalation_of(incident, moments.now)],
+        "escalation": LINES[max(level(incident, calls_of(terms), moments.now), 0)],
         prometheus_label(attributes.MODEL_NAME): key["model"],
         prometheus_label(attributes.MODEL_VERSION): incident["version"],
         prometheus_label(attributes.SEGMENT_NAME): key["segment"]["name"],
@@ -118,7 +105,7 @@ def _skeleton(report: IncidentReport, incident: Mapping[str, Any], terms: Terms 
         ("Evidence", facts or "not known"),
         ("Guards", _guards(report)),
         ("The machine did", " ".join(did(incident, moments))),
-        ("It will do", " ".join(will_do(incident, terms, moments))),
+        ("It will do", " ".join(will_do(incident, terms, moments, calls=True))),
     )
     return "\n".join(f"{name}: {text}" for name, text in lines)
 

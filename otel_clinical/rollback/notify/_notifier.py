@@ -7,8 +7,9 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.rollback.calls import LINES, calls_of, level, since
 from otel_clinical.rollback.leaving import leaving
-from otel_clinical.rollback.notify._alerts import ESCALATION, Told, alert, escalation_of, wanted
+from otel_clinical.rollback.notify._alerts import Told, alert, may_wait, wanted
 from otel_clinical.rollback.notify._post import Alertmanager, AlertmanagerUnavailableError
 from otel_clinical.rollback.page._moments import Moments
 
@@ -87,7 +88,8 @@ class Notifier:
     def turn(self) -> None:
         """Tell people once what they must know now."""
         now = self._clock()
-        waiting = [item for item in map(self._details, self._store.incidents()) if item and wanted(item, now)]
+        found = filter(None, map(self._details, self._store.incidents()))
+        waiting = [item for item in found if wanted(item, calls_of(self._terms_of(item)), now)]
         told = {item["id"]: self._alert(item, now) for item in waiting}
         # A state or an escalation that is over must not go on firing beside the new one.
         ended = [old for key, old in self._sent.items() if key not in told or told[key].labels != old.labels]
@@ -103,22 +105,26 @@ class Notifier:
 
     def _details(self, item: Mapping[str, Any]) -> dict[str, Any] | None:
         # Long-closed incidents are many and wait for nobody: they are not read in full.
-        return self._store.incident(item["id"]) if wanted({**item, "events": ()}, self._clock()) else None
+        return self._store.incident(item["id"]) if may_wait(item, self._clock()) else None
+
+    def _terms_of(self, incident: Mapping[str, Any]) -> Terms | None:
+        return self._terms.get(incident["key"]["model"])
 
     def _alert(self, incident: dict[str, Any], now: float) -> Told:
-        level = escalation_of(incident, now)
-        raised = {event["data"].get("to") for event in incident["events"] if event["action"] == RAISED}
-        for name in ESCALATION[1 : level + 1]:
+        terms, begun = self._terms_of(incident), since(incident)
+        line = level(incident, calls_of(terms), now)
+        events = [event for event in incident["events"] if event["action"] == RAISED and event["time"] >= begun]
+        raised = {event["data"].get("to") for event in events}
+        for name in LINES[1 : line + 1]:
             if name not in raised:
-                data = {"to": name, "waiting": round(now - incident["opened_at"], 1), "page": True}
+                data = {"to": name, "waiting": round(now - begun, 1), "page": True}
                 self._store.note(RAISED, incident["id"], data, now)
-        token = self._links.make(incident["id"], ESCALATION[level], now, nonce=_nonce(incident, level))
+        token = self._links.make(incident["id"], LINES[line], now, nonce=_nonce(incident, line))
         moments = Moments(now, self._zone)
-        terms = self._terms.get(incident["key"]["model"])
         return alert(leaving(incident), terms, moments, url=self._url, token=token, runbooks=self._runbooks)
 
 
-def _nonce(incident: Mapping[str, Any], level: int) -> str:
+def _nonce(incident: Mapping[str, Any], line: int) -> str:
     """Return the same nonce for one incident and escalation, so that a repeated notification is one link."""
-    words = f"{incident['id']}\0{incident['opened_at']}\0{level}"
+    words = f"{incident['id']}\0{since(incident)}\0{line}"
     return hashlib.sha256(words.encode()).hexdigest()[:16]

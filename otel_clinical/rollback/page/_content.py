@@ -44,7 +44,7 @@ _FORMS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What the pages are made of; `zone` is the one on the wall of those who read."""
+    """What the pages are made of; `zone` is the one on the wall of those who read, `calls` whether it calls people."""
 
     policy: Policy
     terms: Mapping[str, Terms]
@@ -54,6 +54,7 @@ class Sources:
     clock: Callable[[], float]
     unconfirmed: Callable[[], str | None]
     zone: tzinfo
+    calls: bool = False
 
     def moments(self) -> Moments:
         """Return times as seen from now."""
@@ -101,7 +102,7 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
         # What keeps the machine from acting comes first: on a phone the end of a list is far away.
         "guards": sorted(report.guards, key=lambda guard: _RESULTS.index(guard.result)),
         "did": did(found, moments),
-        "will_do": will_do(found, terms, moments),
+        "will_do": will_do(found, terms, moments, calls=source.calls),
         "force_manual": str(force_manual_path(terms.pointer)) if terms is not None and not report.calm else "",
         "acts": source.store.acts(key),
         "forms": tuple(_forms(found["state"])),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import Segment
 from otel_clinical.rollback._sampling import FROZEN
+from otel_clinical.rollback.calls import LINES, SETTLED, acknowledged, call_times, calls_of, since, tier_of
 from otel_clinical.rollback.page._overview import where_text
 from otel_clinical.semconv.enums import RollbackMode, RollbackState
 
@@ -24,6 +25,7 @@ _STATUS: Final = {
 }
 
 
+_LINES: Final = {name: name.replace("_", " ") for name in LINES}
 _LEFT_OPEN: Final = {
     "page": "the freeze of rollbacks ends, and it decides anew.",
     "assisted": "it puts this on the assisted route.",
@@ -40,9 +42,24 @@ def did(incident: Mapping[str, Any], moments: Moments) -> tuple[str, ...]:
     return tuple(lines) or ("Nothing was changed.",)
 
 
-def will_do(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> tuple[str, ...]:
-    """Return what will be done, with times, one sentence each."""
-    return tuple(_next(incident, terms, moments))
+def will_do(
+    incident: Mapping[str, Any], terms: Terms | None, moments: Moments, *, calls: bool = False
+) -> tuple[str, ...]:
+    """Return what will be done, with times, one sentence each; `calls` says whether people are called by it."""
+    called = _call(incident, terms, moments) if calls else ""
+    return (*_next(incident, terms, moments), *([called] if called else []))
+
+
+def _call(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> str:
+    """Say who is called next, and when, unless somebody acknowledges before."""
+    if acknowledged(incident) or incident["state"] in SETTLED:
+        return ""
+    calls = calls_of(terms)[tier_of(incident)]
+    for name, at in zip(LINES, call_times(calls, since(incident)), strict=True):
+        if at > moments.now:
+            hours = " (working hours)" if calls.hours is not None else ""
+            return f"At {moments.short(at)}{hours} it calls the {_LINES[name]}, unless somebody acknowledges before."
+    return ""
 
 
 def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> Iterator[str]:

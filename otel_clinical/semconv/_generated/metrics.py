@@ -91,6 +91,7 @@ __all__ = [
     "ROLLBACK_HEARTBEAT_TIME",
     "ROLLBACK_MODE",
     "ROLLBACK_STATE",
+    "ROLLBACK_WAY_BACK",
     "ROLLBACK_WEBHOOKS",
     "ROUTER_DEGRADED",
     "ROUTING_DECISIONS",
@@ -294,6 +295,17 @@ ROLLBACK_DRILL_TIME: Final = MetricDef(
     attributes=("clinical_ai.model.name",),
     buckets=None,
     prometheus="clinical_ai_rollback_drill_time_seconds",
+    source="controller",
+)
+
+ROLLBACK_WAY_BACK: Final = MetricDef(
+    name="clinical_ai.rollback.way_back",
+    instrument="gauge",
+    unit="{version}",
+    description="Versions that the model could be given back now, 1 or 0; the release ledger knows why none.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_rollback_way_back",
     source="controller",
 )
 
@@ -1228,6 +1240,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     RELEASE_SEGMENT_STATUS,
     TARGET_STATUS,
     ROLLBACK_DRILL_TIME,
+    ROLLBACK_WAY_BACK,
     INFERENCES,
     INFERENCE_DURATION,
     SEGMENT_INFERENCES,
