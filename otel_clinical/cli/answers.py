@@ -6,10 +6,15 @@ import json
 import secrets
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from otel_clinical.cli._errors import CliError
+from otel_clinical.cli.orders import seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -18,6 +23,7 @@ def add_to(group: click.Group) -> None:
     """Add the commands to the rollback group."""
     group.add_command(key)
     group.add_command(answer)
+    group.add_command(order)
 
 
 @click.command("key")
@@ -51,16 +57,50 @@ def answer(
     *, incident_id: str, act: str, url: str, key_file: Path, reason: str, note: str, request_key: str | None
 ) -> None:
     """Acknowledge, veto or approve INCIDENT under your own name."""
+    path = f"/v1/incidents/{incident_id}/{act}"
+    found = _send(url, path, {"reason": reason, "note": note}, key_file, request_key)
+    click.echo(f"{found['incident']}: {found['act']} stored for {found['by']}")
+
+
+@click.command("order")
+@click.argument("model")
+@click.argument("kind")
+@click.option("--url", required=True, help="Address of the controller, such as https://ai-rollback.example.org.")
+@click.option("--key", "key_file", type=_FILE, required=True, help="Your private key.")
+@click.option("--reason", required=True, help="Why; no patient data.")
+@click.option("--version", help="Of quarantine, unquarantine, known_good and retire.")
+@click.option("--marker", help="Of lift: the rules to lift, or `route`.")
+@click.option("--for", "how_long", help="Of freeze, freeze_rollback and override: such as 30m, 8h, 2d.")
+@click.option("--request", "request_key", help="Send the same again safely: the Idempotency-Key of the first try.")
+def order(
+    *,
+    model: str,
+    kind: str,
+    url: str,
+    key_file: Path,
+    reason: str,
+    version: str | None,
+    marker: str | None,
+    how_long: str | None,
+    request_key: str | None,
+) -> None:
+    """Order KIND for MODEL under your own name: arm, disarm, freeze, quarantine, force_manual and the like."""
+    seconds = None if how_long is None else seconds_of(how_long)
+    body = {"reason": reason, "version": version, "marker": marker, "seconds": seconds}
+    given = {name: value for name, value in body.items() if value is not None}
+    found = _send(url, f"/v1/models/{model}/{kind}", given, key_file, request_key)
+    second = "; it counts once a second person orders the same within an hour" if found["second_within"] else ""
+    click.echo(f"{model}: {kind} stored for {found['by']} (order {found['order']}){second}")
+
+
+def _send(url: str, path: str, body: Mapping[str, object], key_file: Path, request_key: str | None) -> dict[str, Any]:
+    """Send what a person does, signed with their key, and return the answer."""
     import httpx
 
     from otel_clinical.access import AccessError
     from otel_clinical.rollback.persons import Asked, sign
 
-    asked = Asked(
-        f"/v1/incidents/{incident_id}/{act}",
-        request_key or secrets.token_urlsafe(16),
-        json.dumps({"reason": reason, "note": note}).encode(),
-    )
+    asked = Asked(path, request_key or secrets.token_urlsafe(16), json.dumps(body).encode())
     try:
         headers = {"authorization": sign(key_file, asked, time.time()), "idempotency-key": asked.idempotency}
         headers["content-type"] = "application/json"
@@ -70,10 +110,10 @@ def answer(
     except httpx.HTTPError as error:
         again = f"send it again with --request {asked.idempotency}: it is done once"
         raise CliError(f"{url}: no answer ({type(error).__name__}); {again}") from error
-    if told.status_code != 200:  # noqa: PLR2004 -- HTTP
+    if told.status_code not in {200, 202}:
         raise CliError(f"refused ({told.status_code}): {_problem(told.text)}")
-    found = told.json()
-    click.echo(f"{found['incident']}: {found['act']} stored for {found['by']}")
+    answered: dict[str, Any] = told.json()
+    return answered
 
 
 def _problem(text: str) -> str:

@@ -23,6 +23,8 @@ _ABOUT_MODELS = {
     "freeze": ("freeze", "Freeze promotions and arming of MODEL for a while; rollbacks go on."),
     "freeze-rollbacks": ("freeze_rollback", "Freeze rollbacks of MODEL, at most 8 h: people are paged; two people."),
     "thaw": ("thaw", "End a freeze of MODEL; two people."),
+    "force-manual": ("force_manual", "Put every call of MODEL on the manual route at once; one person."),
+    "end-force": ("end_force", "Take the FORCE_MANUAL file of MODEL away; two people."),
 }
 _STATE = click.option(
     "--state",
@@ -82,7 +84,7 @@ def give(state: Path, kind: str, model: str, *, by: str, reason: str, **more: An
     from otel_clinical.rollback.orders import TWO_PEOPLE
 
     now = time.time()
-    until = now + _seconds(more["how_long"]) if more.get("how_long") else None
+    until = now + seconds_of(more["how_long"]) if more.get("how_long") else None
     order = Order(OrderKind(kind), model, by, reason, now, more.get("about", ""), until, more.get("facts", {}))
     try:
         number = give_order(state, order)
@@ -92,7 +94,8 @@ def give(state: Path, kind: str, model: str, *, by: str, reason: str, **more: An
     click.echo(f"order {number}: the controller takes it up at its next turn{second}")
 
 
-def _seconds(text: str) -> float:
+def seconds_of(text: str) -> float:
+    """Return the seconds of a time such as 8h."""
     number, unit = text[:-1], text[-1:]
     if unit not in _UNITS or not number.isdigit() or not int(number):
         raise CliError(f"--for {text}: expected a whole number with a unit, such as 30m, 8h or 2d")

@@ -10,6 +10,7 @@ from otel_clinical.rollback._releasing import released
 from otel_clinical.rollback.orders import (
     ABOUT_VERSIONS,
     ARMED,
+    CARRIED_OUT,
     NOT_READY,
     TWO_PEOPLE,
     WAIT_FOR_SECOND,
@@ -119,21 +120,31 @@ def _approved(setting: Setting, state: ModelState, order: Order) -> Step:
 def _standing(setting: Setting, state: ModelState, order: Order, people: tuple[str, ...]) -> Step:
     """Let an order about the model stand, or end the one it undoes."""
     now = setting.now
-    if order.kind is OrderKind.UNQUARANTINE:
-        kept = frozenset(pair for pair in state.quarantined_in if pair[0] != order.about)
-        if order.about not in state.quarantined and kept == state.quarantined_in:
-            return _refused(state, order, f"version {order.about} is not quarantined")
-        state = replace(state, quarantined=state.quarantined - {order.about}, quarantined_in=kept)
+    if order.kind in CARRIED_OUT:
         return _taken(state, order, people)
     if order.kind is OrderKind.ARM:
         return _armed(state, order, people, now)
+    if order.kind is OrderKind.UNQUARANTINE:
+        return _unquarantined(state, order, people)
     if order.kind is OrderKind.THAW:
-        undone = (OrderKind.FREEZE, OrderKind.FREEZE_ROLLBACK)
-        if not any(in_force(state, kind, now) for kind in undone):
-            return _refused(state, order, "no such order stands")
-        return _taken(_without(state, *undone), order, people)
+        return _thawed(state, order, people, now)
     standing = Standing(order.kind.value, order.about, people, order.reason, now, order.until)
     state = replace(state, standing={**state.standing, order.kind.value: standing})
+    return _taken(state, order, people)
+
+
+def _thawed(state: ModelState, order: Order, people: tuple[str, ...], now: float) -> Step:
+    undone = (OrderKind.FREEZE, OrderKind.FREEZE_ROLLBACK)
+    if not any(in_force(state, kind, now) for kind in undone):
+        return _refused(state, order, "no such order stands")
+    return _taken(_without(state, *undone), order, people)
+
+
+def _unquarantined(state: ModelState, order: Order, people: tuple[str, ...]) -> Step:
+    kept = frozenset(pair for pair in state.quarantined_in if pair[0] != order.about)
+    if order.about not in state.quarantined and kept == state.quarantined_in:
+        return _refused(state, order, f"version {order.about} is not quarantined")
+    state = replace(state, quarantined=state.quarantined - {order.about}, quarantined_in=kept)
     return _taken(state, order, people)
 
 
@@ -141,11 +152,13 @@ def _armed(state: ModelState, order: Order, people: tuple[str, ...], now: float)
     """Let the controller act: people may say so whatever its readiness."""
     if in_force(state, OrderKind.FREEZE, now):
         return _refused(state, order, "promotions and arming are frozen; thaw first")
+    if problem := order.facts.get("problem"):
+        return _refused(state, order, problem)
     held = disarmed(state, now)
     if held is None:
         return _refused(state, order, "no such order stands")
     kept = _without(state, OrderKind.DISARM, OrderKind.OVERRIDE, NOT_READY)
-    if held.kind == NOT_READY:
+    if NOT_READY in state.standing:
         armed = Standing(ARMED, "", people, order.reason, now)
         kept = replace(kept, standing={**kept.standing, ARMED: armed})
     return _taken(kept, order, people, {"ended": held.kind, "because": held.reason})

@@ -28,14 +28,15 @@ def released(setting: Setting, state: ModelState, order: Order) -> Step:
     release = state.releases.get(order.about)
     if order.kind is OrderKind.REGISTER:
         return _registered(setting, state, order, release)
+    # What reduces reach needs no papers.
+    if order.kind is OrderKind.QUARANTINE and (release is not None or order.about in setting.terms.versions):
+        record = Record("version.quarantined", order.about, _said(order))
+        return Step(replace(state, quarantined=state.quarantined | {order.about}), (record,))
     if release is None:
         return _refused(order, state, f"version {order.about} is not registered")
     match order.kind:
         case OrderKind.SMOKE:
             return _smoked(setting, state, order, release)
-        case OrderKind.QUARANTINE:
-            record = Record("version.quarantined", order.about, _said(order))
-            return Step(replace(state, quarantined=state.quarantined | {order.about}), (record,))
         case OrderKind.RETIRE:
             retired = replace(release, status=ReleaseStatus.RETIRED)
             return _put(state, retired, Record("release.retired", order.about, _said(order)))

@@ -14,6 +14,7 @@ from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
 from otel_clinical.rollback.persons import Asked, NotThemError
+from otel_clinical.rollback.refusal import RequestRefusedError
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.rollback.telemetry import in_force
 
@@ -28,14 +29,6 @@ if TYPE_CHECKING:
 
 OPEN: Final = UNDECIDED | WORKING | WATCHING
 _FIELDS: Final = frozenset({"by", "reason", "note"})
-
-
-class RequestRefusedError(ValueError):
-    """A request that is answered with `code` and a sentence."""
-
-    def __init__(self, code: int, problem: str) -> None:
-        super().__init__(problem)
-        self.code = code
 
 
 class Interface:
@@ -69,6 +62,7 @@ class Interface:
             "release": asdict(pointer) if pointer else None,
             "quarantined": sorted(state.quarantined),
             "way_back": self._way_back(name, state, pointer, seen.now),
+            "orders": [asdict(order) for order in state.standing.values()],
             "incidents": [
                 {"id": item.id, "segment": asdict(item.key.segment), "state": item.state}
                 for item in sorted(standing, key=lambda item: (-item.opened_at, item.id))

@@ -7,6 +7,8 @@ from typing import Any, Final
 from otel_clinical._version import __version__
 from otel_clinical.rollback.acts import MAX_NOTE, REASONS, ActKind
 from otel_clinical.rollback.once import MAX_KEY
+from otel_clinical.rollback.ordering import ABOUT, TAKEN
+from otel_clinical.rollback.orders import ENDS, TWO_PEOPLE, OrderKind
 from otel_clinical.rollback.persons import SCHEME
 
 _TEXT: Final = {"type": "string"}
@@ -66,12 +68,13 @@ _SCHEMAS: Final[dict[str, Any]] = {
     },
     "Model": {
         "type": "object",
-        "required": ["model", "mode", "release", "quarantined", "way_back", "incidents"],
+        "required": ["model", "mode", "release", "quarantined", "way_back", "orders", "incidents"],
         "properties": {
             "model": _TEXT,
             "mode": {"enum": ["observe", "recommend", "enforce"]},
             "release": {"type": ["object", "null"], "description": "The release pointer; null where there is none."},
             "quarantined": {"type": "array", "items": _TEXT},
+            "orders": {"type": "array", "items": {"type": "object", "required": ["kind", "by", "since", "in_force"]}},
             "way_back": {
                 "type": ["object", "null"],
                 "description": "The version that is known good, or the problem: then people would take over.",
@@ -85,6 +88,13 @@ _SCHEMAS: Final[dict[str, Any]] = {
         "required": ["at", "incident", "kind", "by", "method", "reason", "note"],
         "properties": {"at": _NUMBER, "incident": _TEXT, "kind": {"enum": [kind.value for kind in ActKind]}},
     },
+}
+_KEY: Final = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY},
+    "description": "Chosen by the sender; the same key with the same request is done once and answered alike.",
 }
 
 
@@ -109,7 +119,12 @@ def document() -> dict[str, Any]:
             },
             "schemas": _SCHEMAS,
         },
-        "paths": {**_machine(), **_reading(), **{f"/v1/incidents/{{id}}/{kind}": _acting(kind) for kind in ActKind}},
+        "paths": {
+            **_machine(),
+            **_reading(),
+            **{f"/v1/incidents/{{id}}/{kind}": _acting(kind) for kind in ActKind},
+            **{f"/v1/models/{{model}}/{kind}": _ordering(kind) for kind in TAKEN},
+        },
     }
 
 
@@ -180,18 +195,38 @@ def _acting(kind: ActKind) -> dict[str, Any]:
             "note": {"type": "string", "maxLength": MAX_NOTE, "description": "No patient data."},
         },
     }
-    key = {"name": "Idempotency-Key", "in": "header", "required": True}
-    key |= {"schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY}}
-    key |= {"description": "Chosen by the sender; the same key with the same request is done once and answered alike."}
     answer = _object(incident=_TEXT, act={"const": kind.value}, by=_TEXT, state=_TEXT)
     refusals = ("400", "401", "404", "408", "409", "413", "415", "422", "503")
     return {
         "post": {
             "summary": f"{kind.value.capitalize()} an incident.",
             "security": [{"bearer": []}, {"person": []}],
-            "parameters": [*_path("id"), key],
+            "parameters": [*_path("id"), _KEY],
             "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
             "responses": {"200": _answer("Stored.", answer), **_problems(*refusals)},
+        }
+    }
+
+
+def _ordering(kind: OrderKind) -> dict[str, Any]:
+    two = kind in TWO_PEOPLE
+    wanted = {"reason": {"type": "string", "minLength": 1, "description": "No patient data."}}
+    if about := ABOUT.get(kind):
+        wanted[about] = {"type": "string", "minLength": 1}
+    if kind in ENDS:
+        wanted["seconds"] = {"type": "number", "exclusiveMinimum": 0, "maximum": ENDS[kind]}
+    by = {} if two else {"by": {"type": "string", "minLength": 1, "description": "Left out of a signed request."}}
+    body = {"type": "object", "required": list(wanted), "additionalProperties": False, "properties": {**wanted, **by}}
+    answer = _object(model=_TEXT, kind={"const": kind.value}, by=_TEXT, second_within=_MAYBE_NUMBER, order=_NUMBER)
+    refusals = ("400", "401", "404", "408", "409", "413", "415", "422", "503")
+    again = " Takes two people: each signs it, the second within an hour." if two else ""
+    return {
+        "post": {
+            "summary": f"Order {kind.value.replace('_', ' ')} for a model.{again}",
+            "security": [{"person": []}] if two else [{"bearer": []}, {"person": []}],
+            "parameters": [*_path("model"), _KEY],
+            "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
+            "responses": {"202": _answer("Stored; taken up within a second.", answer), **_problems(*refusals)},
         }
     }
 

@@ -21,6 +21,9 @@ class OrderKind(StrEnum):
     FREEZE = "freeze"
     THAW = "thaw"
     FREEZE_ROLLBACK = "freeze_rollback"
+    LIFT = "lift"
+    FORCE_MANUAL = "force_manual"
+    END_FORCE = "end_force"
     UNQUARANTINE = "unquarantine"
     REGISTER = "register"
     KNOWN_GOOD = "known_good"
@@ -41,9 +44,13 @@ TWO_PEOPLE: Final = frozenset(
         OrderKind.THAW,
         OrderKind.FREEZE_ROLLBACK,
         OrderKind.UNQUARANTINE,
+        OrderKind.LIFT,
+        OrderKind.END_FORCE,
     }
 )
 """Orders that leave patients with less protection or give the AI more reach: never one person's decision."""
+CARRIED_OUT: Final = frozenset({OrderKind.LIFT, OrderKind.FORCE_MANUAL, OrderKind.END_FORCE})
+"""Orders that change files beside the controller, which it does as soon as they stand."""
 ARMED: Final = "armed"
 NOT_READY: Final = "not_ready"
 """What stands of a model in mode enforce: it may act, or conditions for that are not met."""
@@ -123,6 +130,8 @@ def check(order: Order) -> None:
         raise OrderRefusedError(f"{order.kind}: name the incident, as `otel-clinical rollback status` lists it")
     if order.kind in {*ABOUT_VERSIONS, OrderKind.UNQUARANTINE} and not order.about:
         raise OrderRefusedError(f"{order.kind}: name the version")
+    if order.kind is OrderKind.LIFT and not order.about:
+        raise OrderRefusedError("lift: name the marker of the rules, or `route` for the route of the whole model")
     longest = ENDS.get(order.kind)
     if longest is None:
         return

@@ -17,10 +17,12 @@ from starlette.routing import Route
 
 from otel_clinical.rollback import faults
 from otel_clinical.rollback.alerts import MalformedNotificationError, load_json, parse_notification
-from otel_clinical.rollback.interface import Interface, RequestRefusedError
+from otel_clinical.rollback.interface import Interface
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.openapi import document
+from otel_clinical.rollback.ordering import Ordering
 from otel_clinical.rollback.persons import SCHEME
+from otel_clinical.rollback.refusal import RequestRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from otel_clinical.access import TokenFile
+    from otel_clinical.rollback.audit import AuditEvent
     from otel_clinical.rollback.persons import Persons
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.telemetry import Counters
@@ -68,6 +71,7 @@ class Receiver:
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
         self._interface = Interface(terms, store, worker, clock, persons)
+        self._ordering = Ordering(terms, store, worker, clock)
 
     def app(self, pages: Sequence[BaseRoute] = ()) -> Starlette:
         """Return the ASGI application, with the pages for people beside the interface for machines."""
@@ -78,6 +82,7 @@ class Receiver:
                 Route("/v1/openapi.json", self._guarded(self._document)),
                 Route("/v1/models", self._asked(lambda _: self._interface.models())),
                 Route("/v1/models/{model}", self._asked(lambda r: self._interface.model(r.path_params["model"]))),
+                Route("/v1/models/{model}/{order}", self._guarded(self._order, signed=True), methods=["POST"]),
                 Route("/v1/acts", self._asked(lambda r: self._interface.acts(r.query_params))),
                 Route("/v1/incidents", self._asked(lambda r: self._interface.incidents(r.query_params))),
                 Route("/v1/incidents/{id}/report", self._asked(lambda r: self._interface.report(r.path_params["id"]))),
@@ -126,18 +131,27 @@ class Receiver:
         return JSONResponse(document())
 
     async def _act(self, request: Request) -> Response:
-        key, kind = request.path_params["id"], request.path_params["act"]
+        return await self._done(request, self._interface.act, request.path_params["id"], request.path_params["act"])
+
+    async def _order(self, request: Request) -> Response:
+        model, kind = request.path_params["model"], request.path_params["order"]
+        return await self._done(request, self._ordering.order, model, kind, code=202)
+
+    async def _done(
+        self, request: Request, do: Callable[..., dict[str, Any]], about: str, kind: str, *, code: int = 200
+    ) -> Response:
+        """Let a person do something once: by the key of the request, under the name that signed it."""
         body, once = await self._body(request), request.headers.get("idempotency-key")
         signature, path = request.headers.get("authorization", ""), request.url.path
         try:
             person = self._interface.signer(signature, path, once, body) if _is_signed(request) else None
-            answer = await run_in_threadpool(self._interface.act, key, kind, once, body, person)
+            answer = await run_in_threadpool(do, about, kind, once, body, person)
         except RequestRefusedError as error:
             raise _Answer(error.code, str(error)) from None
         except sqlite3.Error as error:
             _log.error("cannot commit: %s", type(error).__name__)
             raise _Answer(503, "the controller cannot store this now") from None
-        return JSONResponse(answer)
+        return JSONResponse(answer, code)
 
     def _asked(self, ask: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
         """Return a guarded handler that answers what `ask` returns."""
@@ -165,7 +179,7 @@ class Receiver:
             raise _Answer(400, "after is out of range")
         events = await run_in_threadpool(self._store.audit_events, after, _PAGE)
         head = await run_in_threadpool(self._store.audit_head)
-        return JSONResponse({"events": [asdict(event) for event in events], "head": asdict(head)})
+        return JSONResponse({"events": [_told(event) for event in events], "head": asdict(head)})
 
     async def _releases(self, request: Request) -> Response:
         del request
@@ -241,6 +255,12 @@ class Receiver:
             return response
 
         return answer
+
+
+def _told(event: AuditEvent) -> dict[str, Any]:
+    """Return an event as others may have it; its hash is of what was stored, figures of few included."""
+    data = leaving(event.data)
+    return {**asdict(event), "data": data, **({} if data == event.data else {"suppressed": True})}
 
 
 def _is_signed(request: Request) -> bool:

@@ -9,7 +9,14 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback import audit
-from otel_clinical.rollback.orders import ABOUT_INCIDENTS, OrderKind, OrderRefusedError, check, check_reason
+from otel_clinical.rollback.orders import (
+    ABOUT_INCIDENTS,
+    ABOUT_VERSIONS,
+    OrderKind,
+    OrderRefusedError,
+    check,
+    check_reason,
+)
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING
 
 if TYPE_CHECKING:
@@ -145,10 +152,31 @@ def give_order(state: Path, order: Order) -> int:
     with closing(sqlite3.connect(database, timeout=10.0)) as connection, connection:
         if order.kind in ABOUT_INCIDENTS and incident_details(connection, order.about) is None:
             raise OrderRefusedError(f"no incident {order.about}; `otel-clinical rollback status` lists them")
+        _check_version(connection, order)
         cursor = connection.execute(
             "INSERT INTO orders (model, data) VALUES (?, ?)", (order.model, json.dumps(asdict(order)))
         )
         return int(cursor.lastrowid or 0)
+
+
+def _check_version(connection: sqlite3.Connection, order: Order) -> None:
+    """Refuse an order about a version that the ledger does not know, or does not hold quarantined."""
+    lifted = order.kind is OrderKind.UNQUARANTINE
+    if not lifted and order.kind not in ABOUT_VERSIONS - {OrderKind.REGISTER}:
+        return
+    tables = ("quarantines", "segment_quarantines") if lifted else ("releases",)
+    query = " UNION ".join(f"SELECT version FROM {table} WHERE model = ?1" for table in tables)  # noqa: S608 -- constants
+    known = {version for (version,) in connection.execute(query, (order.model,))}
+    if not lifted:
+        waiting = connection.execute("SELECT data FROM orders WHERE processed IS NULL AND model = ?", (order.model,))
+        said = [json.loads(data) for (data,) in waiting]
+        known |= {item["about"] for item in said if item["kind"] == OrderKind.REGISTER}
+    if order.about not in known:
+        where = "is quarantined" if lifted else "is in the release ledger"
+        raise OrderRefusedError(
+            f"{order.kind}: no version {order.about} of {order.model} {where}; there are: "
+            f"{', '.join(sorted(known)) or 'none'}. `otel-clinical release list` shows them, `register` adds one"
+        )
 
 
 def standing_orders(state: Path, model: str) -> dict[str, dict[str, Any]]:

@@ -107,6 +107,17 @@ class Store:
             )
             return int(cursor.lastrowid or 0)
 
+    def order_once(self, order: Order, at: float, key: str, said: str) -> tuple[dict[str, Any], bool]:
+        """As `order`, once for all requests of one key; return the number and whether it was given before."""
+        check(order)
+
+        def give() -> dict[str, Any]:
+            row = (order.model, _ORDER.dump_json(order).decode())
+            return {"order": connection.execute("INSERT INTO orders (model, data) VALUES (?, ?)", row).lastrowid}
+
+        with self._transaction() as connection:
+            return once.once(connection, key, said, at, give)
+
     def waiting_orders(self) -> list[tuple[int, Order]]:
         """Return what people ordered and the worker has not yet taken up, in order."""
         rows = self._rows("SELECT id, data FROM orders WHERE processed IS NULL ORDER BY id")

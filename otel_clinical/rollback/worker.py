@@ -9,12 +9,12 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.release import force_manual_path
-from otel_clinical.rollback import faults, guards
+from otel_clinical.rollback import faults
 from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import AGGREGATE
-from otel_clinical.rollback.clock import SteadyClock
+from otel_clinical.rollback.carrying import FilesBeside
+from otel_clinical.rollback.clock import ClockWatch
 from otel_clinical.rollback.confirm import ended_alerts, firing_alerts, labels_of, look, look_at_recovery
 from otel_clinical.rollback.earned import readiness_of, unmet
 from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
@@ -33,6 +33,7 @@ from otel_clinical.rollback.events import (
 )
 from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.ledger import candidate
+from otel_clinical.rollback.orders import OrderKind
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
 from otel_clinical.rollback.state import Key
 from otel_clinical.rollback.targets import Applied, Unreachable
@@ -49,9 +50,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback._records import Record
     from otel_clinical.rollback.alerts import Alert
+    from otel_clinical.rollback.orders import Order
     from otel_clinical.rollback.signing import Signer
-    from otel_clinical.rollback.state import ModelState, Sample
+    from otel_clinical.rollback.state import ModelState
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.targets import Target
     from otel_clinical.rollback.terms import Terms
@@ -107,8 +110,8 @@ class Worker:
         self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
         self._pointers: dict[str, ReleasePointer] = {}
         self._unread: set[str] = set()
-        self._forced: set[str] = set()
-        self._stepped, self._started = False, clock()
+        self._files = FilesBeside(terms, store, clock)
+        self._started, self._clocks = clock(), ClockWatch(clock, store)
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_hour = 0.0
         self._deaf_since = store.last_alive()
@@ -147,7 +150,7 @@ class Worker:
 
     def turn(self) -> None:
         """Do everything that is due now, once."""
-        self._watch_clock()
+        self._clocks.look()
         if self._clock() >= self._next_pull:
             self._next_pull = self._clock() + self._pull
             self._pull_state()
@@ -158,7 +161,7 @@ class Worker:
         self._hear()
         for row, order in self._store.waiting_orders():
             if order.model in self._terms:
-                self._apply(order.model, order, order=row)
+                self._obey(row, order)
         for row, model, closure in self._store.waiting_closures():
             self._apply(model, closure, closure=row)
         for _ in range(_AT_ONCE):
@@ -183,25 +186,11 @@ class Worker:
         if more:
             self._wake.set()
 
-    def _watch_clock(self) -> None:
-        """Say that the system's clock was put forward or back: timers go on as if it was not."""
-        if not isinstance(self._clock, SteadyClock):
-            return
-        ahead = self._clock.step()
-        if bool(ahead) is not self._stepped:
-            self._stepped = bool(ahead)
-            action = "clock.stepped" if ahead else "clock.right"
-            data = {"seconds": round(ahead, 1), "page": True} if ahead else {}
-            self._store.note(action, "controller", data, self._clock())
-            _log.warning("the system's clock is %.0f s ahead of the controller's; timers go on by the latter", ahead)
-
-    def _compare_clocks(self, sample: Sample) -> None:
-        """Follow the system's clock where Prometheus' agrees with it, and not with ours."""
-        if sample.clock is None or not isinstance(self._clock, SteadyClock):
-            return
-        followed = self._clock.agree(sample.clock, guards.MAXIMUM_SKEW)
-        if followed:
-            self._store.note("clock.followed", "controller", {"seconds": round(followed, 1)}, self._clock())
+    def _obey(self, row: int, order: Order) -> None:
+        """Take up what a person ordered; nothing is armed whose pointer could not be switched."""
+        if order.kind is OrderKind.ARM and (problem := self._targets[order.model].preflight()):
+            order = replace(order, facts={"problem": problem})
+        self._files.carry_out(order, self._apply(order.model, order, order=row))
 
     def _witness(self) -> None:
         """Sign the head of the audit where it is time, and say it where others keep it."""
@@ -248,7 +237,7 @@ class Worker:
         elif isinstance(work, Look):
             target = candidate(self._states[model], pointer)
             sample = look(self._prometheus, self._terms[model], incident, self._clock(), target)
-            self._compare_clocks(sample)
+            self._clocks.compare(sample.clock)
             self._apply(model, Sampled(incident.id, sample, pointer))
         else:
             intent = self._states[model].applied(incident.id)
@@ -277,13 +266,13 @@ class Worker:
         alert: int | None = None,
         closure: int | None = None,
         order: int | None = None,
-    ) -> None:
-        """Step the engine and commit what it says before anything else happens."""
+    ) -> tuple[Record, ...]:
+        """Step the engine, commit what it says before anything else happens, and return it."""
         now, before = self._clock(), self._states[model]
         result = step(self._terms[model], before, event, now, self._timing)
         used = {"alert": alert, "closure": closure, "order": order}
         if result.state is before and not result.records and all(row is None for row in used.values()):
-            return
+            return ()
         self._store.commit(model, before, result.state, result.records, at=now, **used)
         self._states[model] = result.state
         self._witness_due |= any(record.page for record in result.records)
@@ -293,6 +282,7 @@ class Worker:
             faults.reach("after_intent")
         if isinstance(event, ChangeMade):
             faults.reach("after_marker")
+        return result.records
 
     def _count(self, model: str, before: ModelState, after: ModelState, event: Event) -> None:
         if isinstance(event, Sampled):
@@ -312,7 +302,7 @@ class Worker:
         heard = None if heard is None else max(heard, self._started)
         for model in self._terms:
             self._apply(model, HeartbeatLooked(heard, self._read(model)))
-            self._look_at_force(model)
+            self._files.look(model)
         try:
             alerts = firing_alerts(self._prometheus, self._terms, self._clock()) + self._ended_meanwhile()
             for model, serving in self._pointers.items():
@@ -347,15 +337,6 @@ class Worker:
             serving, state = self._pointers.get(model), self._states[model]
             found = readiness_of(self._store, model, state, serving.version if serving else None, self._clock())
             self._apply(model, ReadinessSeen(unmet(found), model in self._acted))
-
-    def _look_at_force(self, model: str) -> None:
-        """Note that people put every call on the manual route by hand, or ended that."""
-        forced = force_manual_path(self._terms[model].pointer).exists()
-        if forced is not (model in self._forced):
-            self._forced ^= {model}
-            action = "force_manual.found" if forced else "force_manual.gone"
-            self._store.note(action, model, {"page": True} if forced else {}, self._clock())
-            _log.warning("%s: %s", model, "FORCE_MANUAL: every call is on the manual route" if forced else action)
 
     def _read(self, model: str) -> ReleasePointer | None:
         try:

@@ -17,7 +17,7 @@ from otel_clinical.rollback.events import ReleaseSeen
 from otel_clinical.rollback.ledger import KnownGoodRules, Release, ReleaseStatus, candidate, way_back
 from otel_clinical.rollback.smoke import artifact_problem, run_golden_set
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import Controller, alert, let_act, notification, terms_of
+from tests.rollback._controller import Controller, alert, fill_ledger, let_act, notification, terms_of
 from tests.rollback._prometheus import degraded
 from tests.rollback._situations import DAY, GOOD, MEDICAID, NOW, SERVING, Play, confirmed, pointer
 from tests.rollback._situations import alert as heard
@@ -263,7 +263,6 @@ def test_the_ledger_of_a_running_controller_decides_what_is_restored(
     state, policy = f"--state={tmp_path / 'state'}", f"--policy={tmp_path / 'policy.yaml'}"
     (tmp_path / "seven.bin").write_bytes(b"seven")
     controller = Controller(tmp_path, prometheus.url, ("--pull=0.3", "--retry=0.2", "--watch=0.1"), ledger=False)
-    let_act(tmp_path / "state")
     controller.start()
 
     def known(version: str) -> dict[str, Any]:
@@ -279,6 +278,7 @@ def test_the_ledger_of_a_running_controller_decides_what_is_restored(
             assert run(["release", "activate", "coding", version, policy, state, "--by=ana"]) == 0
             wait_until(lambda v=version: known(v).get("status") == "active", within=60, what="the activation")
         assert run(["release", "known-good", "coding", "7", state, "--by=ana", "--reason=served a year"]) == 0
+        let_act(tmp_path / "state")
         wait_until(lambda: known("7").get("smoke_at"), within=60, what="the golden set")
         capsys.readouterr()
         assert run(["release", "list", state]) == 0
@@ -294,3 +294,22 @@ def test_the_ledger_of_a_running_controller_decides_what_is_restored(
         assert known("8")["quarantined"]
     finally:
         controller.process.stop()
+
+
+@pytest.mark.parametrize("kind", ["quarantine", "known-good", "retire", "unquarantine"])
+def test_an_order_about_a_version_nobody_knows_is_refused_at_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    fill_ledger(tmp_path / "state", terms_of(tmp_path))
+    call = ["release", kind, "coding", "99", f"--state={tmp_path / 'state'}", "--by=ana", "--reason=x"]
+    assert run(call) == 2
+    assert "no version 99 of coding" in capsys.readouterr().err
+    if kind != "unquarantine":
+        call[3] = "7"
+        assert run(call) == 0
+
+
+def test_a_declared_version_is_quarantined_before_anybody_registered_it() -> None:
+    play = ledger(SERVING)
+    assert said(play, OrderKind.QUARANTINE, "9") == "version.quarantined"
+    assert said(play, OrderKind.QUARANTINE, "99") == "order.refused"

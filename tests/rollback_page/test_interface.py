@@ -11,6 +11,7 @@ import pytest
 from starlette.routing import Route
 
 from otel_clinical.rollback.openapi import document
+from otel_clinical.rollback.ordering import TAKEN
 from otel_clinical.rollback.receiver import Receiver
 from tests.rollback._controller import TOKEN
 
@@ -50,7 +51,10 @@ def test_the_document_names_every_route_under_v1_and_no_other() -> None:
     app = Receiver({}, None, None, None, counters=None, registry=None, clock=None, unconfirmed=None).app()  # type: ignore[arg-type]
     served = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1")}
     acts = {path for path in document()["paths"] if path.endswith(("/acknowledge", "/veto", "/approve"))}
-    assert set(document()["paths"]) - acts == served - {"/v1/incidents/{id}/{act}"}
+    orders = {f"/v1/models/{{model}}/{kind}" for kind in TAKEN}
+    generic = {"/v1/incidents/{id}/{act}", "/v1/models/{model}/{order}"}
+    assert set(document()["paths"]) - acts - orders == served - generic
+    assert orders <= set(document()["paths"])
     assert len(acts) == 3
 
 

@@ -57,5 +57,8 @@ class Target(Protocol):
     def swap(self, expect_epoch: int, change: Change, marker: str) -> Applied | Conflict:
         """Apply `change` if the epoch is `expect_epoch`, leaving `marker` in the target; raise `Unreachable`."""
 
+    def preflight(self) -> str:
+        """Say why a change could not be made now, or return an empty string; changes nothing."""
+
     def renumber(self, expect_epoch: int, above: int) -> Applied | Conflict:
         """Give what serves an activation number higher than `above`, changing nothing else; raise `Unreachable`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import time
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,17 @@ class FileTarget:
     def renumber(self, expect_epoch: int, above: int) -> Applied | Conflict:
         """Give what serves an activation number higher than `above` if nobody changed the pointer since."""
         return self._written(lambda: renumber_pointer(self._path, expect_epoch, above))
+
+    def preflight(self) -> str:
+        """Say why the pointer could not be switched now, or return an empty string; what serves stays as it is."""
+        try:
+            self.read()
+            with tempfile.NamedTemporaryFile(dir=self._path.parent, prefix=".preflight-"):
+                return ""
+        except Unreachable as error:
+            return str(error)
+        except OSError as error:
+            return f"beside {self._path} no file can be written ({error.strerror})"
 
     def _written(self, write: Callable[[], ReleasePointer]) -> Applied | Conflict:
         try:
