@@ -57,3 +57,17 @@ def require_token_off_loopback(address: Address, *, has_token: bool, insecure: b
         f"{address}: other machines can reach this address and no token is required; "
         "give --token-file FILE, listen on 127.0.0.1, or say --insecure"
     )
+
+
+def require_tls_off_loopback(address: Address, *, has_tls: bool, insecure: bool) -> None:
+    """Refuse an address that other machines can reach where tokens and data would cross the network in the clear.
+
+    Raises:
+        AccessError: Not loopback, no certificate, and not asked for by name.
+    """
+    if has_tls or insecure or address.is_loopback():
+        return
+    raise AccessError(
+        f"{address}: other machines can reach this address, and without TLS tokens cross the network in "
+        "the clear; give --tls-cert and --tls-key, listen on 127.0.0.1 behind a proxy that adds TLS, or say --insecure"
+    )

@@ -40,7 +40,7 @@ _OPTIONS = (
         help="Requests per second that one source may send; others are told when to come back. No limit by default.",
     ),
     click.option(
-        "--insecure", is_flag=True, help="Listen where other machines can reach it without asking for a token."
+        "--insecure", is_flag=True, help="Listen where other machines can reach it without a token, or without TLS."
     ),
     click.option(
         "--checkpoint-every",

@@ -51,6 +51,7 @@ def command() -> None:
 @click.option("--tls-cert", type=_FILE, help="Certificate chain (PEM) of the HTTP interface; needs --tls-key.")
 @click.option("--tls-key", type=_FILE, help="Its private key (PEM).")
 @click.option("--tls-client-ca", type=_FILE, help="Authority (PEM): clients must show a certificate of it.")
+@click.option("--insecure", is_flag=True, help="Listen where other machines can reach it without TLS.")
 @click.option("--time-zone", default="UTC", show_default=True, help="Zone of the pages' times, such as Europe/Berlin.")
 @click.option("--alertmanager", "alertmanager_url", help="Base URL of Alertmanager: post alerts for people there.")
 @click.option("--alertmanager-token-file", type=_FILE, help="Bearer token that Alertmanager asks for.")
@@ -73,6 +74,7 @@ def serve(
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
+    insecure: bool,
     time_zone: str,
     alertmanager_url: str | None,
     alertmanager_token_file: Path | None,
@@ -89,7 +91,7 @@ def serve(
 
     Prints one line of JSON when it hears alerts: {"event": "ready", "http": …, "prometheus": …, "modes": …}.
     """
-    from otel_clinical.access import Address, Certificate
+    from otel_clinical.access import Address, Certificate, require_tls_off_loopback
     from otel_clinical.rollback import ControllerService, Timing
     from otel_clinical.semconv.enums import RollbackMode
 
@@ -102,6 +104,7 @@ def serve(
         address = Address.parse(listen)
         if not address.port:
             raise CliError(f"--listen {listen}: Alertmanager must know the port; choose one of 1-65535")
+        require_tls_off_loopback(address, has_tls=tls_cert is not None, insecure=insecure)
         certificate = Certificate(tls_cert, tls_key, tls_client_ca) if tls_cert and tls_key else None
         service = ControllerService(
             policy,

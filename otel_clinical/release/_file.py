@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import tempfile
@@ -12,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ._lock import wait_for_lock
 from ._parse import MAX_POINTER_BYTES, PointerError
 from ._pointer import ReleasePointer
 
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 Signature = tuple[int, int, int]
 
-_LOCK_POLL_SECONDS = 0.005
 _MARK = re.compile(rb" *([0-9]{1,16}) +([0-9]{1,16})\n")
 _MARK_BYTES = 64
 
@@ -224,17 +223,6 @@ def _locked(target: Path, timeout: float = 5.0) -> Iterator[_Mark]:
     """Hold the sidecar lock; it lives beside the pointer because the pointer's inode changes."""
     descriptor = os.open(os.fspath(target) + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     with os.fdopen(descriptor, "r+b", buffering=0) as sidecar:
-        deadline = time.monotonic() + timeout
-        while not _try_lock(sidecar.fileno()):
-            if time.monotonic() >= deadline:
-                raise PointerLocked(f"{target}: locked by another process for {timeout:g} s; try again")
-            time.sleep(_LOCK_POLL_SECONDS)
+        if not wait_for_lock(sidecar.fileno(), timeout):
+            raise PointerLocked(f"{target}: locked by another process for {timeout:g} s; try again")
         yield _Mark(sidecar.fileno())
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

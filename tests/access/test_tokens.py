@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_clinical.access import AccessError, Address, TokenFile, require_token_off_loopback
+from otel_clinical.access import AccessError, Address, TokenFile, require_tls_off_loopback, require_token_off_loopback
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +97,15 @@ class TestAddress:
             require_token_off_loopback(address, has_token=False, insecure=False)
         require_token_off_loopback(address, has_token=True, insecure=False)
         require_token_off_loopback(address, has_token=False, insecure=True)
+
+    @pytest.mark.parametrize("text", ["0.0.0.0:4318", "[::]:4318", "192.0.2.7:4318"])
+    def test_other_addresses_need_tls_or_a_word(self, text: str):
+        address = Address.parse(text)
+        with pytest.raises(AccessError, match="--tls-cert and --tls-key"):
+            require_tls_off_loopback(address, has_tls=False, insecure=False)
+        require_tls_off_loopback(address, has_tls=True, insecure=False)
+        require_tls_off_loopback(address, has_tls=False, insecure=True)
+        require_tls_off_loopback(Address.parse("127.0.0.1:0"), has_tls=False, insecure=False)
 
 
 def test_the_first_token_is_the_one_to_show(token_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -12,8 +13,9 @@ import trustme
 
 from otel_clinical.cli._frame import run
 from otel_clinical.rollback import DATABASE, verify_file
+from otel_clinical.cli.rollback import serve
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import TOKEN, Controller, notification
+from tests.rollback._controller import EXAMPLES, TOKEN, Controller, notification
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,3 +95,24 @@ def test_a_certificate_that_cannot_be_used_is_one_sentence(terms: Terms, capsys:
     shown = capsys.readouterr().err
     assert "not a usable certificate and key" in shown
     assert "Traceback" not in shown
+
+
+def test_an_address_that_others_can_reach_needs_tls_or_a_word(
+    terms: Terms, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert terms
+    (tmp_path / "tokens").write_text(f"{TOKEN}\n")
+    call = ["rollback", "serve", f"--policy={tmp_path / 'policy.yaml'}", f"--state={tmp_path / 'state'}"]
+    call += [f"--token-file={tmp_path / 'tokens'}", "--prometheus=http://127.0.0.1:9", "--listen=0.0.0.0:9466"]
+    assert run(call) == 2
+    assert "--tls-cert and --tls-key" in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_unit_of_systemd_names_options_that_there_are() -> None:
+    unit = (EXAMPLES / "systemd" / "otel-clinical-controller.service").read_text()
+    (line,) = re.findall(r"^ExecStart=\S+ (.*)$", unit, re.MULTILINE)
+    asked = set(re.findall(r"--[a-z-]+", line))
+    known = {name for option in serve.params for name in option.opts}
+    assert asked - known == set()
+    assert {option.opts[0] for option in serve.params if option.required} <= asked

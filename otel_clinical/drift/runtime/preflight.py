@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from otel_clinical.access import AccessError, Address, TokenFile, require_token_off_loopback
+from otel_clinical.access import AccessError, Address, TokenFile, require_tls_off_loopback, require_token_off_loopback
 from otel_clinical.drift.kernel import CodecError, Kernel
 from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
@@ -72,6 +72,7 @@ def _access(settings: ProcessorSettings) -> str:
     mutual = certificate is not None and certificate.clients is not None
     for address in (settings.http, settings.grpc, settings.metrics):
         require_token_off_loopback(address, has_token=tokens is not None or mutual, insecure=settings.insecure)
+        require_tls_off_loopback(address, has_tls=settings.certificate is not None, insecure=settings.insecure)
     parts = ["tokens" if tokens else "no tokens", "TLS" if certificate else "plain text"]
     return ", ".join([*parts, "client certificates"] if mutual else parts)
 

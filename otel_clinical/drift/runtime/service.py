@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from otel_clinical.access import Address, Certificate, TokenFile, require_token_off_loopback
+from otel_clinical.access import Address, Certificate, TokenFile, require_tls_off_loopback, require_token_off_loopback
 from otel_clinical.drift.kernel import Kernel, PolicyIndex
 from otel_clinical.drift.runtime import http
 from otel_clinical.drift.runtime._faults import Faults
@@ -222,4 +222,5 @@ def _tokens(settings: ProcessorSettings) -> TokenFile | None:
     known = tokens is not None or (settings.certificate is not None and settings.certificate.clients is not None)
     for address in (settings.http, settings.grpc, settings.metrics):
         require_token_off_loopback(address, has_token=known, insecure=settings.insecure)
+        require_tls_off_loopback(address, has_tls=settings.certificate is not None, insecure=settings.insecure)
     return tokens

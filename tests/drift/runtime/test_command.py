@@ -154,6 +154,12 @@ class TestMistakes:
         mistake(*options(tmp_path, policy_path, **{listener: "0.0.0.0:0"}), says=("--token-file", "--insecure"))
         assert not (tmp_path / "state").exists()
 
+    def test_an_open_address_with_a_token_and_no_tls(self, mistake: Mistake, tmp_path: Path, policy_path: Path):
+        (tmp_path / "tokens").write_text("t" * 20 + "\n")
+        (tmp_path / "tokens").chmod(0o600)
+        chosen = [*options(tmp_path, policy_path, http="0.0.0.0:0"), f"--token-file={tmp_path / 'tokens'}"]
+        mistake(*chosen, says=("--tls-cert", "--insecure"))
+
     def test_a_state_directory_in_use(self, mistake: Mistake, processor: Processor, tmp_path: Path, policy_path: Path):
         chosen = options(tmp_path, policy_path, state=str(processor.state))
         mistake(*chosen, says=(f"pid {processor.where['pid']}", "--state"))

@@ -14,7 +14,7 @@ import pytest
 from otel_clinical.drift.runtime._supervisor import Supervisor
 from tests.drift.runtime._harness import ROOT, running
 
-UNIT = ROOT / "examples" / "systemd" / "otel-clinical-processor.service"
+UNITS = sorted((ROOT / "examples" / "systemd").glob("*.service"))
 
 
 @pytest.fixture
@@ -82,8 +82,9 @@ def test_a_processor_reports_ready_then_life_then_its_stop(tmp_path, policy_path
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_accepts_the_unit_and_refuses_a_broken_one(tmp_path):
-    text = UNIT.read_text().replace("/opt/otel-clinical/bin/otel-clinical", sys.executable)
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_systemd_accepts_the_unit_and_refuses_a_broken_one(tmp_path, unit):
+    text = unit.read_text().replace("/opt/otel-clinical/bin/otel-clinical", sys.executable)
     assert _verify(tmp_path / "good.service", text) == ""
     assert "protect system" in _verify(
         tmp_path / "bad.service", text.replace("ProtectSystem=strict", "ProtectSystem=maybe")
