@@ -35,19 +35,28 @@ def command() -> None:
 @command.command("verify")
 @click.option("--state", type=_DIRECTORY, help="State directory of the controller.")
 @click.option("--export", "exported", type=_FILE, help="An export or an archive instead, checked by itself.")
+@click.option("--report", "reported", type=_FILE, help="A signed report instead, with its FILE.sig beside it.")
 @click.option("--against", type=_FILE, help="Checkpoint kept elsewhere, which the chain must contain.")
 @click.option("--key", help="Public key (hexadecimal) that must have signed every checkpoint.")
 @click.option("--witness", help="SEQUENCE:DIGEST as Prometheus has kept it.")
 def verify(
-    state: Path | None, exported: Path | None, against: Path | None, key: str | None, witness: str | None
+    *,
+    state: Path | None,
+    exported: Path | None,
+    reported: Path | None,
+    against: Path | None,
+    key: str | None,
+    witness: str | None,
 ) -> int:
     """Check every event of the chain and every checkpoint; exit 1 and name the first that is wrong."""
     from otel_clinical.rollback import DATABASE, AuditBrokenError, verify_file, verify_lines
     from otel_clinical.rollback.signatures import check_digest, verify_checkpoints
 
-    if (state is None) is (exported is None):
-        raise CliError("name either --state DIR or --export FILE")
+    if [state, exported, reported].count(None) != 2:  # noqa: PLR2004 -- one of the three
+        raise CliError("name one of --state DIR, --export FILE and --report FILE")
     try:
+        if reported is not None:
+            return _verified(reported, key)
         kept = _read_checkpoint(against, key) if against else None
         if exported is not None:
             with exported.open(encoding="utf-8") as lines:
@@ -64,6 +73,16 @@ def verify(
     except FileNotFoundError as error:
         raise CliError(str(error)) from error
     click.echo(f"ok: {head.seq} events, head {head.hash}, {signed} signed checkpoints")
+    return 0
+
+
+def _verified(report: Path, key: str | None) -> int:
+    from otel_clinical.rollback.sealing import check_seal
+
+    sealed = check_seal(report, key)
+    when = datetime.fromtimestamp(sealed.time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    whose = "" if key else f" by key {sealed.key}; name it with --key to know whose that is"
+    click.echo(f"ok: signed {when} at event {sealed.seq} of the audit{whose}")
     return 0
 
 

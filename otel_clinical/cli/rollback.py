@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from contextlib import contextmanager
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +14,12 @@ import click
 from otel_clinical.cli import answers, orders
 from otel_clinical.cli._drill import drill
 from otel_clinical.cli._errors import CliError
+from otel_clinical.cli._explained import explained, zone_of
 from otel_clinical.cli._policy import read_policy
 from otel_clinical.cli._readiness import judge, readiness
+from otel_clinical.cli._report import report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
     from otel_clinical.rollback.page import Proxy
@@ -100,7 +99,7 @@ def serve(
     if (tls_cert is None) is not (tls_key is None) or (tls_client_ca and not tls_cert):
         raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
     policy = read_policy(policy_path)
-    with _explained():
+    with explained():
         address = Address.parse(listen)
         if not address.port:
             raise CliError(f"--listen {listen}: Alertmanager must know the port; choose one of 1-65535")
@@ -114,7 +113,7 @@ def serve(
             mode=RollbackMode(mode) if mode else None,
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
-            zone=_zone(time_zone),
+            zone=zone_of(time_zone),
             proxy=_proxy(proxy_address, proxy_header),
             persons=people_file,
             people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
@@ -145,7 +144,7 @@ def activate(
     from otel_clinical.rollback import activate_version
 
     terms = _terms(policy_path, model)
-    with _explained():
+    with explained():
         pointer = activate_version(terms, version, by=by, at=time.time(), state=state, expect_epoch=expect_epoch)
     click.echo(f"{model}: version {pointer.version} serves, activation {pointer.activation}, epoch {pointer.epoch}")
 
@@ -161,7 +160,7 @@ def lift(*, model: str, marker: str, policy_path: Path, by: str, and_by: str) ->
     from otel_clinical.rollback import lift_hold
 
     terms = _terms(policy_path, model)
-    with _explained():
+    with explained():
         pointer = lift_hold(terms, marker, by=(by, and_by), at=time.time())
     click.echo(f"{model}: {marker} lifted, route {pointer.route}, {len(pointer.rules)} rules, epoch {pointer.epoch}")
 
@@ -175,7 +174,7 @@ def close(*, incident_id: str, state: Path, by: str, reason: str) -> None:
     """Close an incident that the controller could not decide; it is audited with your name."""
     from otel_clinical.rollback import close_incident
 
-    with _explained():
+    with explained():
         found = close_incident(state, incident_id, by=by, reason=reason)
     if not found:
         raise CliError(f"{state}: no incident {incident_id}; `otel-clinical rollback status` lists them")
@@ -199,7 +198,7 @@ def status(policy_path: Path, state: Path | None) -> None:
     )
 
     policy = read_policy(policy_path)
-    with _explained():
+    with explained():
         terms = read_terms(policy)
         seen = activity(state) if state is not None else None
         modes = {} if seen is None else seen.modes
@@ -223,66 +222,6 @@ def status(policy_path: Path, state: Path | None) -> None:
             click.echo(f"incidents: {seen.open_incidents} open, {seen.incidents} in all")
         for item in incidents(state) if state is not None else []:
             click.echo(_line(item))
-
-
-@command.command("report")
-@click.argument("incident_id", metavar="INCIDENT")
-@click.option("--state", type=_DIRECTORY, required=True, help="State directory of the controller.")
-@click.option("--out", type=_FILE, required=True, help="File to write.")
-@click.option("--format", "form", type=click.Choice(["html", "markdown", "json"]), default="html", show_default=True)
-@click.option("--json", "as_json", is_flag=True, help="Write everything recorded as JSON instead.")
-@click.option("--prometheus", "prometheus_url", help="Base URL: count what the degraded version served.")
-@click.option("--time-zone", default="UTC", show_default=True, help="Zone of the times, such as Europe/Berlin.")
-def report(
-    *,
-    incident_id: str,
-    state: Path,
-    out: Path,
-    form: str,
-    as_json: bool,
-    prometheus_url: str | None,
-    time_zone: str,
-) -> None:
-    """Write the report of one incident: what, since when, who may be affected, evidence, guards, people, actions."""
-    from otel_clinical.rollback import incident
-    from otel_clinical.rollback.leaving import leaving
-
-    with _explained():
-        found = incident(state, incident_id)
-    if found is None:
-        raise CliError(f"{state}: no incident {incident_id}; `otel-clinical rollback status` lists them")
-    if as_json:
-        out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    else:
-        out.write_text(_rendered(leaving(found), form, prometheus_url, _zone(time_zone)), encoding="utf-8")
-    click.echo(f"{out}")
-
-
-def _rendered(found: dict[str, Any], form: str, prometheus_url: str | None, zone: tzinfo) -> str:
-    from otel_clinical.report import incident_report, render_html, render_json, render_markdown
-    from otel_clinical.rollback.exposure import exposure_of
-    from otel_clinical.rollback.prometheus import Prometheus
-
-    def said(at: float) -> str:
-        return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-
-    prometheus = Prometheus(prometheus_url) if prometheus_url else None
-    try:
-        exposure = exposure_of(prometheus, found, now=time.time(), said=said)
-    finally:
-        if prometheus is not None:
-            prometheus.close()
-    render = {"html": render_html, "markdown": render_markdown, "json": render_json}[form]
-    return render(incident_report(found, zone=zone, exposure=exposure))
-
-
-def _zone(name: str) -> tzinfo:
-    from zoneinfo import ZoneInfo
-
-    try:
-        return UTC if name == "UTC" else ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise CliError(f"--time-zone {name}: no such zone here; name one such as Europe/Berlin or UTC") from None
 
 
 def _people(alertmanager: str | None, token_file: Path | None, url: str) -> People | None:
@@ -349,47 +288,14 @@ def _terms(policy_path: Path, model: str) -> Terms:
     from otel_clinical.rollback import read_terms
 
     policy = read_policy(policy_path)
-    with _explained():
+    with explained():
         terms = read_terms(policy)
     if model not in terms:
         raise CliError(f"{policy_path} declares no model {model}; declared: {', '.join(sorted(terms))}")
     return terms[model]
 
 
-@contextmanager
-def _explained() -> Iterator[None]:
-    """Turn what a person can do something about into one sentence."""
-    from otel_clinical.access import AccessError
-    from otel_clinical.policy import BaselineError
-    from otel_clinical.release import EpochConflict, PointerError, PointerLocked
-    from otel_clinical.rollback import (
-        ActivationRefusedError,
-        AlreadyRunningError,
-        AuditBrokenError,
-        OrderRefusedError,
-        StateTooNewError,
-        StateUnreadableError,
-    )
-
-    try:
-        yield
-    except (
-        AccessError,
-        ActivationRefusedError,
-        AlreadyRunningError,
-        AuditBrokenError,
-        BaselineError,
-        EpochConflict,
-        FileNotFoundError,
-        OrderRefusedError,
-        PointerError,
-        PointerLocked,
-        StateTooNewError,
-        StateUnreadableError,
-    ) as error:
-        raise CliError(str(error)) from error
-
-
 command.add_command(drill)
 command.add_command(readiness)
 command.add_command(judge)
+command.add_command(report)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = "audit-key"
 PUBLIC: Final = "audit-key.pub"
+_log = logging.getLogger(__name__)
 _PURPOSE: Final = "otel-clinical/audit-checkpoint/v1"
 
 
@@ -65,7 +67,11 @@ class Signer:
     def sign(self, head: Checkpoint, at: float) -> SignedCheckpoint:
         """Return the signed head."""
         unsigned = SignedCheckpoint(head.seq, head.hash, at, self.public, "")
-        return SignedCheckpoint(head.seq, head.hash, at, self.public, self._key.sign(unsigned.message()).hex())
+        return SignedCheckpoint(head.seq, head.hash, at, self.public, self.sign_bytes(unsigned.message()))
+
+    def sign_bytes(self, message: bytes) -> str:
+        """Return the signature of a message in hexadecimal."""
+        return self._key.sign(message).hex()
 
 
 def signer(state: Path, key: Path | None = None) -> Signer | None:
@@ -81,6 +87,7 @@ def signer(state: Path, key: Path | None = None) -> Signer | None:
     try:
         import cryptography  # noqa: F401, PLC0415 -- an extra
     except ImportError:
+        _log.warning("the audit is not signed: install otel-clinical[rollback], which brings cryptography")
         return None
     file = key or state / PRIVATE
     if not file.exists():
@@ -109,18 +116,22 @@ def _make(file: Path) -> None:
 
 def check_signature(checkpoint: SignedCheckpoint, trusted: str | None = None) -> None:
     """Raise `AuditBrokenError` unless the checkpoint is signed, and by the `trusted` public key where one is named."""
+    what = f"checkpoint {checkpoint.seq}"
+    check_bytes(checkpoint.message(), checkpoint.key, checkpoint.signature, what, trusted)
+
+
+def check_bytes(message: bytes, key: str, signature: str, what: str, trusted: str | None = None) -> None:
+    """Raise `AuditBrokenError` unless `signature` is of `message` by `key`, the `trusted` one where that is named."""
     from cryptography.exceptions import InvalidSignature  # noqa: PLC0415 -- an extra
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415 -- an extra
 
-    if trusted is not None and checkpoint.key != trusted:
-        raise AuditBrokenError(
-            f"checkpoint {checkpoint.seq} is signed by key {name_of(checkpoint.key)}, not by {name_of(trusted)}"
-        )
+    if trusted is not None and key != trusted:
+        raise AuditBrokenError(f"{what} is signed by key {name_of(key)}, not by {name_of(trusted)}")
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(checkpoint.key))
-        public.verify(bytes.fromhex(checkpoint.signature), checkpoint.message())
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
+        public.verify(bytes.fromhex(signature), message)
     except (InvalidSignature, ValueError):
-        raise AuditBrokenError(f"the signature of checkpoint {checkpoint.seq} does not hold") from None
+        raise AuditBrokenError(f"the signature of {what} does not hold") from None
 
 
 def name_of(key: str) -> str:

@@ -6,7 +6,8 @@ import subprocess
 import pytest
 
 from otel_clinical.generate import alertmanager, notifications
-from otel_clinical.rollback.notify._alerts import CATEGORY, ESCALATION
+from otel_clinical.rollback.calls import LINES
+from otel_clinical.rollback.notify._alerts import CATEGORY
 from otel_clinical.simulate.stack import binary
 
 SUMMARY = "Performance of coding 8 dropped <b>by 25%</b>"
@@ -136,4 +137,4 @@ def test_an_incident_goes_to_whoever_is_called_by_now_and_never_to_the_machine(
     labels = (f"category={CATEGORY}", f"escalation={escalation}", "severity=critical", "clinical_ai_model_name=coding")
     done = amtool("config", "routes", "test", f"--config.file={path}", *labels)
     assert done.stdout.split() == [receiver]
-    assert escalation in ESCALATION
+    assert escalation in LINES

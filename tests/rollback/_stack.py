@@ -21,7 +21,7 @@ from otel_clinical.simulate.stack import (
     prometheus_server,
     wait_until,
 )
-from tests.rollback._controller import Controller, write_policy
+from tests.rollback._controller import Controller, fill_ledger, write_policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -118,6 +118,7 @@ class Stack:
         self.terms: Terms = read_terms(policy)["coding"]
         activate_version(self.terms, "7", by="tests", at=time.time() - 86_400)
         activate_version(self.terms, "8", by="tests", at=time.time() - 5)
+        fill_ledger(folder / "state", self.terms)
         self.exposed = Exposed()
         self.exposed.put(metrics.PROCESSOR_START_TIME, time.time() - 60)
         self.exposed.put(metrics.BASELINE_STATUS, 1, model_name="coding", baseline_hash=self.terms.baseline_hash)
