@@ -70,6 +70,7 @@ def answer(
 @click.option("--reason", required=True, help="Why; no patient data.")
 @click.option("--version", help="Of quarantine, unquarantine, known_good and retire.")
 @click.option("--marker", help="Of lift: the rules to lift, or `route`.")
+@click.option("--hash", "policy_hash", help="Of approve_policy: as `otel-clinical check` prints it.")
 @click.option("--for", "how_long", help="Of freeze, freeze_rollback and override: such as 30m, 8h, 2d.")
 @click.option("--request", "request_key", help="Send the same again safely: the Idempotency-Key of the first try.")
 def order(
@@ -81,12 +82,13 @@ def order(
     reason: str,
     version: str | None,
     marker: str | None,
+    policy_hash: str | None,
     how_long: str | None,
     request_key: str | None,
 ) -> None:
     """Order KIND for MODEL under your own name: arm, disarm, freeze, quarantine, force_manual and the like."""
     seconds = None if how_long is None else seconds_of(how_long)
-    body = {"reason": reason, "version": version, "marker": marker, "seconds": seconds}
+    body = {"reason": reason, "version": version, "marker": marker, "hash": policy_hash, "seconds": seconds}
     given = {name: value for name, value in body.items() if value is not None}
     found = _send(url, f"/v1/models/{model}/{kind}", given, key_file, request_key)
     second = "; it counts once a second person orders the same within an hour" if found["second_within"] else ""

@@ -43,6 +43,7 @@ def add_to(group: click.Group) -> None:
         group.add_command(_about_incident(name, kind, help_text))
     for name, (kind, help_text) in _ABOUT_MODELS.items():
         group.add_command(_about_model(name, kind, help_text))
+    group.add_command(approve_policy)
 
 
 def _about_incident(name: str, kind: str, help_text: str) -> click.Command:
@@ -76,6 +77,17 @@ def _about_model(name: str, kind: str, help_text: str) -> click.Command:
         give(state, kind, model, by=by, reason=reason, how_long=how_long)
 
     return command
+
+
+@click.command("approve-policy")
+@click.argument("model")
+@click.argument("policy_hash", metavar="HASH")
+@_STATE
+@_BY
+@_REASON
+def approve_policy(*, model: str, policy_hash: str, state: Path, by: str, reason: str) -> None:
+    """Approve the changed policy that MODEL is run by in mode enforce, named by its HASH; two people."""
+    give(state, "approve_policy", model, by=by, reason=reason, about=policy_hash)
 
 
 def give(state: Path, kind: str, model: str, *, by: str, reason: str, **more: Any) -> None:

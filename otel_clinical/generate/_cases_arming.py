@@ -16,6 +16,13 @@ def arming_cases(subject: Subject) -> Iterator[Scenario]:
     """Yield the scenarios of one model."""
     yield _disarmed(subject)
     yield _no_way_back(subject)
+    yield Scenario(
+        "ClinicalAIPolicyNotApproved",
+        fires={"it was changed": (level(metrics.ROLLBACK_POLICY_UNAPPROVED, subject.model, 1),)},
+        quiet={"it is the approved one": (level(metrics.ROLLBACK_POLICY_UNAPPROVED, subject.model, 0),)},
+        about=(subject.model,),
+        model=subject.name,
+    )
 
 
 def _mode(subject: Subject, mode: RollbackMode) -> Series:

@@ -20,6 +20,7 @@ def arming(author: Author, name: str, pace: Pace) -> Iterator[Alert]:
     """Yield the alerts about one model that is in mode enforce."""
     yield _disarmed(author, name, pace)
     yield _no_way_back(author, name, pace)
+    yield _unapproved(author, name)
 
 
 def _disarmed(author: Author, name: str, pace: Pace) -> Alert:
@@ -63,6 +64,24 @@ def _no_way_back(author: Author, name: str, pace: Pace) -> Alert:
         category="rollback",
         model=name,
         pending=pace.stuck,
+    )
+
+
+def _unapproved(author: Author, name: str) -> Alert:
+    changed = over("max", MODEL, select(metrics.ROLLBACK_POLICY_UNAPPROVED, {attributes.MODEL_NAME: name}))
+    return author.alert(
+        "ClinicalAIPolicyNotApproved",
+        f"{changed} == 1",
+        Message(
+            f"{MODEL_NAME}: the controller is run by a policy that nobody approved",
+            f"What: the policy by which {MODEL_NAME} is rolled back automatically was changed, and two people have not "
+            "approved it. The controller already decides by it.",
+            "Read what was changed; if nobody knows, put the old file back and restart the controller. Two people: "
+            f"`otel-clinical rollback approve-policy {name} HASH --state DIR --by NAME --reason TEXT`.",
+        ),
+        severity="warning",
+        category="rollback",
+        model=name,
     )
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from otel_clinical.rollback._records import Record, Setting, Step
-from otel_clinical.rollback.orders import ARMED, NOT_READY, Standing
+from otel_clinical.rollback.orders import ARMED, NOT_READY, POLICY, POLICY_CHANGED, Standing
 from otel_clinical.semconv.enums import RollbackMode
 
 if TYPE_CHECKING:
@@ -16,10 +16,15 @@ if TYPE_CHECKING:
 
 def judged(setting: Setting, state: ModelState, event: ReadinessSeen) -> Step:
     """Arm what is ready, and keep from acting what is not; what is armed stays so until its mode goes back."""
-    mode, model = setting.terms.mode, setting.terms.model
-    if mode is not RollbackMode.ENFORCE:
-        kept = _without(state)
+    if setting.terms.mode is not RollbackMode.ENFORCE:
+        kept = _without(state, ARMED, NOT_READY, POLICY, POLICY_CHANGED)
         return Step(state if kept == dict(state.standing) else replace(state, standing=kept))
+    first = _by_policy(setting, state, event.policy) if event.policy else Step(state)
+    second = _by_readiness(setting, first.state, event)
+    return Step(second.state, (*first.records, *second.records))
+
+
+def _by_readiness(setting: Setting, state: ModelState, event: ReadinessSeen) -> Step:
     if ARMED in state.standing:
         return Step(state)
     if event.acted and NOT_READY not in state.standing:
@@ -29,15 +34,32 @@ def judged(setting: Setting, state: ModelState, event: ReadinessSeen) -> Step:
     if NOT_READY in state.standing:
         return Step(state)
     standing = Standing(NOT_READY, "", ("controller",), "; ".join(event.unmet), setting.now)
-    record = Record("controller.not_ready", model, {"unmet": list(event.unmet)}, page=True)
+    record = Record("controller.not_ready", setting.terms.model, {"unmet": list(event.unmet)}, page=True)
     return Step(replace(state, standing={**state.standing, NOT_READY: standing}), (record,))
+
+
+def _by_policy(setting: Setting, state: ModelState, found: str) -> Step:
+    """Call people where a model that may be acted on is run by another policy than the one that was approved."""
+    known, changed = state.standing.get(POLICY), state.standing.get(POLICY_CHANGED)
+    by, now = ("controller",), setting.now
+    if known is None:
+        first = Standing(POLICY, found, by, "in force when it came to mode enforce", now)
+        return Step(replace(state, standing={**state.standing, POLICY: first}))
+    if found == known.about:
+        return Step(state if changed is None else replace(state, standing=_without(state, POLICY_CHANGED)))
+    if changed is not None and changed.about == found:
+        return Step(state)
+    reason = f"{found} in place of {known.about}, and two people have not approved it"
+    standing = {**state.standing, POLICY_CHANGED: Standing(POLICY_CHANGED, found, by, reason, now)}
+    data = {"policy": found, "approved": known.about}
+    return Step(replace(state, standing=standing), (Record("policy.changed", setting.terms.model, data, page=True),))
 
 
 def _armed(setting: Setting, state: ModelState, why: str, event: ReadinessSeen) -> Step:
     standing = Standing(ARMED, "", ("controller",), why, setting.now)
     record = Record("controller.armed", setting.terms.model, {"why": why, "unmet": list(event.unmet)})
-    return Step(replace(state, standing={**_without(state), ARMED: standing}), (record,))
+    return Step(replace(state, standing={**_without(state, NOT_READY), ARMED: standing}), (record,))
 
 
-def _without(state: ModelState) -> dict[str, Standing]:
-    return {key: order for key, order in state.standing.items() if key not in {ARMED, NOT_READY}}
+def _without(state: ModelState, *keys: str) -> dict[str, Standing]:
+    return {key: order for key, order in state.standing.items() if key not in keys}

@@ -12,6 +12,8 @@ from otel_clinical.rollback.orders import (
     ARMED,
     CARRIED_OUT,
     NOT_READY,
+    POLICY,
+    POLICY_CHANGED,
     TWO_PEOPLE,
     WAIT_FOR_SECOND,
     Order,
@@ -124,8 +126,9 @@ def _standing(setting: Setting, state: ModelState, order: Order, people: tuple[s
         return _taken(state, order, people)
     if order.kind is OrderKind.ARM:
         return _armed(state, order, people, now)
-    if order.kind is OrderKind.UNQUARANTINE:
-        return _unquarantined(state, order, people)
+    undoing = {OrderKind.UNQUARANTINE: _unquarantined, OrderKind.APPROVE_POLICY: _approved_policy}.get(order.kind)
+    if undoing is not None:
+        return undoing(state, order, people)
     if order.kind is OrderKind.THAW:
         return _thawed(state, order, people, now)
     standing = Standing(order.kind.value, order.about, people, order.reason, now, order.until)
@@ -138,6 +141,18 @@ def _thawed(state: ModelState, order: Order, people: tuple[str, ...], now: float
     if not any(in_force(state, kind, now) for kind in undone):
         return _refused(state, order, "no such order stands")
     return _taken(_without(state, *undone), order, people)
+
+
+def _approved_policy(state: ModelState, order: Order, people: tuple[str, ...]) -> Step:
+    """Let the policy that the controller is run by be the approved one, where two people name the same."""
+    changed = state.standing.get(POLICY_CHANGED)
+    if changed is None:
+        return _refused(state, order, "no policy waits to be approved")
+    if not changed.about.removeprefix("sha256:").startswith(order.about.removeprefix("sha256:")):
+        return _refused(state, order, f"the controller is run by {changed.about}, not by that one")
+    approved = Standing(POLICY, changed.about, people, order.reason, order.at)
+    kept = _without(state, POLICY_CHANGED)
+    return _taken(replace(kept, standing={**kept.standing, POLICY: approved}), order, people)
 
 
 def _unquarantined(state: ModelState, order: Order, people: tuple[str, ...]) -> Step:

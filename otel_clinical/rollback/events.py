@@ -123,10 +123,14 @@ class ReleaseSeen:
 
 @dataclass(frozen=True, slots=True)
 class ReadinessSeen:
-    """The conditions for acting that are not met, in words. `acted`: it acted before anybody asked for them."""
+    """The conditions for acting that are not met, in words. `acted`: it acted before anybody asked for them.
+
+    `policy` is the hash of the policy it is run by.
+    """
 
     unmet: tuple[str, ...]
     acted: bool = False
+    policy: str = ""
 
 
 Event = (

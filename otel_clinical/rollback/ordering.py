@@ -24,6 +24,7 @@ ABOUT: Final[Mapping[OrderKind, str]] = {
     OrderKind.KNOWN_GOOD: "version",
     OrderKind.RETIRE: "version",
     OrderKind.LIFT: "marker",
+    OrderKind.APPROVE_POLICY: "hash",
 }
 """What an order names beside its model."""
 TAKEN: Final = (

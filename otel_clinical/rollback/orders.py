@@ -22,6 +22,7 @@ class OrderKind(StrEnum):
     THAW = "thaw"
     FREEZE_ROLLBACK = "freeze_rollback"
     LIFT = "lift"
+    APPROVE_POLICY = "approve_policy"
     FORCE_MANUAL = "force_manual"
     END_FORCE = "end_force"
     UNQUARANTINE = "unquarantine"
@@ -46,6 +47,7 @@ TWO_PEOPLE: Final = frozenset(
         OrderKind.UNQUARANTINE,
         OrderKind.LIFT,
         OrderKind.END_FORCE,
+        OrderKind.APPROVE_POLICY,
     }
 )
 """Orders that leave patients with less protection or give the AI more reach: never one person's decision."""
@@ -54,6 +56,11 @@ CARRIED_OUT: Final = frozenset({OrderKind.LIFT, OrderKind.FORCE_MANUAL, OrderKin
 ARMED: Final = "armed"
 NOT_READY: Final = "not_ready"
 """What stands of a model in mode enforce: it may act, or conditions for that are not met."""
+POLICY: Final = "policy"
+POLICY_CHANGED: Final = "policy_changed"
+"""What stands of the policy that a model in mode enforce is run by: its hash, and that of one nobody approved yet."""
+SHORTEST_HASH: Final = 12
+"""Characters of a policy's hash, behind `sha256:`, that name it."""
 ENDS: Final = {
     OrderKind.FREEZE_ROLLBACK: 8 * 3_600.0,
     OrderKind.OVERRIDE: 30 * 86_400.0,
@@ -132,6 +139,11 @@ def check(order: Order) -> None:
         raise OrderRefusedError(f"{order.kind}: name the version")
     if order.kind is OrderKind.LIFT and not order.about:
         raise OrderRefusedError("lift: name the marker of the rules, or `route` for the route of the whole model")
+    if order.kind is OrderKind.APPROVE_POLICY and len(order.about.removeprefix("sha256:")) < SHORTEST_HASH:
+        raise OrderRefusedError(
+            f"approve_policy: name the policy by {SHORTEST_HASH} characters of its hash or more, as `otel-clinical "
+            "check` prints it, so that both approve the same"
+        )
     longest = ENDS.get(order.kind)
     if longest is None:
         return

@@ -149,6 +149,7 @@ class ControllerService:
             pull=pull,
             signer=signer(state, audit_key),
             acted=self.store.acted(),
+            policy=policy.hash,
         )
         self._smoke = SmokeRunner(terms, self.store, self.worker.snapshot, clock)
         registry = CollectorRegistry()

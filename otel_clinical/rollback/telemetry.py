@@ -20,7 +20,7 @@ from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.ledger import way_back
-from otel_clinical.rollback.orders import OrderKind
+from otel_clinical.rollback.orders import POLICY_CHANGED, OrderKind
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.semconv import MetricDef, metrics, prometheus_label
 from otel_clinical.semconv.enums import (
@@ -160,6 +160,8 @@ class ControllerCollector(Collector):
         yield _gauge(metrics.ROLLBACK_CONFIRMATION_TIME, _once(seen.confirmation))
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit.seq)])
         yield _gauge(metrics.ROLLBACK_AUDIT_DIGEST, [((), seen.audit.digest)])
+        unapproved = (((model,), float(POLICY_CHANGED in state.standing)) for model, state in seen.states.items())
+        yield _gauge(metrics.ROLLBACK_POLICY_UNAPPROVED, unapproved)
         yield _gauge(metrics.ROLLBACK_WAY_BACK, _ways_back(seen, self._terms))
         yield _gauge(metrics.RELEASE_EPOCH, (((p.model,), p.epoch) for p in seen.pointers.values()))
         yield _gauge(metrics.RELEASE_STATUS, (((p.model, p.version), 1) for p in seen.pointers.values()))

@@ -86,6 +86,7 @@ class Worker:
         pull: Seconds between two looks at what fires in Prometheus and at foreign changes of the pointer.
         signer: Signs the head of the audit every quarter of an hour and whenever people are called.
         acted: Models for which the controller acted before it was asked whether it has earned that.
+        policy: Hash of the policy; another one than the approved one calls people.
     """
 
     def __init__(
@@ -101,8 +102,9 @@ class Worker:
         pull: float = 15.0,
         signer: Signer | None = None,
         acted: frozenset[str] = frozenset(),
+        policy: str = "",
     ) -> None:
-        self._acted = acted
+        self._acted, self._policy = acted, policy
         self._signer, self._witness_due, self._next_witness = signer, False, 0.0
         self._terms, self._targets = terms, targets
         self._store, self._prometheus, self._counters = store, prometheus, counters
@@ -336,7 +338,7 @@ class Worker:
         for model in self._terms:
             serving, state = self._pointers.get(model), self._states[model]
             found = readiness_of(self._store, model, state, serving.version if serving else None, self._clock())
-            self._apply(model, ReadinessSeen(unmet(found), model in self._acted))
+            self._apply(model, ReadinessSeen(unmet(found), model in self._acted, self._policy))
 
     def _read(self, model: str) -> ReleasePointer | None:
         try:

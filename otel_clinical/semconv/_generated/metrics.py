@@ -90,6 +90,7 @@ __all__ = [
     "ROLLBACK_GUARD_RESULTS",
     "ROLLBACK_HEARTBEAT_TIME",
     "ROLLBACK_MODE",
+    "ROLLBACK_POLICY_UNAPPROVED",
     "ROLLBACK_STATE",
     "ROLLBACK_WAY_BACK",
     "ROLLBACK_WEBHOOKS",
@@ -306,6 +307,17 @@ ROLLBACK_WAY_BACK: Final = MetricDef(
     attributes=("clinical_ai.model.name",),
     buckets=None,
     prometheus="clinical_ai_rollback_way_back",
+    source="controller",
+)
+
+ROLLBACK_POLICY_UNAPPROVED: Final = MetricDef(
+    name="clinical_ai.rollback.policy.unapproved",
+    instrument="gauge",
+    unit="{policy}",
+    description="Policies that the model is run by in mode enforce and that two people have not approved, 1 or 0.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_rollback_policy_unapproved",
     source="controller",
 )
 
@@ -1241,6 +1253,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     TARGET_STATUS,
     ROLLBACK_DRILL_TIME,
     ROLLBACK_WAY_BACK,
+    ROLLBACK_POLICY_UNAPPROVED,
     INFERENCES,
     INFERENCE_DURATION,
     SEGMENT_INFERENCES,
