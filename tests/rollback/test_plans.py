@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
-from otel_clinical.rollback import Order, OrderKind
+from otel_clinical.rollback import Checkpoint, Order, OrderKind
+from otel_clinical.rollback.events import ReadinessSeen
+from otel_clinical.rollback.orders import NOT_READY
 from otel_clinical.rollback.page._moments import Moments
+from otel_clinical.rollback.page._overview import Card, cards, held_text
 from otel_clinical.rollback.page._plans import will_do
+from otel_clinical.rollback.page._tiers import Picture
+from otel_clinical.rollback.telemetry import Snapshot
 from otel_clinical.semconv.enums import EscalationLevel
 from tests.rollback._situations import Play, alert, confirmed
 
@@ -52,3 +57,35 @@ def test_a_review_waits_for_people() -> None:
     play = Play()
     play.hear(alert(tier=EscalationLevel.GOVERNANCE_REVIEW), pulled=True)
     assert plan(play).startswith("Nothing by itself.")
+
+
+def test_what_keeps_it_from_acting_is_said_beside_what_it_will_do() -> None:
+    play = Play()
+    play.happen(ReadinessSeen(("a drill passed within 45 days: never",)))
+    play.hear(alert())
+    held = held_text(play.state.standing[NOT_READY])
+    said = " ".join(will_do(asdict(play.only), play.terms, Moments(play.now), held=held))
+    assert "notes what it would change" in said
+    assert "kept from acting: not ready (a drill passed within 45 days: never)" in said
+    assert "changes the deployment" in plan(play)
+
+
+def test_the_first_page_says_that_it_does_not_act_and_why() -> None:
+    play = Play()
+    play.happen(ReadinessSeen(("a drill passed within 45 days: never",)))
+    assert card(play).mode.startswith("nothing by itself, it tells people instead: not ready (a drill passed")
+    play.happen(ReadinessSeen(()))
+    assert card(play).mode == "enforce: what is proved and confirmed is changed"
+
+
+def test_the_first_page_says_what_it_could_go_back_to_or_why_nothing() -> None:
+    play = Play()
+    assert card(play).back == "version 7"
+    play.state = replace(play.state, releases={})
+    assert card(play).back == "none, so that people would take over: no other version is known to be good"
+
+
+def card(play: Play) -> Card:
+    seen = Snapshot({"coding": play.state}, {"coding": play.pointer}, None, None, Checkpoint(0, ""), play.now)
+    (found,) = cards(seen, {"coding": play.terms}, Picture(), Moments(play.now))
+    return found

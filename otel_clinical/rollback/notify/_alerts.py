@@ -59,6 +59,7 @@ def alert(
     url: str,
     token: str,
     runbooks: str,
+    held: str = "",
 ) -> Told:
     """Return the alert of one incident.
 
@@ -69,6 +70,7 @@ def alert(
         url: Of the controller's pages, as people reach it.
         token: Of the link to acknowledge it.
         runbooks: Address in front of a runbook's file name.
+        held: What keeps the controller from acting, in words.
     """
     key, report = incident["key"], incident_report(incident, zone=moments.zone)
     labels = {
@@ -85,7 +87,7 @@ def alert(
     }
     annotations = {
         "summary": report.headline,
-        "description": _skeleton(report, incident, terms, moments),
+        "description": _skeleton(report, incident, terms, moments, held),
         "action": " ".join(report.next_steps) or "Look at the incident and acknowledge it.",
         "runbook_url": f"{runbooks.rstrip('/')}/{incident['alert']}.md",
         "incident_url": f"{url}/incidents/{incident['id']}",
@@ -95,7 +97,9 @@ def alert(
     return Told(incident["id"], labels, annotations)
 
 
-def _skeleton(report: IncidentReport, incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> str:
+def _skeleton(
+    report: IncidentReport, incident: Mapping[str, Any], terms: Terms | None, moments: Moments, held: str
+) -> str:
     """Say the same in the same order everywhere, from what happened to what the machine will do."""
     facts = "; ".join(f"{fact.name}: {fact.value}" for fact in report.facts)
     lines: Sequence[tuple[str, str]] = (
@@ -105,7 +109,7 @@ def _skeleton(report: IncidentReport, incident: Mapping[str, Any], terms: Terms 
         ("Evidence", facts or "not known"),
         ("Guards", _guards(report)),
         ("The machine did", " ".join(did(incident, moments))),
-        ("It will do", " ".join(will_do(incident, terms, moments, calls=True))),
+        ("It will do", " ".join(will_do(incident, terms, moments, calls=True, held=held))),
     )
     return "\n".join(f"{name}: {text}" for name, text in lines)
 

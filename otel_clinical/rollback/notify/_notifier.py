@@ -7,11 +7,13 @@ import logging
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.calls import LINES, calls_of, level, since
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.notify._alerts import Told, alert, may_wait, wanted
 from otel_clinical.rollback.notify._post import Alertmanager, AlertmanagerUnavailableError
 from otel_clinical.rollback.page._moments import Moments
+from otel_clinical.rollback.page._overview import held_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -121,7 +123,10 @@ class Notifier:
                 self._store.note(RAISED, incident["id"], data, now)
         token = self._links.make(incident["id"], LINES[line], now, nonce=_nonce(incident, line))
         moments = Moments(now, self._zone)
-        return alert(leaving(incident), terms, moments, url=self._url, token=token, runbooks=self._runbooks)
+        kept = disarmed(self._store.load(incident["key"]["model"]), now)
+        held = "" if kept is None else held_text(kept)
+        shown, where = leaving(incident), {"url": self._url, "token": token, "runbooks": self._runbooks}
+        return alert(shown, terms, moments, **where, held=held)
 
 
 def _nonce(incident: Mapping[str, Any], line: int) -> str:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.release import Segment, force_manual_path
 from otel_clinical.report import incident_report
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.page._evidence import show_evidence
 from otel_clinical.rollback.page._moments import Moments
-from otel_clinical.rollback.page._overview import OPEN, cards, where_text
+from otel_clinical.rollback.page._overview import OPEN, cards, held_text, where_text
 from otel_clinical.rollback.page._plans import did, will_do
 from otel_clinical.rollback.page._tiers import look_at_tiers
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
@@ -102,12 +103,18 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
         # What keeps the machine from acting comes first: on a phone the end of a list is far away.
         "guards": sorted(report.guards, key=lambda guard: _RESULTS.index(guard.result)),
         "did": did(found, moments),
-        "will_do": will_do(found, terms, moments, calls=source.calls),
+        "will_do": will_do(found, terms, moments, calls=source.calls, held=_held(source, model)),
         "force_manual": str(force_manual_path(terms.pointer)) if terms is not None and not report.calm else "",
         "acts": source.store.acts(key),
         "forms": tuple(_forms(found["state"])),
         "runbook": f"{source.policy.fleet.runbooks.rstrip('/')}/{found['alert']}.md",
     }
+
+
+def _held(source: Sources, model: str) -> str:
+    seen = source.worker.snapshot()
+    held = disarmed(seen.states[model], seen.now) if model in seen.states else None
+    return "" if held is None else held_text(held)
 
 
 def report_of(source: Sources, key: str) -> IncidentReport | None:

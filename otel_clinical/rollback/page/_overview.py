@@ -6,15 +6,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.release import ROUTES, Segment, force_manual_path
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.ledger import way_back
+from otel_clinical.rollback.orders import NOT_READY
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, Incident, ModelState
 from otel_clinical.rollback.telemetry import in_force
+from otel_clinical.semconv.enums import RollbackMode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from otel_clinical.release import ReleasePointer
+    from otel_clinical.rollback.orders import Standing
     from otel_clinical.rollback.page._moments import Moments
     from otel_clinical.rollback.page._tiers import Picture
     from otel_clinical.rollback.telemetry import Snapshot
@@ -102,7 +106,7 @@ def _card(terms: Terms, seen: Snapshot, picture: Picture, moments: Moments) -> C
         changed=f"{moments.full(pointer.updated_at)} by {pointer.updated_by}" if pointer else "",
         route=_ROUTES.get(pointer.route, pointer.route) if pointer else "",
         held_back=pointer is not None and pointer.route != ROUTES[0],
-        mode=_MODES[terms.mode],
+        mode=_may(terms, state, seen.now, moments),
         forced=_forced(terms),
         services=_services(versions, picture),
         disagree=bool(versions) and pointer is not None and set(versions) != {pointer.version},
@@ -161,6 +165,19 @@ def _services(versions: Mapping[str, int], picture: Picture) -> str:
     if not versions:
         return "none reports a version"
     return ", ".join(f"{count} on version {version}" for version, count in sorted(versions.items()))
+
+
+def _may(terms: Terms, state: ModelState, now: float, moments: Moments) -> str:
+    held = disarmed(state, now)
+    if held is None or terms.mode is not RollbackMode.ENFORCE:
+        return _MODES[terms.mode]
+    who = " and ".join(held.by)
+    return f"nothing by itself, it tells people instead: {held_text(held)}, by {who} since {moments.full(held.since)}"
+
+
+def held_text(held: Standing) -> str:
+    """Say in words what keeps the controller from acting."""
+    return f"{'not ready' if held.kind == NOT_READY else held.kind} ({held.reason})"
 
 
 def _back(terms: Terms, state: ModelState, pointer: ReleasePointer | None, now: float) -> str:

@@ -43,11 +43,14 @@ def did(incident: Mapping[str, Any], moments: Moments) -> tuple[str, ...]:
 
 
 def will_do(
-    incident: Mapping[str, Any], terms: Terms | None, moments: Moments, *, calls: bool = False
+    incident: Mapping[str, Any], terms: Terms | None, moments: Moments, *, calls: bool = False, held: str = ""
 ) -> tuple[str, ...]:
-    """Return what will be done, with times, one sentence each; `calls` says whether people are called by it."""
+    """Return what will be done, with times, one sentence each; `calls` says whether it calls people.
+
+    `held` is what keeps it from acting, in words.
+    """
     called = _call(incident, terms, moments) if calls else ""
-    return (*_next(incident, terms, moments), *([called] if called else []))
+    return (*_next(incident, terms, moments, held), *([called] if called else []))
 
 
 def _call(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> str:
@@ -62,12 +65,12 @@ def _call(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) ->
     return ""
 
 
-def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> Iterator[str]:
+def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments, held: str) -> Iterator[str]:
     state, at = incident["state"], moments.short(incident.get("next_at"))
     if terms is None:
         yield "Nothing: this model is no longer in the policy."
     elif state in {RollbackState.DECIDING, RollbackState.INCONCLUSIVE}:
-        yield from _undecided(incident, terms, moments)
+        yield from _undecided(incident, terms, moments, held)
     elif state == RollbackState.ANNOUNCED:
         yield f"At {moments.short(incident['act_at'])} it makes the announced change, unless anybody vetoes it before."
     elif state in {RollbackState.ENGINEERING_REVIEW, RollbackState.GOVERNANCE_REVIEW}:
@@ -81,12 +84,12 @@ def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) ->
             until = moments.short(incident["verify_by"])
             yield f"At {until} it routes to people (manual) if performance has not recovered by then."
     elif state == RollbackState.RECOMMENDED:
-        yield "Nothing: its mode does not let it act. People decide."
+        yield f"Nothing: {held or 'its mode does not let it act'}. People decide."
     else:
         yield _NOTHING
 
 
-def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments) -> Iterator[str]:
+def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments, held: str) -> Iterator[str]:
     ends = incident["last_seen"] + terms.maximum_alert_age
     if incident.get("approved_by"):
         yield f"Acts at its next look, because {incident['approved_by']} approved it, if the version still serves."
@@ -94,9 +97,12 @@ def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments) -> I
     if not incident["firing"] or moments.now > ends:
         yield "Nothing until the alert is heard again: it has ended or fallen silent. That is no proof of recovery."
         return
-    act = "changes the deployment" if terms.mode is RollbackMode.ENFORCE else "notes what it would change"
+    acts = terms.mode is RollbackMode.ENFORCE and not held
+    act = "changes the deployment" if acts else "notes what it would change"
     at = max(incident["next_at"], moments.now)
     yield f"At {moments.short(at)} it asks Prometheus again. As soon as every guard passes it {act}, without asking."
+    if held:
+        yield f"It is kept from acting: {held}."
     yield f"At {moments.short(ends)} it stops asking, unless the alert is heard of again before."
     if incident.get("vetoed_by"):
         yield f"It does nothing for the lack of an answer: {incident['vetoed_by']} vetoed that."
