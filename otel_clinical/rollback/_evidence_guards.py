@@ -117,6 +117,12 @@ def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
         return passed(guard, "no earlier version runs beside the serving one", compared=0.0)
     facts = {"compared": 1.0, "arm_labels": arm.samples, "arm": arm.performance}
     facts |= {"labels": current.samples if current else None, "current": current.performance if current else None}
+    if arm.verdict and arm.pairs:
+        facts |= {"pairs": arm.pairs, "verdict": arm.verdict}
+        better = arm.verdict > 0
+        proved = "better" if better else "no better"
+        because = f"version {arm.version} is proved {proved} on the same {arm.pairs:.0f} cases"
+        return judged(guard, because, good=better, **facts)
     lower = None if current is None else lower_difference(terms.scale, arm, current)
     enough = min(arm.samples or 0.0, (current.samples or 0.0) if current else 0.0) >= terms.verify_samples
     if lower is None or not enough:

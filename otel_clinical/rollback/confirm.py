@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.rollback.alerts import REVIEWS, Alert, Cause, alert_from_labels
+from otel_clinical.rollback.alerts import AGGREGATE, REVIEWS, Alert, Cause, alert_from_labels
 from otel_clinical.rollback.events import Recovery
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
 from otel_clinical.rollback.state import Comparison, Fellow, Incident, Processor, Sample, Stratum
@@ -156,6 +156,13 @@ def _company(prometheus: Prometheus, incident: Incident, target: str | None) -> 
     arm = None
     if target is not None and _runs_beside(prometheus, key.model, target):
         arm = _comparison(prometheus, {MODEL: key.model, **where}, target)
+        if key.segment == AGGREGATE:
+            pair = {MODEL: key.model, VERSION: target}
+            arm = replace(
+                arm,
+                pairs=_count(prometheus, selector(metrics.PAIRING_CASES.prometheus, pair)),
+                verdict=_lowest(prometheus, selector(metrics.PAIRING_VERDICT.prometheus, pair)),
+            )
     return {
         "fellows": _fellows(prometheus, where),
         "strata": tuple(

@@ -91,11 +91,17 @@ class Stratum:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """How one version does now: performance and labels of the recent window, None where absent."""
+    """How one version does now: performance and labels of the recent window, None where absent.
+
+    `pairs` are cases that the serving version answered as well, `verdict` what they prove of this one: 1 better, -1 no
+    better, 0 neither.
+    """
 
     version: str
     performance: float | None
     samples: float | None
+    pairs: float | None = None
+    verdict: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

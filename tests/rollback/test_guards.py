@@ -37,6 +37,9 @@ def test_all_eleven_pass_on_a_confirmed_degradation() -> None:
     assert len(found) == 11
 
 
+GOOD_ARM = Comparison("8", 0.8, 900.0)
+
+
 @pytest.mark.parametrize(
     ("guard", "second", "expected"),
     [
@@ -78,6 +81,9 @@ def test_all_eleven_pass_on_a_confirmed_degradation() -> None:
         ("counterfactual", {"arm": Comparison("7", 0.95, 20.0), "current": Comparison("8", 0.8, 900.0)}, "unknown"),
         ("counterfactual", {"arm": Comparison("7", None, None), "current": Comparison("8", 0.8, 900.0)}, "unknown"),
         ("counterfactual", {"arm": Comparison("7", 0.79, 400.0), "current": Comparison("8", 0.8, 900.0)}, "fail"),
+        # What is proved on the same cases counts before what only seems so on different ones.
+        ("counterfactual", {"arm": Comparison("7", 0.95, 900.0, 400.0, -1.0), "current": GOOD_ARM}, "fail"),
+        ("counterfactual", {"arm": Comparison("7", None, None, 400.0, 0.0), "current": GOOD_ARM}, "unknown"),
         ("case_mix", {"drop": 0.149}, "fail"),
         ("case_mix", {"drop": None}, "unknown"),
     ],
@@ -270,3 +276,12 @@ def test_of_a_metric_that_is_better_when_lower_the_lower_version_is_the_better_o
         play.hear(alert())
         play.confirm(play.only, arm=arm, current=current)
         assert play.only.decision == expected
+
+
+def test_a_pair_that_proves_the_version_before_better_needs_no_other_labels() -> None:
+    play = Play()
+    play.hear(alert())
+    play.confirm(play.only, arm=Comparison("7", 0.79, 20.0, 400.0, 1.0), current=Comparison("8", 0.8, 30.0))
+    report = next(report for report in play.only.guards if report.guard == "counterfactual")
+    assert (report.result, report.because) == ("pass", "version 7 is proved better on the same 400 cases")
+    assert play.only.decision == "rollback"

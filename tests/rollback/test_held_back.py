@@ -14,7 +14,7 @@ from otel_clinical.rollback import activate_version, release_ledger
 from otel_clinical.rollback.confirm import CAUSE, LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate.stack import wait_until
-from tests.rollback._controller import alert, notification, terms_of
+from tests.rollback._controller import alert, let_act, notification, terms_of
 from tests.rollback._forked import ForkedController
 from tests.rollback._prometheus import degraded, recovered
 
@@ -48,6 +48,8 @@ class Hospital:
         activate_version(self.terms, "7", by="tests", at=now - 86_400)
         activate_version(self.terms, "8", by="tests", at=now - 60)
         self.controller = ForkedController(self.nursery, self.folder, self.prometheus.url, *options, ledger=ledger)
+        if not ledger:
+            let_act(self.folder / "state")
         self.controller.start()
         return self.controller
 

@@ -125,6 +125,7 @@ def test_a_missing_pointer_keeps_the_alert_until_there_is_one(prometheus: FakePr
         prometheus.drop("ALERTS")  # only the webhook speaks of it
         assert controller.post(notification(alert(labels))).status_code == 202
         activate_version(terms, "7", by="tests", at=time.time())
+        let_act(tmp_path / "state")
         low_input(prometheus, "ehr-b")
         controller.wait_state("hold")
     finally:

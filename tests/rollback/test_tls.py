@@ -12,8 +12,8 @@ import pytest
 import trustme
 
 from otel_clinical.cli._frame import run
-from otel_clinical.rollback import DATABASE, verify_file
 from otel_clinical.cli.rollback import serve
+from otel_clinical.rollback import DATABASE, verify_file
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import EXAMPLES, TOKEN, Controller, notification
 

@@ -17,6 +17,7 @@ from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._discovery import discoveries
 from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
+from otel_clinical.drift.kernel._pairing import PairingRow
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
 from otel_clinical.drift.kernel._reviews import KINDS, NO_REVIEWS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._activation import Activation
     from otel_clinical.drift.kernel._batch import Batch
+    from otel_clinical.drift.kernel._pairing import PairingRow
     from otel_clinical.drift.kernel._rows import (
         AttributionRow,
         CalibrationRow,
@@ -220,6 +222,14 @@ class Kernel:
         seen = evidence, self.drift(), self.coverage(), served, self.label_times, self.newest, self.features()
         known = Known(*seen, compared)
         return list(attributions(self._policy, known))
+
+    def pairings(self) -> list[PairingRow]:
+        """Return how other versions do on the same cases as the version of each model that was activated last."""
+        newest: dict[str, tuple[int, str]] = {}
+        for (model, version), activation in self.activations.items():
+            newest[model] = max(newest.get(model, (0, "")), (activation, version))
+        rows = self._ledger.pairing.rows
+        return [row for model, (activation, version) in newest.items() for row in rows(model, version, activation)]
 
     @property
     def waiting(self) -> Mapping[tuple[str, str], int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -30,6 +31,18 @@ _WAITING: Final = "unpaired"
 _TESTS: Final = "paired"
 KINDS: Final = frozenset({_WAITING, _TESTS})
 """First part of the keys of saved states."""
+
+
+@dataclass(frozen=True)
+class PairingRow:
+    """How `version` does on the same cases as the version `beside` it: cases, and what is proved of it."""
+
+    model: str
+    version: str
+    beside: str
+    cases: int
+    better: bool
+    no_better: bool
 
 
 class Pairing:
@@ -78,6 +91,19 @@ class Pairing:
         if key[3:5] == mine:  # then the other one is the first
             return Comparison(test.cases, first, first_not)
         return Comparison(test.cases, second, second_not)
+
+    def rows(self, model: str, version: str, activation: int) -> list[PairingRow]:
+        """Return how every other version does on the cases of this one."""
+        mine, found = (version, str(activation)), []
+        for key, test in self._tests.items():
+            if key[0] != model or mine not in {key[1:3], key[3:5]}:
+                continue
+            first, second, first_not, second_not = test.proved()
+            if key[3:5] == mine:
+                found.append(PairingRow(model, key[1], version, test.cases, better=first, no_better=first_not))
+            else:
+                found.append(PairingRow(model, key[3], version, test.cases, better=second, no_better=second_not))
+        return sorted(found, key=lambda row: (row.version, row.cases))
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""

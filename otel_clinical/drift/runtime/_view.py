@@ -18,6 +18,7 @@ from otel_clinical.drift.kernel import (
     SuggestionRow,
     VolumeRow,
 )
+from otel_clinical.drift.kernel._pairing import PairingRow
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class KernelView:
         estimates: One row per model version.
         attributions: One row per stream in a tier.
         discoveries: One row per model version and tier.
+        pairings: One row per other version that answered the same cases as the one activated last.
         features: One row per input feature of each stream.
         volumes: One row per model and source.
         safety: One row per model.
@@ -51,6 +53,7 @@ class KernelView:
     estimates: tuple[EstimateRow, ...] = ()
     attributions: tuple[AttributionRow, ...] = ()
     discoveries: tuple[DiscoveryRow, ...] = ()
+    pairings: tuple[PairingRow, ...] = ()
     features: tuple[FeatureRow, ...] = ()
     volumes: tuple[VolumeRow, ...] = ()
     safety: tuple[SafetyRow, ...] = ()
@@ -72,6 +75,7 @@ class KernelView:
             estimates=tuple(kernel.estimates()),
             attributions=tuple(kernel.attributions()),
             discoveries=tuple(kernel.discoveries()),
+            pairings=tuple(kernel.pairings()),
             features=tuple(kernel.features()),
             volumes=tuple(kernel.volumes()),
             safety=tuple(kernel.safety()),

@@ -141,6 +141,9 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     yield gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
     yield gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
+    paired = {(row.model, row.version): row for row in kernel.pairings if row.cases >= SMALL_CELL}
+    yield gauge(metrics.PAIRING_CASES, ((mv, stepped(row.cases)) for mv, row in paired.items()))
+    yield gauge(metrics.PAIRING_VERDICT, ((mv, float(row.better) - row.no_better) for mv, row in paired.items()))
 
 
 def _label_ages(rows: Iterable[CoverageRow]) -> Iterator[Metric]:

@@ -64,6 +64,8 @@ __all__ = [
     "OUTCOME_CONFIDENCE",
     "OUTCOME_DELAY",
     "OVERRIDES",
+    "PAIRING_CASES",
+    "PAIRING_VERDICT",
     "PERFORMANCE_RATIO",
     "PERFORMANCE_SAMPLES",
     "PROCESSOR_CORRECTION_DROPS",
@@ -1201,6 +1203,28 @@ PROCESSOR_START_TIME: Final = MetricDef(
     source="processor",
 )
 
+PAIRING_CASES: Final = MetricDef(
+    name="clinical_ai.pairing.cases",
+    instrument="gauge",
+    unit="{case}",
+    description="Cases that this version and the serving one both answered and that have an outcome; in steps, fewer than 11 are not shown.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_pairing_cases",
+    source="processor",
+)
+
+PAIRING_VERDICT: Final = MetricDef(
+    name="clinical_ai.pairing.verdict",
+    instrument="gauge",
+    unit="{verdict}",
+    description="1 where this version is proved better than the serving one on the same cases, -1 where it is proved no better by a margin, 0 where neither is.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    buckets=None,
+    prometheus="clinical_ai_pairing_verdict",
+    source="processor",
+)
+
 TELEMETRY_REDACTIONS: Final = MetricDef(
     name="clinical_ai.telemetry.redactions",
     instrument="counter",
@@ -1334,6 +1358,8 @@ ALL: Final[tuple[MetricDef, ...]] = (
     PROCESSOR_CORRECTION_USED_RATIO,
     PROCESSOR_CORRECTION_DROPS,
     PROCESSOR_START_TIME,
+    PAIRING_CASES,
+    PAIRING_VERDICT,
     TELEMETRY_REDACTIONS,
     TELEMETRY_ERRORS,
     TELEMETRY_DROPPED,

@@ -107,6 +107,8 @@ def test_few_common_cases_decide_nothing():
     records = scores(1200, 3, seven=lambda _: 0.92, eight=lambda _: 0.5, shadow_from=1195)
     kernel, row = verdict(records)
     assert kernel._ledger.pairing.comparison("coding", "8", 2) == Comparison(5, better=False, no_better=False)
+    (pair,) = kernel.pairings()
+    assert (pair.version, pair.beside, pair.cases, pair.better, pair.no_better) == ("7", "8", 5, False, False)
     assert "same" not in row.reasons[0]
 
 

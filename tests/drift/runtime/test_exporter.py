@@ -24,6 +24,7 @@ from otel_clinical.drift.kernel import (
     SuggestionRow,
     VolumeRow,
 )
+from otel_clinical.drift.kernel._pairing import PairingRow
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
 from otel_clinical.drift.runtime._view import KernelView
@@ -130,6 +131,11 @@ KERNEL = KernelView(
     coverage=(CoverageRow("coding", "7", 0.9, 100, 90, 90, 600.0, 3000.0),),
     suggestions=(SUGGESTIONS,),
     attributions=(VERDICT,),
+    pairings=(
+        PairingRow("coding", "6", "7", 400, better=False, no_better=True),
+        PairingRow("coding", "5", "7", 400, better=True, no_better=False),
+        PairingRow("coding", "4", "7", 10, better=True, no_better=False),
+    ),
     activations={("coding", "7"): 3},
     waiting={("coding", "7"): 33},
     label_times={"coding": 1_790_000_500.0},
@@ -404,3 +410,12 @@ def test_the_cause_of_a_drop_is_one_state_of_five_and_needs_outcomes_enough():
     assert [key[-1] for key, value in found.items() if value == 1] == ["input"]
     few = replace(KERNEL, evidence=(replace(ROW, samples=10),))
     assert of(scrape(shown(few)), metrics.ATTRIBUTION_STATUS) == {}
+
+
+def test_what_other_versions_do_on_the_same_cases_is_shown_where_they_are_enough():
+    page = scrape(shown())
+    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "6")] == -1
+    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "5")] == 1
+    assert page[metrics.PAIRING_CASES.prometheus, ("coding", "5")] == 396  # in steps of eleven
+    assert (metrics.PAIRING_VERDICT.prometheus, ("coding", "4")) not in page
+    assert (metrics.PAIRING_CASES.prometheus, ("coding", "4")) not in page
