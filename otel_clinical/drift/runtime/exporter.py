@@ -201,8 +201,10 @@ def _drift(shown: Exposition) -> Iterator[Metric]:
     hidden = [row.signal == PERFORMANCE and key[:4] in small for key, row in zip(keys, rows, strict=True)]
     scores = (0.0 if hide else row.score for hide, row in zip(hidden, rows, strict=True))
     yield gauge(metrics.DRIFT_SCORE, zip(keys, scores, strict=True))
-    zeros = {detection_labels(row, which): 0 for row in rows for which in directions(row)}
-    yield counter(metrics.DRIFT_DETECTIONS, zeros | _counted(metrics.DRIFT_DETECTIONS, shown.counters))
+    counted = _counted(metrics.DRIFT_DETECTIONS, shown.counters)
+    possible = [detection_labels(row, which) for row in rows for which in directions(row)]
+    seen = [(labels, counted.pop(labels, 0)) for labels in possible] if counted else [(each, 0) for each in possible]
+    yield Family(metrics.DRIFT_DETECTIONS, "counter", sorted([*seen, *counted.items()]))
 
 
 def _processor(shown: Exposition) -> Iterator[Metric]:
