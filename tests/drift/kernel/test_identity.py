@@ -57,7 +57,7 @@ def test_after_it_was_charged_an_inference_is_not_charged_again():
     kernel.advance(to=START + 2 * HOUR)
     kernel.apply(batch([outcome(1, START + 3 * HOUR, inferred=START, score=0.0, event=12)]))
     row = settle(kernel)
-    assert (row.labels, row.performance) == (1, 1.0)
+    assert (row.labels, row.amended, row.performance) == (1, 1, 0.0)
     assert kernel.apply(batch([])).duplicates == 1
 
 
