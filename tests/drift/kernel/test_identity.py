@@ -55,10 +55,11 @@ def test_after_it_was_charged_an_inference_is_not_charged_again():
     kernel = make_kernel()
     kernel.apply(batch([outcome(1, START + 60.0, inferred=START, score=1.0, event=11)]))
     kernel.advance(to=START + 2 * HOUR)
-    kernel.apply(batch([outcome(1, START + 3 * HOUR, inferred=START, score=0.0, event=12)]))
+    told = [outcome(1, START + hours * HOUR, inferred=START, score=0.0, event=11 + hours) for hours in (3, 4)]
+    kernel.apply(batch(told))
     row = settle(kernel)
     assert (row.labels, row.amended, row.performance) == (1, 1, 0.0)
-    assert kernel.apply(batch([])).duplicates == 1
+    assert kernel.apply(batch([])).duplicates == 1  # the first amends, the second says the same
 
 
 def test_the_memory_of_charged_inferences_survives_a_restart_and_ends_with_the_retention():
