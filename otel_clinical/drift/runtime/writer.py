@@ -22,7 +22,8 @@ from otel_clinical.semconv.enums import ProcessorRejection
 _LOG = logging.getLogger(__name__)
 
 _LOOK_SECONDS = 0.002
-_YIELD_SECONDS = 0.0002  # between two steps, so that a request that has come can be noticed
+_YIELD_SECONDS = 0.0002  # so that a request that has come can be noticed
+_WORK_SECONDS = 0.005  # between two such pauses: a slot of few records has as many steps as one of many
 
 Read = TypeVar("Read")
 
@@ -99,7 +100,7 @@ class Writer:
         self._lock = threading.Lock()
         self._holding = False  # the lock, by the thread of this writer
         self._busy = False  # something that is committed waits to be applied
-        self._saved_at = clock()
+        self._saved_at = self._yielded = clock()
         self.receiving: Callable[[], int] = lambda: 0
         self._thread = threading.Thread(target=self._run, name="otel-clinical-writer", daemon=True)
         self.phase = Phase.STARTING
@@ -252,10 +253,13 @@ class Writer:
         """Say whether to turn to what waits in the queue; a step of closing a slot waits a little for it to come."""
         if self._pipeline.between:
             return bool(len(self._queue)) and self._clock() >= until
+        if self._queue.closed or self._clock() - self._yielded < _WORK_SECONDS:
+            return bool(len(self._queue))
         time.sleep(_YIELD_SECONDS)
         begun = self._clock()
         while not len(self._queue) and self.receiving() and self._clock() - begun < self._settings.patience_seconds:
             self._queue.wait(_LOOK_SECONDS)
+        self._yielded = self._clock()
         return bool(len(self._queue))
 
     def _finish(self) -> None:
