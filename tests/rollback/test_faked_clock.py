@@ -19,6 +19,8 @@ from tests.rollback._prometheus import degraded
 if TYPE_CHECKING:
     from tests.rollback._prometheus import FakePrometheus
 
+pytestmark = pytest.mark.stack
+
 LONG = 60.0
 VETO = 6.0
 LAST = "      maximum_alert_age: 15m\n"
