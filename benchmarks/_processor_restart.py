@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from benchmarks._processor_site import MODEL, read_site
-from otel_clinical.drift.kernel import ABSENT, RECORD, SEGMENTS, Batch, Kernel, Kind
+from otel_clinical.drift.explode import ABSENT, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime.store import Checkpoint, Store
 
 if TYPE_CHECKING:

@@ -20,7 +20,8 @@ from benchmarks._processor_send import PER_REQUEST, Feed, templates
 from benchmarks._processor_site import FORTY, MODEL, make_site, read_site
 from benchmarks._processor_stock import decode
 from benchmarks._rows import Row, row
-from otel_clinical.drift.kernel import Applied, Batch, Exploded, Kernel, PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.explode import Batch, Exploded, PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.kernel import Applied, Kernel
 from otel_clinical.drift.runtime._entry import Entry, Signal
 from otel_clinical.drift.runtime._pipeline import Pipeline, Work
 from otel_clinical.drift.runtime.store import Store

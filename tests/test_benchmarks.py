@@ -15,7 +15,7 @@ from benchmarks._processor_send import templates
 from benchmarks._processor_site import FORTY, make_site, read_site
 from benchmarks._processor_stock import decode
 from benchmarks._rows import Row, row, table
-from otel_clinical.drift.kernel import PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.explode import PolicyIndex, explode_logs, explode_traces
 
 
 @pytest.fixture

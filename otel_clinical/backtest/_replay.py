@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from otel_clinical.backtest._wire import Wire
-from otel_clinical.drift.kernel import Batch, Kernel, explode_logs, explode_traces
+from otel_clinical.drift.explode import Batch, explode_logs, explode_traces
+from otel_clinical.drift.kernel import Kernel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

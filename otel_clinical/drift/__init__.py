@@ -1,1 +1,1 @@
-"""Streaming detection of degradation: a pure kernel, its detectors, and the processes that run it."""
+"""Streaming detection of degradation: requests read into columns, a pure kernel, its detectors, and what runs them."""

@@ -1,17 +1,13 @@
-"""The pure kernel of the drift processor: explode, slots, detect.
+"""The pure kernel of the drift processor: columns to slots to evidence.
 
-exploded = explode_logs(body, received, kernel.index)
+exploded = explode_logs(body, received, kernel.index)  # otel_clinical.drift.explode
 kernel.apply(exploded.batch)
 for transition in kernel.advance(): ...
 rows = kernel.evidence()
 """
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kind
 from otel_clinical.drift.kernel._corrections import Correction
-from otel_clinical.drift.kernel._explode import explode_logs, explode_traces
-from otel_clinical.drift.kernel._exploded import Exploded, Rejection
-from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
 from otel_clinical.drift.kernel._kernel import Kernel
 from otel_clinical.drift.kernel._rows import (
     Applied,
@@ -35,14 +31,8 @@ from otel_clinical.drift.kernel._rows import (
 from otel_clinical.drift.kernel._tiers import decide_tier
 
 __all__ = [
-    "ABSENT",
-    "MICRO",
-    "NO_FEATURES",
-    "RECORD",
-    "SEGMENTS",
     "Applied",
     "AttributionRow",
-    "Batch",
     "CalibrationRow",
     "CodecError",
     "Correction",
@@ -52,14 +42,9 @@ __all__ = [
     "DriftRow",
     "EstimateRow",
     "EvidenceRow",
-    "Exploded",
     "FeatureMoved",
     "FeatureRow",
     "Kernel",
-    "Kind",
-    "ModelIndex",
-    "PolicyIndex",
-    "Rejection",
     "ReliabilityBin",
     "SafetyRow",
     "SuggestionRow",
@@ -67,6 +52,4 @@ __all__ = [
     "Transition",
     "VolumeRow",
     "decide_tier",
-    "explode_logs",
-    "explode_traces",
 ]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
 from otel_clinical.drift.kernel._amend import amend_calibrations, amend_streams
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._calibration import Calibration
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
@@ -20,7 +21,6 @@ from otel_clinical.drift.kernel._plan import AGGREGATE
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
 from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
 from otel_clinical.drift.kernel._tiers import decide_tier
-from otel_clinical.drift.kernel._truth import REVIEWED, UNCOUNTED
 from otel_clinical.semconv.enums import DriftDetector, EscalationLevel
 
 if TYPE_CHECKING:

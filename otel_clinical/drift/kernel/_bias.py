@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.detectors import LOG_CEILING, sr_path
-from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.explode._batch import MICRO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

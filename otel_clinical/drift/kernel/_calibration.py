@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._bias import BiasTest
 from otel_clinical.drift.kernel._rows import CalibrationRow, ReliabilityBin
 from otel_clinical.semconv import AGGREGATE

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift.detectors import log_growth
-from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._interval import drop_interval
 
 if TYPE_CHECKING:

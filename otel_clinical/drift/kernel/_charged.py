@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import ABSENT
-from otel_clinical.drift.kernel._truth import UNCOUNTED
+from otel_clinical.drift.explode._batch import ABSENT
+from otel_clinical.drift.explode._truth import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors import DETECTORS, GuardedDetector
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow
 from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE
 from otel_clinical.semconv.enums import DriftDetector

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import Kind
+from otel_clinical.drift.explode._batch import Kind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

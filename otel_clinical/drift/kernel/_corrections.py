@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, SEGMENTS, Kind
+from otel_clinical.drift.explode._batch import ABSENT, MICRO, SEGMENTS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

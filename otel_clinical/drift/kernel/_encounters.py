@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from otel_clinical.drift.explode._truth import UNCOUNTED
 from otel_clinical.drift.kernel._fed import Fed
-from otel_clinical.drift.kernel._truth import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

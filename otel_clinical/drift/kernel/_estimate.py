@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._bias import BiasTest
 from otel_clinical.drift.kernel._rows import EstimateRow
 from otel_clinical.semconv.enums import EstimateValidity

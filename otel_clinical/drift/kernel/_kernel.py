@@ -10,12 +10,13 @@ from urllib.parse import quote, unquote
 import numpy as np
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.kernel._batch import Kind, to_ours, translate
+from otel_clinical.drift.explode._batch import Kind, to_ours, translate
+from otel_clinical.drift.explode._index import PolicyIndex
+from otel_clinical.drift.explode._truth import REVIEWED, made_of_reviews, with_reviews
 from otel_clinical.drift.kernel._causes import Known, attributions
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._discovery import discoveries
-from otel_clinical.drift.kernel._index import PolicyIndex
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._pairing import PairingRow
 from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
@@ -23,7 +24,6 @@ from otel_clinical.drift.kernel._reviews import KINDS, NO_REVIEWS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._safety import KNOWN, SAFETY, SafetyLog
 from otel_clinical.drift.kernel._slots import Slots, pending, unpack_rows
-from otel_clinical.drift.kernel._truth import REVIEWED, made_of_reviews, with_reviews
 from otel_clinical.drift.kernel._volume import VOLUME, Volumes
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ProcessorSignal
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from otel_clinical.drift.explode._batch import Batch
     from otel_clinical.drift.kernel._activation import Activation
-    from otel_clinical.drift.kernel._batch import Batch
     from otel_clinical.drift.kernel._pairing import PairingRow
     from otel_clinical.drift.kernel._rows import (
         AttributionRow,

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from otel_clinical.drift.explode._batch import ABSENT, Kind
+from otel_clinical.drift.explode._truth import ELSEWHERE, made_of_reviews
 from otel_clinical.drift.kernel._activation import Activation
-from otel_clinical.drift.kernel._batch import ABSENT, Kind
 from otel_clinical.drift.kernel._charged import CHARGED, Charged
 from otel_clinical.drift.kernel._clock import MOST_ACTIVATIONS
 from otel_clinical.drift.kernel._coverage import Coverage
@@ -17,7 +18,6 @@ from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
 from otel_clinical.drift.kernel._pairing import Pairing
 from otel_clinical.drift.kernel._references import REFERENCE, References
 from otel_clinical.drift.kernel._rows import CoverageRow
-from otel_clinical.drift.kernel._truth import ELSEWHERE, made_of_reviews
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Mapping

@@ -11,7 +11,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, log_growth, sr_path
-from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import MICRO
+from otel_clinical.drift.explode._batch import MICRO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.explode._truth import UNCOUNTED
 from otel_clinical.drift.kernel._attribution import Comparison
 from otel_clinical.drift.kernel._paired import Paired
-from otel_clinical.drift.kernel._truth import UNCOUNTED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

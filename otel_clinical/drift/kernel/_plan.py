@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._batch import SEGMENTS
+from otel_clinical.drift.explode._batch import SEGMENTS
 from otel_clinical.drift.kernel._bias import BiasDesign, calibration_thresholds
 from otel_clinical.drift.kernel._chosen import Chosen
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream, strata_of, thresholds

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
 from otel_clinical.drift.kernel._design import strata_of
 from otel_clinical.drift.kernel._feature_design import PLACES, watched
-from otel_clinical.drift.kernel._truth import REVIEWED, UNCOUNTED
 from otel_clinical.policy import ALL, LABEL_EDGES
 from otel_clinical.semconv import OTHER
 

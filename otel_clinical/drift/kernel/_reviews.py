@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.explode._subject import SKEW
 from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
-from otel_clinical.drift.kernel._subject import SKEW
 from otel_clinical.drift.kernel._suggestions import Suggestions
 from otel_clinical.semconv.enums import ReviewHorizon
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors import RareEventDetector
-from otel_clinical.drift.kernel._batch import Kind
+from otel_clinical.drift.explode._batch import Kind
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._rows import SafetyRow
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import GuardedADWIN
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

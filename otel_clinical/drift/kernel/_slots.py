@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
-from otel_clinical.drift.kernel._batch import PLAIN, RECORD, Kind, as_rows, layouts
+from otel_clinical.drift.explode._batch import PLAIN, RECORD, Kind, as_rows, layouts
+from otel_clinical.drift.explode._squeezed import spread, squeeze
 from otel_clinical.drift.kernel._ids import IdSet
-from otel_clinical.drift.kernel._squeezed import spread, squeeze
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

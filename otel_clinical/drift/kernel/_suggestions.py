@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift.explode._verdict import VERDICTS
 from otel_clinical.drift.kernel._rows import SuggestionRow
-from otel_clinical.drift.kernel._verdict import VERDICTS
 from otel_clinical.semconv.enums import ReviewAction, ReviewAttention, ReviewHorizon
 
 if TYPE_CHECKING:

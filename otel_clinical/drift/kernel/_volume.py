@@ -8,7 +8,7 @@ import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors import VolumeDetector
-from otel_clinical.drift.kernel._batch import Kind
+from otel_clinical.drift.explode._batch import Kind
 from otel_clinical.drift.kernel._rows import VolumeRow
 from otel_clinical.policy import ALL
 

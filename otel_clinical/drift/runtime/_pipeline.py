@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 from otel_clinical._version import __version__
-from otel_clinical.drift.kernel import Applied, Batch, DriftDetected, Kernel, Transition
+from otel_clinical.drift.explode import Batch
+from otel_clinical.drift.kernel import Applied, DriftDetected, Kernel, Transition
 from otel_clinical.drift.runtime._detections import detection_labels, direction
 from otel_clinical.drift.runtime._entry import Entry, Quarantined
 from otel_clinical.drift.runtime._faults import FaultPoint, Faults

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from otel_clinical.drift.kernel import Exploded, PolicyIndex, Rejection, explode_logs, explode_traces
+from otel_clinical.drift.explode import Exploded, PolicyIndex, Rejection, explode_logs, explode_traces
 from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
 from otel_clinical.drift.runtime._pipeline import Work
 from otel_clinical.drift.runtime._rates import RateLimit

@@ -10,7 +10,8 @@ from urllib.parse import unquote
 
 import numpy as np
 
-from otel_clinical.drift.kernel import MICRO, CodecError
+from otel_clinical.drift.explode import MICRO
+from otel_clinical.drift.kernel import CodecError
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._feature_design import watched
 from otel_clinical.drift.kernel._reference import BINS, MONDAY, WEEK, Layout, Reference

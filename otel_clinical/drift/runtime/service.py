@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from otel_clinical.access import Address, Certificate, TokenFile, require_tls_off_loopback, require_token_off_loopback
-from otel_clinical.drift.kernel import Kernel, PolicyIndex
+from otel_clinical.drift.explode import PolicyIndex
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime import http
 from otel_clinical.drift.runtime._faults import Faults
 from otel_clinical.drift.runtime._listen import bind, port_of

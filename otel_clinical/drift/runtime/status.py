@@ -11,7 +11,8 @@ from pathlib import Path
 from prometheus_client.core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from otel_clinical.drift.kernel import Batch, CodecError, Kernel
+from otel_clinical.drift.explode import Batch
+from otel_clinical.drift.kernel import CodecError, Kernel
 from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families

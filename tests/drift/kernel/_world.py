@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from otel_clinical.drift.kernel import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kernel, Kind
+from otel_clinical.drift.explode import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.policy import Baseline, Cell, Policy, Spread, parse_policy
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, Kind, decide_tier
+from otel_clinical.drift.explode import Batch, Kind
+from otel_clinical.drift.kernel import decide_tier
 from otel_clinical.semconv.enums import EscalationLevel
 from tests.drift.kernel._world import START, World, batch, inference, make_kernel, make_policy, outcome, row_of, run
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import Batch
+from otel_clinical.drift.explode import Batch
 from otel_clinical.drift.kernel._attribution import Comparison, InputShift, LabelHealth, Situation, attribute
 from otel_clinical.drift.kernel._causes import activated
 from otel_clinical.semconv.enums import AttributionCause as Cause

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Kind
+from otel_clinical.drift.explode import Kind
 from otel_clinical.drift.kernel._coverage import Coverage
 from tests.drift.kernel._world import START, batch, inference, make_kernel, outcome
 

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import TierChange, explode_logs
+from otel_clinical.drift.explode import explode_logs
+from otel_clinical.drift.kernel import TierChange
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import EscalationLevel
 from tests.drift import _wire as wire

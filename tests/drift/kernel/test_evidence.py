@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import DriftDetected, Kind, TierChange
+from otel_clinical.drift.explode import Kind
+from otel_clinical.drift.kernel import DriftDetected, TierChange
 from otel_clinical.semconv.enums import EscalationLevel
 from tests.drift.kernel._world import (
     DEPARTMENTS,

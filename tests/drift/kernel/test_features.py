@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, CodecError, DriftDetected, FeatureMoved
+from otel_clinical.drift.explode import Batch
+from otel_clinical.drift.kernel import CodecError, DriftDetected, FeatureMoved
 from otel_clinical.policy import parse_policy, policy_problems
 from otel_clinical.semconv.enums import InputAspect
 from tests.drift.kernel._features import AGE, FEATURES, SHARES, baseline, kernel, policy, records

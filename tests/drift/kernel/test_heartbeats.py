@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import Batch, Kernel, Kind
+from otel_clinical.drift.explode import Batch, Kind
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.policy import parse_policy
 from tests.drift.kernel import _world
 from tests.drift.kernel._world import START, batch, inference, make_baseline

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_clinical.drift.kernel import ABSENT, MICRO, Batch
+from otel_clinical.drift.explode import ABSENT, MICRO, Batch
 from otel_clinical.semconv.enums import EscalationLevel, ProcessorSignal
 from tests.drift.kernel._world import (
     START,

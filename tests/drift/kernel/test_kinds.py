@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import Kernel, TierChange, explode_logs
-from otel_clinical.drift.kernel._verdict import VERDICTS
+from otel_clinical.drift.explode import explode_logs
+from otel_clinical.drift.explode._verdict import VERDICTS
+from otel_clinical.drift.kernel import Kernel, TierChange
 from otel_clinical.policy import BaselineBuilder
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import EscalationLevel, EstimateValidity, ReviewAction, ReviewAttention

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, TierChange
+from otel_clinical.drift.kernel import TierChange
 from tests.drift.kernel._world import DEPARTMENTS, START, batch, inference, make_kernel, make_policy, outcome, run
+
+if TYPE_CHECKING:
+    from otel_clinical.drift.explode import Batch
 
 N, GAP = 2000, 10.0
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from otel_clinical.drift._codec import CodecError, pack
-from otel_clinical.drift.kernel import NO_FEATURES, RECORD, Batch, Kind
+from otel_clinical.drift.explode import NO_FEATURES, RECORD, Batch, Kind
 from otel_clinical.drift.kernel._slots import PENDING, Slots, unpack_rows
 from tests.drift.kernel._world import World, make_kernel, row_of, run
 

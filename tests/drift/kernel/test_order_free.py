@@ -10,12 +10,14 @@ import numpy as np
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch, Kernel
+from otel_clinical.drift.explode import Batch
 from otel_clinical.semconv.enums import ReviewAction
 from tests.drift.kernel._world import START, World, batch, make_baseline, make_kernel, make_policy, outcome, review
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from otel_clinical.drift.kernel import Kernel
 
 POLICY, BASELINE = make_policy(maturity="5m", slot="30s"), make_baseline()
 LATENESS = 120.0

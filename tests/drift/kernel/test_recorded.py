@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import SEGMENTS, Batch, Kernel, Kind
+from otel_clinical.drift.explode import SEGMENTS, Batch, Kind
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.kernel._reference import WEEK, Layout, Reference
 from otel_clinical.drift.runtime.recorded import Record, RecordedError, freeze_recorded, last_mature_week, week_of
 from otel_clinical.policy import BaselineBuilder, parse_policy

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import ABSENT, Batch, DriftDetected
+from otel_clinical.drift.explode import ABSENT, Batch
+from otel_clinical.drift.kernel import DriftDetected
 from tests.drift.kernel._world import PAYERS, START, WORDS, World, make_kernel, run
 
 HOUR = 3600.0

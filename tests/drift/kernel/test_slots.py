@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel._batch import Kind
+from otel_clinical.drift.explode._batch import Kind
 from otel_clinical.drift.kernel._ids import IdSet
 from otel_clinical.drift.kernel._slots import PENDING, Slots, split, unpack_rows
 

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import RECORD, Batch, CodecError, explode_logs
-from otel_clinical.drift.kernel._verdict import VERDICTS
+from otel_clinical.drift.explode import RECORD, Batch, explode_logs
+from otel_clinical.drift.explode._verdict import VERDICTS
+from otel_clinical.drift.kernel import CodecError
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import (
     DriftDetector,

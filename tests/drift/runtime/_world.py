@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from otel_clinical.drift.kernel import Kernel, explode_logs, explode_traces
+from otel_clinical.drift.explode import explode_logs, explode_traces
+from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime._entry import Entry, Signal
 from otel_clinical.drift.runtime._pipeline import Pipeline, Work
 from otel_clinical.drift.runtime.store import Store

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_clinical.drift.kernel import PolicyIndex
+from otel_clinical.drift.explode import PolicyIndex
 from otel_clinical.drift.runtime import Phase
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._refusals import UnavailableError

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from otel_clinical.drift.kernel import Batch
+from otel_clinical.drift.explode import Batch
 from otel_clinical.drift.runtime._entry import Entry, Signal
 from otel_clinical.drift.runtime._pipeline import Work
 from otel_clinical.drift.runtime.store import Store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_clinical.drift.kernel import Applied, Batch, Kernel
+from otel_clinical.drift.kernel import Applied, Kernel
 from otel_clinical.drift.runtime import _pipeline
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime.store import StoreUnavailableError
@@ -23,6 +23,7 @@ from tests.drift.runtime._traffic import make_traffic
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from otel_clinical.drift.explode import Batch
     from otel_clinical.drift.runtime._pipeline import Pipeline, Work
 
 EVENTS, REJECTIONS = metrics.PROCESSOR_EVENTS.prometheus, metrics.PROCESSOR_REJECTIONS.prometheus

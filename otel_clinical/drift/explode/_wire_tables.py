@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._batch import SEGMENTS
-from otel_clinical.drift.kernel._wire_bytes import Texts
+from otel_clinical.drift.explode._batch import SEGMENTS
+from otel_clinical.drift.explode._wire_bytes import Texts
 from otel_clinical.features import FeatureSet, WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeClass, OutcomeResult, ReviewAction
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._index import ModelIndex
+    from otel_clinical.drift.explode._index import ModelIndex
 
 ROLES: Final = Texts.of(role.value for role in DeploymentRole)
 STATUSES: Final = Texts.of(status.value for status in InferenceStatus)

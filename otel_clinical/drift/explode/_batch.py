@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
-from otel_clinical.drift.kernel._squeezed import spread, squeeze
+from otel_clinical.drift.explode._squeezed import spread, squeeze
 from otel_clinical.features import ABSENT as NO_PLACE
 from otel_clinical.features import MOST_FEATURES
 from otel_clinical.semconv.enums import SegmentName

@@ -16,18 +16,18 @@ from google.protobuf.message import DecodeError
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from otel_clinical.drift.kernel._batch import Kind
-from otel_clinical.drift.kernel._records import KINDS, LOG_KEYS, SPAN_KEYS, is_inference
-from otel_clinical.drift.kernel._subject import SUBJECT_KEYS
-from otel_clinical.drift.kernel._values import pick
-from otel_clinical.drift.kernel._wire_bytes import Bytes
-from otel_clinical.drift.kernel._wire_cast import cast
-from otel_clinical.drift.kernel._wire_columns import Columns
-from otel_clinical.drift.kernel._wire_follow import follow
-from otel_clinical.drift.kernel._wire_frames import groups
-from otel_clinical.drift.kernel._wire_recent import Recent
-from otel_clinical.drift.kernel._wire_rows import SPAN, START, TIME, inference_rows, outcome_rows, review_rows
-from otel_clinical.drift.kernel._wire_skeleton import Layout, UnusualError
+from otel_clinical.drift.explode._batch import Kind
+from otel_clinical.drift.explode._records import KINDS, LOG_KEYS, SPAN_KEYS, is_inference
+from otel_clinical.drift.explode._subject import SUBJECT_KEYS
+from otel_clinical.drift.explode._values import pick
+from otel_clinical.drift.explode._wire_bytes import Bytes
+from otel_clinical.drift.explode._wire_cast import cast
+from otel_clinical.drift.explode._wire_columns import Columns
+from otel_clinical.drift.explode._wire_follow import follow
+from otel_clinical.drift.explode._wire_frames import groups
+from otel_clinical.drift.explode._wire_recent import Recent
+from otel_clinical.drift.explode._wire_rows import SPAN, START, TIME, inference_rows, outcome_rows, review_rows
+from otel_clinical.drift.explode._wire_skeleton import Layout, UnusualError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-    from otel_clinical.drift.kernel._subject import Reader
-    from otel_clinical.drift.kernel._wire_frames import Frame, Group
-    from otel_clinical.drift.kernel._wire_recent import Known
-    from otel_clinical.drift.kernel._wire_skeleton import Followed, Skeleton
+    from otel_clinical.drift.explode._subject import Reader
+    from otel_clinical.drift.explode._wire_frames import Frame, Group
+    from otel_clinical.drift.explode._wire_recent import Known
+    from otel_clinical.drift.explode._wire_skeleton import Followed, Skeleton
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._wire_skeleton import FIXED32, FIXED64, REAL, SIZED, TEXT, VARINT, WHOLE, varint
+from otel_clinical.drift.explode._wire_skeleton import FIXED32, FIXED64, REAL, SIZED, TEXT, VARINT, WHOLE, varint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._wire_skeleton import Skeleton, Step
+    from otel_clinical.drift.explode._wire_skeleton import Skeleton, Step
 
 LONGEST_RUN: Final = 512
 """Bytes that are compared at once."""

@@ -16,9 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue
 
 from benchmarks._processor_load import Recorder
-from otel_clinical.drift.kernel import Exploded, PolicyIndex, _wire_recent, explode_logs, explode_traces
-from otel_clinical.drift.kernel import _wire as columnar
-from otel_clinical.drift.kernel._wire_columns import Columns
+from otel_clinical.drift.explode import Exploded, PolicyIndex, _wire_recent, explode_logs, explode_traces
+from otel_clinical.drift.explode import _wire as columnar
+from otel_clinical.drift.explode._wire_columns import Columns
 from otel_clinical.features import Feature, FeatureSet, Kind
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import OutcomeClass
@@ -238,9 +238,9 @@ def test_what_the_sdk_sends_never_needs_the_general_route(monkeypatch: pytest.Mo
         ours, general = both(explode, template.body, 1_790_000_000.0 + 1.0)
         assert ours == general
         with monkeypatch.context() as patch:
-            patch.setattr("otel_clinical.drift.kernel._explode._Work._take", lambda *_: pytest.fail("read one by one"))
+            patch.setattr("otel_clinical.drift.explode._explode._Work._take", lambda *_: pytest.fail("read one by one"))
             patch.setattr(
-                "otel_clinical.drift.kernel._explode._Shape.scopes", lambda *_: pytest.fail("given to protobuf")
+                "otel_clinical.drift.explode._explode._Shape.scopes", lambda *_: pytest.fail("given to protobuf")
             )
             assert len(explode(template.body, 1_790_000_000.0 + 1.0, INDEX, fewest=1).batch) == 30
 

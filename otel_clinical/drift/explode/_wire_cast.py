@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._wire_skeleton import LONGEST_VARINT, TEXT, Followed
+from otel_clinical.drift.explode._wire_skeleton import LONGEST_VARINT, TEXT, Followed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._wire_bytes import Bytes
-    from otel_clinical.drift.kernel._wire_mould import Loose, Mould
+    from otel_clinical.drift.explode._wire_bytes import Bytes
+    from otel_clinical.drift.explode._wire_mould import Loose, Mould
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]

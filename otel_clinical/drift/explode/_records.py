@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.drift.kernel._batch import ABSENT, NO_FEATURES, Kind
-from otel_clinical.drift.kernel._subject import SKEW, SUBJECT_KEYS, Reader, check_time
-from otel_clinical.drift.kernel._truth import outcome_mark, outcome_score
-from otel_clinical.drift.kernel._values import RefusedError, bad, identity, number, text
-from otel_clinical.drift.kernel._verdict import mark_of
+from otel_clinical.drift.explode._batch import ABSENT, NO_FEATURES, Kind
+from otel_clinical.drift.explode._subject import SKEW, SUBJECT_KEYS, Reader, check_time
+from otel_clinical.drift.explode._truth import outcome_mark, outcome_score
+from otel_clinical.drift.explode._values import RefusedError, bad, identity, number, text
+from otel_clinical.drift.explode._verdict import mark_of
 from otel_clinical.semconv import attributes, events
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, ProcessorRejection
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-    from otel_clinical.drift.kernel._values import Values
+    from otel_clinical.drift.explode._values import Values
 
 Row = tuple[Any, ...]
 """The columns of `RECORD`, in order."""

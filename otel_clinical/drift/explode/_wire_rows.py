@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, NO_FEATURES, RECORD, Kind
-from otel_clinical.drift.kernel._records import LATEST_SECONDS, SPAN_ID_BYTES
-from otel_clinical.drift.kernel._subject import SKEW
-from otel_clinical.drift.kernel._truth import RIGHT, SCORES, UNCOUNTED
-from otel_clinical.drift.kernel._verdict import VERDICTS
-from otel_clinical.drift.kernel._wire_tables import ACTIONS, CLASSES, RESULTS, ROLES, STATUSES
+from otel_clinical.drift.explode._batch import ABSENT, MICRO, NO_FEATURES, RECORD, Kind
+from otel_clinical.drift.explode._records import LATEST_SECONDS, SPAN_ID_BYTES
+from otel_clinical.drift.explode._subject import SKEW
+from otel_clinical.drift.explode._truth import RIGHT, SCORES, UNCOUNTED
+from otel_clinical.drift.explode._verdict import VERDICTS
+from otel_clinical.drift.explode._wire_tables import ACTIONS, CLASSES, RESULTS, ROLES, STATUSES
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeResult, ReviewAction, ReviewAttention
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._subject import Reader
-    from otel_clinical.drift.kernel._wire_bytes import Texts
-    from otel_clinical.drift.kernel._wire_columns import Columns
-    from otel_clinical.drift.kernel._wire_tables import ModelTables
+    from otel_clinical.drift.explode._subject import Reader
+    from otel_clinical.drift.explode._wire_bytes import Texts
+    from otel_clinical.drift.explode._wire_columns import Columns
+    from otel_clinical.drift.explode._wire_tables import ModelTables
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]

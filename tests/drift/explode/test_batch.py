@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_clinical.drift._codec import CodecError, pack, unpack
-from otel_clinical.drift.kernel import RECORD, Batch
+from otel_clinical.drift.explode import RECORD, Batch
 from tests.drift.kernel._world import World
 
 BATCH = World(1).records(20)

@@ -13,9 +13,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from otel_clinical.drift.kernel._batch import RECORD, Batch
-from otel_clinical.drift.kernel._exploded import Exploded, Rejection
-from otel_clinical.drift.kernel._records import (
+from otel_clinical.drift.explode._batch import RECORD, Batch
+from otel_clinical.drift.explode._exploded import Exploded, Rejection
+from otel_clinical.drift.explode._records import (
     LOG_KEYS,
     SPAN_KEYS,
     Row,
@@ -25,11 +25,11 @@ from otel_clinical.drift.kernel._records import (
     is_shadow,
     kind_of,
 )
-from otel_clinical.drift.kernel._salvage import salvage
-from otel_clinical.drift.kernel._subject import SUBJECT_KEYS, Reader
-from otel_clinical.drift.kernel._values import RefusedError, pick
-from otel_clinical.drift.kernel._wire import EVENTS, FEWEST, SPANS, Wire
-from otel_clinical.drift.kernel._wire_skeleton import UnusualError
+from otel_clinical.drift.explode._salvage import salvage
+from otel_clinical.drift.explode._subject import SUBJECT_KEYS, Reader
+from otel_clinical.drift.explode._values import RefusedError, pick
+from otel_clinical.drift.explode._wire import EVENTS, FEWEST, SPANS, Wire
+from otel_clinical.drift.explode._wire_skeleton import UnusualError
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-    from otel_clinical.drift.kernel._index import PolicyIndex
-    from otel_clinical.drift.kernel._wire import Gathered
-    from otel_clinical.drift.kernel._wire_skeleton import Layout
+    from otel_clinical.drift.explode._index import PolicyIndex
+    from otel_clinical.drift.explode._wire import Gathered
+    from otel_clinical.drift.explode._wire_skeleton import Layout
 
 _Record = TypeVar("_Record", Span, LogRecord)
 _DIGESTS: Final = 100  # rejected records of one request that get a digest: a hostile one shall not cost more

@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
-from otel_clinical.drift.kernel import ABSENT, SEGMENTS, Batch, Kind, PolicyIndex, explode_logs, explode_traces
+from otel_clinical.drift.explode import ABSENT, SEGMENTS, Batch, Kind, PolicyIndex, explode_logs, explode_traces
 from otel_clinical.semconv import attributes, events
 from otel_clinical.semconv.enums import ProcessorRejection
 from tests.drift import _wire as wire

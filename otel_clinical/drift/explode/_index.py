@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from otel_clinical.drift.kernel._wire_tables import Tables
+from otel_clinical.drift.explode._wire_tables import Tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.drift.kernel._values import RefusedError, bad, number, text
+from otel_clinical.drift.explode._values import RefusedError, bad, number, text
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import ReviewAction, ReviewAttention
 
 if TYPE_CHECKING:
-    from otel_clinical.drift.kernel._subject import Reader
-    from otel_clinical.drift.kernel._values import Values
+    from otel_clinical.drift.explode._subject import Reader
+    from otel_clinical.drift.explode._values import Values
 
 VERDICTS: Final[tuple[tuple[ReviewAction, ReviewAttention | None], ...]] = (
     *((ReviewAction.ACCEPTED, attention) for attention in ReviewAttention),

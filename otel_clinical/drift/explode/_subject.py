@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.drift.kernel._batch import NO_FEATURES, SEGMENTS
-from otel_clinical.drift.kernel._values import RefusedError, bad, encounter, ordinal, share, text
+from otel_clinical.drift.explode._batch import NO_FEATURES, SEGMENTS
+from otel_clinical.drift.explode._values import RefusedError, bad, encounter, ordinal, share, text
 from otel_clinical.features import WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
-    from otel_clinical.drift.kernel._index import ModelIndex, PolicyIndex
-    from otel_clinical.drift.kernel._values import Values
+    from otel_clinical.drift.explode._index import ModelIndex, PolicyIndex
+    from otel_clinical.drift.explode._values import Values
 
 SEGMENT_KEYS: Final = tuple(SEGMENT_ATTRIBUTES[name] for name in SEGMENTS)
 SUBJECT_KEYS: Final = frozenset(

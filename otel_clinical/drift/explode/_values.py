@@ -7,7 +7,7 @@ import math
 import re
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:

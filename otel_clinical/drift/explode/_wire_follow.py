@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._wire_skeleton import (
+from otel_clinical.drift.explode._wire_skeleton import (
     FIXED32,
     FIXED64,
     LONGEST_VARINT,
@@ -20,8 +20,8 @@ from otel_clinical.drift.kernel._wire_skeleton import (
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._wire_bytes import Bytes
-    from otel_clinical.drift.kernel._wire_skeleton import Skeleton, Step
+    from otel_clinical.drift.explode._wire_bytes import Bytes
+    from otel_clinical.drift.explode._wire_skeleton import Skeleton, Step
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]

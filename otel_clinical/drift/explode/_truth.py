@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO, Kind
-from otel_clinical.drift.kernel._values import RefusedError, bad, share, text
-from otel_clinical.drift.kernel._verdict import VERDICTS
+from otel_clinical.drift.explode._batch import ABSENT, MICRO, Kind
+from otel_clinical.drift.explode._values import RefusedError, bad, share, text
+from otel_clinical.drift.explode._verdict import VERDICTS
 from otel_clinical.semconv import attributes
 from otel_clinical.semconv.enums import OutcomeClass, OutcomeResult, ReviewAction
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._subject import Reader
-    from otel_clinical.drift.kernel._values import Values
+    from otel_clinical.drift.explode._subject import Reader
+    from otel_clinical.drift.explode._values import Values
 
 UNCOUNTED: Final = 1
 """Mark of an outcome that the metric does not count; it is still a label, and tells about the confidence."""

@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._wire_mould import mould_of
-from otel_clinical.drift.kernel._wire_skeleton import resembles, skeleton_of
+from otel_clinical.drift.explode._wire_mould import mould_of
+from otel_clinical.drift.explode._wire_skeleton import resembles, skeleton_of
 
 if TYPE_CHECKING:
     from google.protobuf.message import Message
     from numpy.typing import NDArray
 
-    from otel_clinical.drift.kernel._wire_mould import Mould
-    from otel_clinical.drift.kernel._wire_skeleton import Layout, Skeleton
+    from otel_clinical.drift.explode._wire_mould import Mould
+    from otel_clinical.drift.explode._wire_skeleton import Layout, Skeleton
 
 _KEPT: Final = 4
 _SAMPLE: Final = 16

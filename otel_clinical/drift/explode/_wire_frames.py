@@ -6,7 +6,7 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.drift.kernel._wire_skeleton import UnusualError
+from otel_clinical.drift.explode._wire_skeleton import UnusualError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.kernel._batch import ABSENT, MICRO
-from otel_clinical.drift.kernel._subject import SKEW
-from otel_clinical.drift.kernel._wire_skeleton import REAL, TEXT, WHOLE
-from otel_clinical.drift.kernel._wire_tables import NO_PLACE
+from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._subject import SKEW
+from otel_clinical.drift.explode._wire_skeleton import REAL, TEXT, WHOLE
+from otel_clinical.drift.explode._wire_tables import NO_PLACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-    from otel_clinical.drift.kernel._wire_bytes import Bytes, Texts
-    from otel_clinical.drift.kernel._wire_tables import Letters
+    from otel_clinical.drift.explode._wire_bytes import Bytes, Texts
+    from otel_clinical.drift.explode._wire_tables import Letters
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]

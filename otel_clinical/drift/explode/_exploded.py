@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from otel_clinical.drift.kernel._batch import Batch
+    from otel_clinical.drift.explode._batch import Batch
     from otel_clinical.semconv.enums import ProcessorRejection
 
 
