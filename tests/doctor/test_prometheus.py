@@ -13,7 +13,8 @@ from otel_clinical.doctor import Level, options_of
 from otel_clinical.doctor._examine import prometheus
 from otel_clinical.doctor._health import judge_counters, judge_reached
 from otel_clinical.doctor._prometheus import QUERIES, Snapshot, ask_prometheus
-from otel_clinical.instrument import record_inference, record_outcome
+from otel_clinical.instrument import ModelRouter, record_inference, record_outcome
+from otel_clinical.release import ReleasePointer, create_pointer
 from otel_clinical.sdk import Exporters, configure
 from otel_clinical.semconv import metrics
 from otel_clinical.simulate._ports import free_ports
@@ -78,9 +79,12 @@ def until(condition, seconds=30.0):
 
 
 @pytest.mark.stack
-def test_a_sound_service_has_no_findings(scraped):
-    exporters = Exporters()
+def test_a_sound_service_has_no_findings(scraped, tmp_path):
+    exporters, pointer = Exporters(), tmp_path / "coding.json"
+    create_pointer(pointer, ReleasePointer(model="coding", version="7", activation=1, epoch=1))
     with configure("coding-service", metrics="prometheus:0", exporters=exporters, set_global=False) as handle:
+        router = ModelRouter("coding", pointer=pointer, versions={"7": str}, telemetry=handle.telemetry)
+        assert router.pointer is not None
         done = record_inference(model="coding", version="7", telemetry=handle.telemetry)
         record_outcome(done, result="correct", telemetry=handle.telemetry)
         handle.flush()

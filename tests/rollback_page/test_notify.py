@@ -19,6 +19,7 @@ from otel_clinical.rollback.notify import Notifier
 from otel_clinical.rollback.notify._alerts import Told, alert, may_wait, wanted
 from otel_clinical.rollback.notify._post import AlertmanagerUnavailableError
 from otel_clinical.rollback.page._moments import Moments
+from otel_clinical.rollback.state import ModelState
 from otel_clinical.simulate.stack import alertmanager_server, free_ports, wait_until
 from tests.rollback_page._scene import play
 
@@ -160,6 +161,9 @@ class Kept:
 
     def incident(self, _: str) -> dict[str, Any]:
         return self.item
+
+    def load(self, _: str) -> ModelState:
+        return ModelState()
 
     def note(self, action: str, about: str, data: dict[str, Any], at: float) -> None:
         self.notes.append(action)

@@ -94,9 +94,10 @@ def test_status_shows_the_same_from_the_page_and_from_the_directory(tmp_path: Pa
     assert "journal     0 requests" in from_page.stdout
 
 
-def test_status_in_a_pipe_keeps_each_row_on_one_line(processor: Processor, tmp_path: Path, policy_path: Path):
-    feed(processor)
-    found = command("status", "--state", str(processor.state), "--policy", str(policy_path)).stdout.splitlines()
+def test_status_in_a_pipe_keeps_each_row_on_one_line(tmp_path: Path, policy_path: Path):
+    with running(tmp_path, policy_path) as processor:
+        feed(processor)
+        found = command("status", "--state", str(processor.state), "--policy", str(policy_path)).stdout.splitlines()
     rows = [line for line in found if line.startswith(" coding ")]
     assert len([line for line in rows if "=" in line]) == len(rows) - 1 > 0
     assert (

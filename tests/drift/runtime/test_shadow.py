@@ -19,6 +19,7 @@ from otel_clinical.drift.runtime._cells import stepped
 from otel_clinical.instrument import (
     ModelRouter,
     Telemetry,
+    _receipt_keys,
     current_inference,
     inference,
     record_inference,
@@ -67,7 +68,8 @@ def reporting(processor: Processor) -> Iterator[Telemetry]:
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OTEL_CLINICAL_RECEIPT_KEYS", "k1:" + "ab" * 32)
+    monkeypatch.setenv(_receipt_keys.ENVIRONMENT, "k1:" + "ab" * 32)
+    monkeypatch.setattr(_receipt_keys, "_current", None)  # an earlier test of this process may have read them
 
 
 @pytest.fixture
