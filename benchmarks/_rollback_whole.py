@@ -30,7 +30,7 @@ from otel_clinical.simulate._waiting import DeadlineError, wait_until
 from otel_clinical.simulate.population import MODEL
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from otel_clinical.simulate._observer import Observer
 
@@ -177,19 +177,43 @@ def marks(probe: Probe, observer: Observer, pointer: Path) -> Marks:
     alert = f'ALERTS{{alertname="{incident["alert"]}",{where}'
     fired = _earliest(observer, f'{alert},alertstate="firing"}}')
     evidence = f'{metrics.EVIDENCE.prometheus}{{{where},{_LEVEL}="{_TIER}"}}'
-    proved = probe.proved[place]
+    active = min(_earliest(observer, f'{alert},alertstate="pending"}}', otherwise=fired), fired)
+    proved, scraped = seen_by_rule(probe.proved[place], observer.sampled(evidence, "3m"), active)
     return Marks(
         first=probe.first,
         counted=probe.counted,
         proved=proved,
-        scraped=_earliest(observer, evidence, since=proved),
-        active=min(_earliest(observer, f'{alert},alertstate="pending"}}', otherwise=fired), fired),
+        scraped=scraped,
+        active=active,
         firing=fired,
         heard=max(at for at in heard if at <= decided),
         decided=decided,
         switched=back.activated_at,
         served=probe.served,
     )
+
+
+def seen_by_rule(proved: float, samples: Sequence[float], active: float) -> tuple[float, float]:
+    """Return when the processor showed the proof, and when the scrape began that brought it to the rule.
+
+    A scrape bears the moment at which it began, and the probe the one at which it had read the page. Where both came at
+    once the scrape looks older than the proof in it: then the newest one before the rule was true brought it.
+
+    Args:
+        proved: When the probe had first read the proof.
+        samples: When the scrapes began.
+        active: When the rule was true.
+
+    Raises:
+        LookupError: No scrape can have brought it.
+    """
+    later = [at for at in samples if proved <= at <= active]
+    if later:
+        return proved, min(later)
+    earlier = [at for at in samples if at <= active]
+    if not earlier:
+        raise LookupError(f"no scrape before {active} holds the proof of {proved}")
+    return min(proved, max(earlier)), max(earlier)
 
 
 def _earliest(observer: Observer, selector: str, *, since: float = 0.0, otherwise: float | None = None) -> float:

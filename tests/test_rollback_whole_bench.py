@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks._rollback_stages import Limits, Marks, rows, shares
+from benchmarks._rollback_whole import seen_by_rule
 
 MARKS = Marks(
     first=100.0,
@@ -60,3 +61,20 @@ def test_moments_in_the_wrong_order_are_an_error_and_no_figure():
 def test_without_a_hold_the_rule_fires_when_it_is_evaluated():
     assert replace(LIMITS, hold=0.0).stages["for"] == 0.0
     assert [row.ratio for row in rows([replace(MARKS, firing=109.0)], replace(LIMITS, hold=0.0))][4] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("samples", "found"),
+    [
+        ([106.0, 107.0, 108.0, 109.0], (107.5, 108.0)),
+        ([106.1, 107.4, 109.4], (107.4, 107.4)),  # the scrape had begun when the probe was reading the same page
+        ([107.5], (107.5, 107.5)),
+    ],
+)
+def test_the_scrape_that_brought_the_proof_is_one_that_the_rule_had_seen(samples, found):
+    assert seen_by_rule(107.5, samples, active=108.5) == found
+
+
+def test_a_rule_that_was_true_before_any_scrape_is_an_error():
+    with pytest.raises(LookupError, match="no scrape before"):
+        seen_by_rule(107.5, [109.0], active=108.5)
