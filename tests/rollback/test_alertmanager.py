@@ -43,7 +43,7 @@ def gateway(pair: Pair, controller: Controller) -> Iterator[Gateway]:
     del controller
     pair.gateway.authorization = f"Bearer {TOKEN}"
     yield pair.gateway
-    pair.gateway.upstream = None
+    pair.gateway.end()
 
 
 @pytest.fixture
