@@ -41,14 +41,14 @@ class Gateway:
     """Passes requests on to `upstream`, or answers 500 to all while there is none; remembers each.
 
     Requests of the peers in `together` are passed on once each of them has one under way: whoever is told first tells
-    the others, but not those who are just speaking. What still comes about a case in `over` is passed on to nobody:
-    the next controller must not hear how the alert of an earlier one ended.
+    the others, but not those who are just speaking. Only what is about `case` is passed on: a controller must
+    not hear how the alert of an earlier one ended.
     """
 
     def __init__(self) -> None:
         self.upstream: str | None = None
         self.together: frozenset[str] = frozenset()
-        self.over: frozenset[str] = frozenset()
+        self.case = ""
         self._speaking: list[str] = []
         self._turn = threading.Condition()
         self.authorization = ""
@@ -70,7 +70,7 @@ class Gateway:
     def take(self, body: bytes) -> int:
         content = json.loads(body)
         peer, upstream = content["externalURL"], self.upstream
-        if content["groupLabels"].get("case") in self.over:
+        if content["groupLabels"].get("case") != self.case:
             return 200
         code = 500
         if upstream is not None and (peer not in self.together or self._with_the_others(peer)):
@@ -95,11 +95,6 @@ class Gateway:
             return self._client.post(f"{upstream}/v1/alertmanager", content=body, headers=headers).status_code
         except httpx.TransportError:
             return 502
-
-    def end(self) -> None:
-        """Shut the way, for good for every case that was told of so far."""
-        self.upstream = None
-        self.over |= {found.content["groupLabels"].get("case", "") for found in list(self.deliveries)}
 
     def about(self, case: str) -> list[Delivery]:
         """Return what came for one group so far."""

@@ -43,7 +43,7 @@ def gateway(pair: Pair, controller: Controller) -> Iterator[Gateway]:
     del controller
     pair.gateway.authorization = f"Bearer {TOKEN}"
     yield pair.gateway
-    pair.gateway.end()
+    pair.gateway.upstream = None
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def intents(controller: Controller) -> list[str]:
 def test_both_peers_tell_it_when_their_receiver_was_ill_and_fifty_repetitions_add_nothing(
     pair: Pair, gateway: Gateway, controller: Controller, labels: dict[str, str]
 ) -> None:
-    case = "duplicates"
+    case = gateway.case = "duplicates"
     # As from a pair of Prometheus: the same labels, begun at different times.
     for member, since in ((0, -3.0), (1, -1.0)):
         pair.post(alert(labels, case, since=since), to=member)
@@ -115,7 +115,7 @@ def all_taken_in(controller: Controller) -> None:
 def test_an_end_in_a_group_that_fires_opens_nothing_and_undoes_nothing(
     pair: Pair, gateway: Gateway, controller: Controller, labels: dict[str, str], prometheus: FakePrometheus
 ) -> None:
-    case = "mixed"
+    case = gateway.case = "mixed"
     gateway.upstream = controller.url
     pair.post(other(case, "A"), alert(labels, case, since=-9.0, ends=-1.0))
     until(lambda: accepted(gateway, case), "the group")
@@ -151,7 +151,7 @@ def audited(controller: Controller, action: str) -> bool:
 def test_what_a_truncated_group_leaves_out_is_read_from_prometheus(
     pair: Pair, gateway: Gateway, controller: Controller, labels: dict[str, str]
 ) -> None:
-    case = "truncated"
+    case = gateway.case = "truncated"
     gateway.upstream = controller.url
     pair.post(other(case, "A"), other(case, "B"), alert(labels, case))
     incident = controller.wait_state("converging", "verifying", within=LONG)
@@ -166,7 +166,7 @@ def test_what_a_truncated_group_leaves_out_is_read_from_prometheus(
 def test_what_a_killed_alertmanager_tells_again_changes_nothing(
     pair: Pair, gateway: Gateway, controller: Controller, labels: dict[str, str]
 ) -> None:
-    case = "killed"
+    case = gateway.case = "killed"
     gateway.upstream = controller.url
     pair.post(alert(labels, case))
     controller.wait_state("converging", "verifying", within=LONG)
@@ -185,7 +185,7 @@ def test_what_a_killed_alertmanager_tells_again_changes_nothing(
 def test_an_alert_that_began_and_ended_while_the_receiver_was_ill_is_never_told_and_found_all_the_same(
     pair: Pair, gateway: Gateway, controller: Controller, labels: dict[str, str], prometheus: FakePrometheus
 ) -> None:
-    case = "lost"
+    case = gateway.case = "lost"
     pair.post(alert(labels, case))
     until(lambda: len(gateway.about(case)) >= 2, "a refused notification")
     controller.process.kill()
