@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.access import AccessError
 from otel_clinical.report import incident_report, render_json
-from otel_clinical.rollback.acts import REASONS, Act, ActKind, ActRefusedError
-from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json
+from otel_clinical.rollback.acts import REASONS, Act, ActKind
+from otel_clinical.rollback.alerts import digest
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.ledger import way_back
-from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
 from otel_clinical.rollback.persons import Asked, NotThemError
 from otel_clinical.rollback.refusal import RequestRefusedError
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.rollback.telemetry import in_force
+from otel_clinical.rollback.writing import checked_key, fields_of, stored_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -118,33 +118,19 @@ class Interface:
         self, key: str, kind: str, idempotency: str | None, body: bytes, person: Person | None = None
     ) -> dict[str, Any]:
         """Store what a person does through a program, once; `person` is who signed it."""
-        if not idempotency or len(idempotency) > MAX_KEY or not idempotency.isprintable():
-            raise RequestRefusedError(400, f"expected a header Idempotency-Key of 1 to {MAX_KEY} characters")
+        sent = checked_key(idempotency)
         if kind not in set(ActKind):
             raise RequestRefusedError(404, f"no such act; use {' or '.join(ActKind)}")
         fields = _fields(body, ActKind(kind), person)
         act = Act(key, ActKind(kind), method=f"key:{person.role}" if person else "api", **fields)
         said = digest(json.dumps([key, kind, act.by, act.reason, act.note]).encode())
-        try:
-            answer, again = self._store.act_once(act, self._clock(), idempotency, said)
-        except KeyReusedError as error:
-            raise RequestRefusedError(422, str(error)) from None
-        except ActRefusedError as error:
-            raise RequestRefusedError(409, str(error)) from None
-        if not again:
-            self._worker.wake()
+        answer = stored_once(lambda: self._store.act_once(act, self._clock(), sent, said), self._worker.wake)
         return {"incident": key, "act": kind, "by": act.by, **answer}
 
 
 def _fields(body: bytes, kind: ActKind, person: Person | None) -> dict[str, str]:
-    """Return who and why; who has signed is who did it, whatever else the body says."""
-    try:
-        found: Any = load_json(body)
-    except MalformedNotificationError as error:
-        raise RequestRefusedError(400, str(error)) from None
-    fields: dict[str, Any] = found if isinstance(found, dict) else {}
-    if person is not None:
-        fields = {**fields, "by": person.name}
+    """Return who and why."""
+    fields = fields_of(body, person)
     texts = all(isinstance(value, str) for value in fields.values())
     if not texts or not {"by", "reason"} <= set(fields) <= _FIELDS:
         reasons = "; ".join(REASONS[kind])

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json
-from otel_clinical.rollback.once import MAX_KEY, KeyReusedError
-from otel_clinical.rollback.orders import ENDS, TWO_PEOPLE, WAIT_FOR_SECOND, Order, OrderKind, OrderRefusedError
+from otel_clinical.rollback.alerts import digest
+from otel_clinical.rollback.orders import ENDS, TWO_PEOPLE, WAIT_FOR_SECOND, Order, OrderKind
 from otel_clinical.rollback.refusal import RequestRefusedError
+from otel_clinical.rollback.writing import checked_key, fields_of, stored_once
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -51,8 +51,7 @@ class Ordering:
         self, model: str, kind: str, idempotency: str | None, body: bytes, person: Person | None
     ) -> dict[str, Any]:
         """Store an order for the controller, which takes it up within a second; `person` is who signed it."""
-        if not idempotency or len(idempotency) > MAX_KEY or not idempotency.isprintable():
-            raise RequestRefusedError(400, f"expected a header Idempotency-Key of 1 to {MAX_KEY} characters")
+        sent = checked_key(idempotency)
         if model not in self._terms:
             raise RequestRefusedError(404, f"no such model; declared: {', '.join(sorted(self._terms))}")
         if kind not in set(TAKEN):
@@ -65,25 +64,12 @@ class Ordering:
         order = self._read(model, wanted, body, person)
         self._known(order)
         said = digest(json.dumps([model, kind, order.by, order.reason, order.about]).encode())
-        try:
-            answer, again = self._store.order_once(order, self._clock(), idempotency, said)
-        except KeyReusedError as error:
-            raise RequestRefusedError(422, str(error)) from None
-        except OrderRefusedError as error:
-            raise RequestRefusedError(409, str(error)) from None
-        if not again:
-            self._worker.wake()
+        answer = stored_once(lambda: self._store.order_once(order, self._clock(), sent, said), self._worker.wake)
         within = WAIT_FOR_SECOND if wanted in TWO_PEOPLE else None
         return {"model": model, "kind": kind, "by": order.by, "second_within": within, **answer}
 
     def _read(self, model: str, kind: OrderKind, body: bytes, person: Person | None) -> Order:
-        try:
-            found: Any = load_json(body)
-        except MalformedNotificationError as error:
-            raise RequestRefusedError(400, str(error)) from None
-        fields: dict[str, Any] = dict(found) if isinstance(found, dict) else {}
-        if person is not None:
-            fields["by"] = person.name
+        fields = fields_of(body, person)
         seconds = fields.pop("seconds", None)
         asked = {"by", "reason", *([ABOUT[kind]] if kind in ABOUT else [])}
         counts = isinstance(seconds, int | float) and not isinstance(seconds, bool)

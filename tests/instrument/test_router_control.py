@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 
 import pytest
@@ -11,28 +10,19 @@ import pytest
 from otel_clinical.instrument import ModelRouter, RoutedToManual, current_inference, inference
 from otel_clinical.instrument._beside import ControlArm
 from otel_clinical.release import (
-    ReleasePointer,
     Segment,
     SegmentRule,
-    create_pointer,
     force_manual_path,
-    swap_pointer,
 )
 from otel_clinical.semconv import attributes, metrics
+from tests.instrument._pointer import activated, change
 
 CASES = [f"encounter-{number}" for number in range(400)]
 
 
 @pytest.fixture
 def path(tmp_path):
-    target = tmp_path / "coding.json"
-    create_pointer(target, ReleasePointer(model="coding", version="7", activation=2, epoch=5))
-    change(target, lambda p: p.activate("8", at=1.0, by="test"))
-    return target
-
-
-def change(path, step):
-    return swap_pointer(path, json.loads(path.read_text())["epoch"], step)
+    return activated(tmp_path)
 
 
 def make(capture, path, **options):

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import copy
-import json
 import threading
 import time
 
 import pytest
 
 from otel_clinical.instrument import ModelRouter, _shadow, current_inference, inference
-from otel_clinical.release import ReleasePointer, create_pointer, force_manual_path, swap_pointer
+from otel_clinical.release import force_manual_path
 from otel_clinical.semconv import attributes, metrics
+from tests.instrument._pointer import activated, change
 
 DEADLINE = 60.0
 
 
 @pytest.fixture
 def path(tmp_path):
-    target = tmp_path / "coding.json"
-    create_pointer(target, ReleasePointer(model="coding", version="7", activation=2, epoch=5))
-    change(target, lambda p: p.activate("8", at=1.0, by="test"))
-    return target
-
-
-def change(path, step):
-    return swap_pointer(path, json.loads(path.read_text())["epoch"], step)
+    return activated(tmp_path)
 
 
 def wait_for(condition):
