@@ -96,3 +96,20 @@ def test_prometheus_that_was_away_is_asked_what_ended_meanwhile(
         assert controller.pointer().version == "8"
     finally:
         controller.process.stop()
+
+
+def test_an_end_of_which_prometheus_knows_nothing_holds_a_rollback_up_for_one_pull_at_most(
+    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
+) -> None:
+    """As where another group of Alertmanager ends while the alert still fires."""
+    controller = Controller(tmp_path, prometheus.url, ("--pull=2", "--retry=5", "--watch=0.1"))
+    controller.start()
+    try:
+        labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
+        controller.post(notification(alert(labels)))
+        controller.post(notification(alert(labels, status="resolved")))
+        controller.wait_state("converging", "verifying", "rolled_back", within=60)
+        actions = [event["action"] for event in controller.get("/v1/audit")["events"]]
+        assert {"alert.resolved", "alert.fires"} <= set(actions)
+    finally:
+        controller.process.stop()
