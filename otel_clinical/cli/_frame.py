@@ -48,6 +48,7 @@ COMMANDS: Mapping[str, SubCommand] = {
 
 EXTRA_OF_PACKAGE: Mapping[str, str] = {
     "grpc": "processor",
+    "httptools": "processor",
     "httpx": "rollback",
     "jinja2": "reports",
     "matplotlib": "reports",

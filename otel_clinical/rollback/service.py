@@ -215,6 +215,7 @@ class ControllerService:
         try:
             config = uvicorn.Config(
                 self.app,
+                http="h11",  # bounds a head; what is picked by itself where it is installed does not
                 host=host,
                 port=port,
                 log_level="warning",

@@ -1,60 +1,13 @@
 """Senders that are too slow: how long a request may take to arrive, on both protocols."""
 
-import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import h11
-from uvicorn.protocols.http.h11_impl import H11Protocol
-
 HEADER_SECONDS = 10.0
 READ_SECONDS = 30.0
 _TURN_SECONDS = 0.5
-
-
-class PatientProtocol(H11Protocol):
-    """An HTTP connection that is closed when the headers of a request do not arrive in time.
-
-    The server below has a timer for connections that are idle between two requests and none for those that send a
-    byte now and then.
-    """
-
-    _due: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Expect headers."""
-        super().connection_made(transport)
-        self._expect()
-
-    def data_received(self, data: bytes) -> None:
-        """Go on expecting headers until they are complete; begin with the first byte of the next request."""
-        super().data_received(data)
-        if self.conn.their_state is h11.IDLE and data:
-            self._expect()
-        else:
-            self._arrived()
-
-    def on_response_complete(self) -> None:
-        """Expect the headers of a request that has begun to arrive behind the one before."""
-        super().on_response_complete()
-        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
-            self._expect()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Expect nothing more."""
-        self._arrived()
-        super().connection_lost(exc)
-
-    def _expect(self) -> None:
-        if self._due is None:
-            self._due = self.loop.call_later(HEADER_SECONDS, self.transport.abort)
-
-    def _arrived(self) -> None:
-        if self._due is not None:
-            self._due.cancel()
-            self._due = None
 
 
 class Deadlines:

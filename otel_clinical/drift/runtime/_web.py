@@ -10,7 +10,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from otel_clinical.access import Certificate
-from otel_clinical.drift.runtime._patience import PatientProtocol
+from otel_clinical.drift.runtime._connection import PatientProtocol
 
 _GRACE_SECONDS = 5
 _CONNECTIONS = 1024  # beyond them a request gets 503

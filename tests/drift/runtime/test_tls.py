@@ -42,7 +42,7 @@ def test_every_address_speaks_tls_and_nothing_else(tmp_path: Path, policy_path: 
     shown = certificate(tmp_path, authority)
     trusting = ssl.create_default_context()
     authority.configure_trust(trusting)
-    body = _wire.traces([_wire.span(1, time.time())])
+    body = _wire.traces([_wire.span(number, time.time()) for number in range(1, 401)])
     with running(tmp_path, policy_path, "--tls-cert", str(shown.chain), "--tls-key", str(shown.key)) as processor:
         for listener, method, path in (("http", "POST", TRACES), ("metrics", "GET", "/metrics")):
             with contextlib.closing(
