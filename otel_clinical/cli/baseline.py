@@ -260,6 +260,9 @@ def _without_small_cells(baseline: Baseline) -> dict[str, Any]:
             cell["n"] = cell["sum"] = None
     for histogram in content["reference"].values():
         _hide_small_bins(histogram)
+    for feature in content.get("features", {}).values():
+        for cell in (*feature["cells"], *feature.get("hours", ())):
+            cell["counts"] = _without_small_counts(cell["counts"])
     if baseline.labels is not None:
         _hide_small_delays(content["labels"])
     return content
@@ -273,14 +276,18 @@ def _hide_small_bins(histogram: dict[str, Any]) -> None:
 
 
 def _hide_small_delays(labels: dict[str, Any]) -> None:
-    """Hide the small bins, and where there is one only the next smallest as well: the sum is known."""
     counts: list[int] = labels["counts"]
+    labels["counts"] = _without_small_counts(counts)
+    if not enough(sum(counts)):
+        labels["per_day"] = None
+
+
+def _without_small_counts(counts: list[int]) -> list[int | None]:
+    """Hide the small bins, and where there is one only the next smallest as well: the sum is known."""
     ordered = sorted((count, place) for place, count in enumerate(counts) if count)
     small = sum(not enough(count) for count, _ in ordered)
     hidden = {place for _, place in ordered[: small + (small == 1)]}
-    labels["counts"] = [None if place in hidden else count for place, count in enumerate(counts)]
-    if not enough(sum(counts)):
-        labels["per_day"] = None
+    return [None if place in hidden else count for place, count in enumerate(counts)]
 
 
 def _arrival(labels: LabelReference) -> str:

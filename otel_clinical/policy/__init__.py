@@ -9,6 +9,7 @@ from otel_clinical.policy._baseline import (
     Baseline,
     Cell,
     FeatureReference,
+    HourBlock,
     Spread,
 )
 from otel_clinical.policy._baseline_approval import (
@@ -22,6 +23,8 @@ from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._baseline_hours import ENOUGH as HOUR_ENOUGH
+from otel_clinical.policy._baseline_hours import HOURS, SAME_HOUR, hour_of_week
 from otel_clinical.policy._baseline_labels import EDGES as LABEL_EDGES
 from otel_clinical.policy._baseline_labels import LabelReference
 from otel_clinical.policy._detectors import DetectorPolicy
@@ -74,8 +77,11 @@ __all__ = [
     "DAYS",
     "DRILL_EVERY",
     "FIXED",
+    "HOURS",
+    "HOUR_ENOUGH",
     "LABEL_EDGES",
     "PREVIOUS_VERSION",
+    "SAME_HOUR",
     "SAME_SEASON",
     "TIERS",
     "Baseline",
@@ -101,6 +107,7 @@ __all__ = [
     "FollowMlflow",
     "FollowPointer",
     "Hold",
+    "HourBlock",
     "InputDrift",
     "InputQuality",
     "KnownGood",
@@ -127,6 +134,7 @@ __all__ = [
     "decide",
     "decisions_file",
     "duration_text",
+    "hour_of_week",
     "json_schema",
     "load_baseline",
     "load_policy",

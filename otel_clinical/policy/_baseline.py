@@ -49,19 +49,30 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
+class HourBlock:
+    """What a feature was like in some hours of the week, 0 to 167; counts as those of `FeatureReference`."""
+
+    hours: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class FeatureReference:
     """Where the values of a feature lay in the reference period.
 
     `bins` is the digest of its bins; `cells` holds, by (segment name, segment value), the inferences in each bin, then
-    those whose value was unreadable, then those without one.
+    those whose value was unreadable, then those without one. `hours` holds the same by hours of the week, where it is
+    known when the inferences were.
     """
 
     bins: str
     cells: Mapping[tuple[str, str], tuple[int, ...]]
+    hours: Mapping[tuple[str, str], tuple[HourBlock, ...]] = field(default_factory=dict)
 
     def fits(self, feature: Feature) -> bool:
         """Tell whether the counts are of the feature's own bins."""
-        return self.bins == feature.digest and set(map(len, self.cells.values())) <= {feature.bins + 2}
+        blocks = (block.counts for blocks in self.hours.values() for block in blocks)
+        return self.bins == feature.digest and set(map(len, (*self.cells.values(), *blocks))) <= {feature.bins + 2}
 
     def as_dict(self) -> dict[str, Any]:
         """Return the file's content, cells sorted."""
@@ -69,7 +80,12 @@ class FeatureReference:
             {"segment": name, "value": value, "counts": list(counts)}
             for (name, value), counts in sorted(self.cells.items())
         ]
-        return {"bins": self.bins, "cells": cells}
+        hours = [
+            {"segment": name, "value": value, "hours": list(block.hours), "counts": list(block.counts)}
+            for (name, value), blocks in sorted(self.hours.items())
+            for block in blocks
+        ]
+        return {"bins": self.bins, "cells": cells} | ({"hours": hours} if hours else {})
 
 
 @dataclass(frozen=True)

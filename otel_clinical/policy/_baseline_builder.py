@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from otel_clinical.features import FeatureSet
 from otel_clinical.policy._baseline import ALL, Baseline, Cell, CellKey, Spread
 from otel_clinical.policy._baseline_features import CONFIDENCE, FeatureCounts
+from otel_clinical.policy._baseline_hours import SAME_HOUR
 from otel_clinical.policy._baseline_labels import LabelCounts
 from otel_clinical.policy._names import is_segment_value
 from otel_clinical.semconv import OTHER
@@ -29,7 +30,7 @@ class BaselineBuilder:
     """Add scored outcomes one at a time; the order does not matter.
 
     `segments` are the declared values: others become `_OTHER`, segments not named are left out. `pairs` are names of
-    two segments, joined by a comma.
+    two segments, joined by a comma. With `hours`, features are counted by the hour of the week of `at` as well.
 
     >>> builder = BaselineBuilder("coding", segments={"payer": ("medicaid", "medicare")})
     >>> for score in (1.0, 1.0, 0.0, 1.0):
@@ -49,6 +50,7 @@ class BaselineBuilder:
         version: str | None = None,
         metric: str = "accuracy",
         features: FeatureSet | None = None,
+        hours: bool = False,
     ) -> None:
         self._head = (model, version, metric)
         self._declared = {str(name): frozenset(values) for name, values in segments.items()}
@@ -63,6 +65,7 @@ class BaselineBuilder:
         self._encounters: set[bytes] = set()
         self._times = (math.inf, -math.inf)
         self._features = FeatureCounts(features or FeatureSet(()))
+        self._hours = hours
         self._labels = LabelCounts()
 
     @classmethod
@@ -77,6 +80,7 @@ class BaselineBuilder:
             version=version,
             metric=model.metric.name,
             features=model.feature_set,
+            hours=model.input_drift.reference == SAME_HOUR,
         )
 
     def add(
@@ -115,7 +119,8 @@ class BaselineBuilder:
         if quality is not None:
             self._signal("quality", quality)
         watched = dict(features or {}) if confidence is None else {**(features or {}), CONFIDENCE.name: confidence}
-        self._features.add(watched, [(name, self._value(name, segments)) for name in self._declared])
+        values = [(name, self._value(name, segments)) for name in self._declared]
+        self._features.add(watched, values, at if self._hours else None)
         if at is not None:
             self._times = (min(self._times[0], at), max(self._times[1], at))
         if at is not None and known is not None and counts:

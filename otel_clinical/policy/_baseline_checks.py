@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.policy._baseline import PREVIOUS_VERSION
 from otel_clinical.policy._baseline_file import BaselineError, load_baseline
+from otel_clinical.policy._baseline_hours import ENOUGH as HOUR_ENOUGH
+from otel_clinical.policy._baseline_hours import SAME_HOUR
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._open import open_values
 from otel_clinical.policy._problems import dotted
@@ -171,6 +173,16 @@ def _same_bins(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[F
             yield ("features", feature.name), problem, "a baseline frozen with these bins, or the bins of before"
 
 
+def _holds_hours(_name: str, model: ModelPolicy, baseline: Baseline) -> Iterator[Finding]:
+    known = baseline.features.values()
+    if model.input_drift.reference == SAME_HOUR and known and not any(frozen.hours for frozen in known):
+        yield (
+            ("input_drift", "reference"),
+            f'is {SAME_HOUR}, and "{model.baseline.file}" holds no hour of the week with {HOUR_ENOUGH} values',
+            "a baseline frozen from a history under this policy, with the time of each row; or reference: band",
+        )
+
+
 _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = (
     _same_model,
     _same_metric,
@@ -182,4 +194,5 @@ _RULES: tuple[Callable[[str, ModelPolicy, Baseline], Iterator[Finding]], ...] = 
     _above_chance,
     _covers_strata,
     _same_bins,
+    _holds_hours,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.features import MISSING_PLACE, UNREADABLE_PLACE, Feature, FeatureSet, Kind
-from otel_clinical.policy._baseline import ALL, FeatureReference
+from otel_clinical.policy._baseline import ALL, FeatureReference, HourBlock
+from otel_clinical.policy._baseline_hours import HOURS, hour_of_week, merged_hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,9 +30,10 @@ class FeatureCounts:
     def __init__(self, known: FeatureSet) -> None:
         self._features = {feature.name: feature for feature in (*known.features, CONFIDENCE)}
         self._cells: dict[str, dict[tuple[str, str], list[int]]] = {}
+        self._hours: dict[str, dict[tuple[str, str], dict[int, list[int]]]] = {}
 
-    def add(self, values: Mapping[str, object], segments: Iterable[tuple[str, str]]) -> None:
-        """Count one inference: features that are not among `values` are not counted."""
+    def add(self, values: Mapping[str, object], segments: Iterable[tuple[str, str]], at: float | None = None) -> None:
+        """Count one inference of Unix seconds `at`: features that are not among `values` are not counted."""
         keys = ((ALL, ALL), *segments)
         for name, value in values.items():
             feature = self._features.get(name)
@@ -43,15 +45,29 @@ class FeatureCounts:
             cells = self._cells.setdefault(name, {})
             for key in keys:
                 cells.setdefault(key, [0] * (feature.bins + 2))[place] += 1
+            if at is not None:
+                self._in_hour(feature, keys, hour_of_week(at), place)
 
     def build(self) -> dict[str, FeatureReference]:
         """Return what was counted."""
         return {
             name: FeatureReference(
-                self._features[name].digest, {key: tuple(counts) for key, counts in sorted(cells.items())}
+                self._features[name].digest,
+                {key: tuple(counts) for key, counts in sorted(cells.items())},
+                self._merged(name),
             )
             for name, cells in sorted(self._cells.items())
         }
+
+    def _in_hour(self, feature: Feature, keys: Iterable[tuple[str, str]], hour: int, place: int) -> None:
+        streams = self._hours.setdefault(feature.name, {})
+        for key in keys:
+            streams.setdefault(key, {}).setdefault(hour, [0] * (feature.bins + 2))[place] += 1
+
+    def _merged(self, name: str) -> dict[tuple[str, str], tuple[HourBlock, ...]]:
+        bins = self._features[name].bins
+        found = {key: merged_hours(hours, bins) for key, hours in sorted(self._hours.get(name, {}).items())}
+        return {key: blocks for key, blocks in found.items() if blocks}
 
 
 def parse_features(item: object) -> dict[str, FeatureReference]:
@@ -67,25 +83,44 @@ def parse_features(item: object) -> dict[str, FeatureReference]:
 
 def _feature(name: str, content: object) -> FeatureReference:
     where = f"features.{name}"
-    if not isinstance(content, dict) or set(content) != {"bins", "cells"}:
-        raise BaselineError(f"{where} is no object of {{bins, cells}}")
+    if not isinstance(content, dict) or set(content) - {"hours"} != {"bins", "cells"}:
+        raise BaselineError(f"{where} is no object of {{bins, cells}}, and hours where they are known")
     bins, cells = content["bins"], content["cells"]
     if not isinstance(bins, str) or not isinstance(cells, list):
         raise BaselineError(f"{where} needs bins, a text, and cells, a list")
     found: dict[tuple[str, str], tuple[int, ...]] = {}
     for index, cell in enumerate(cells):
+        if not isinstance(cell, dict) or set(cell) != {"segment", "value", "counts"}:
+            raise BaselineError(f"{where}.cells[{index}] is no object of {{segment, value, counts}}")
         key, counts = _cell(f"{where}.cells[{index}]", cell)
         if key in found:
             raise BaselineError(f"{where}.cells[{index}] repeats segment={key[0]} value={key[1]}")
         found[key] = counts
     if len({len(counts) for counts in found.values()}) > 1:
         raise BaselineError(f"{where}.cells differ in their number of bins")
-    return FeatureReference(bins, found)
+    return FeatureReference(bins, found, _hours(where, content.get("hours", [])))
 
 
-def _cell(where: str, cell: object) -> tuple[tuple[str, str], tuple[int, ...]]:
-    if not isinstance(cell, dict) or set(cell) != {"segment", "value", "counts"}:
-        raise BaselineError(f"{where} is no object of {{segment, value, counts}}")
+def _hours(where: str, items: object) -> dict[tuple[str, str], tuple[HourBlock, ...]]:
+    if not isinstance(items, list):
+        raise BaselineError(f"{where}.hours is no list")
+    found: dict[tuple[str, str], list[HourBlock]] = {}
+    for index, item in enumerate(items):
+        at = f"{where}.hours[{index}]"
+        if not isinstance(item, dict) or set(item) != {"segment", "value", "hours", "counts"}:
+            raise BaselineError(f"{at} is no object of {{segment, value, hours, counts}}")
+        key, counts = _cell(at, item)
+        hours, blocks = item["hours"], found.setdefault(key, [])
+        if not isinstance(hours, list) or not hours or not all(_is_count(hour) and hour < HOURS for hour in hours):
+            raise BaselineError(f"{at}.hours is no list of hours of the week, 0 to {HOURS - 1}")
+        known = {hour for block in blocks for hour in block.hours}
+        if known.intersection(hours) or len(set(hours)) < len(hours):
+            raise BaselineError(f"{at} repeats an hour of segment={key[0]} value={key[1]}")
+        blocks.append(HourBlock(tuple(hours), counts))
+    return {key: tuple(blocks) for key, blocks in found.items()}
+
+
+def _cell(where: str, cell: Mapping[str, object]) -> tuple[tuple[str, str], tuple[int, ...]]:
     counts = cell["counts"]
     if not isinstance(counts, list) or not all(_is_count(count) for count in counts):
         raise BaselineError(f"{where}.counts is no list of whole numbers from 0")

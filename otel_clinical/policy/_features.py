@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Word = Annotated[str, BeforeValidator(text), Field(min_length=1, max_length=64)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MOST_BINS - 1)]
 Edge = Annotated[float, Field(allow_inf_nan=False)]
+InputReference = Literal["band", "same_hour_of_week"]
 FeatureName = Annotated[MetricName, Field(max_length=40)]
 
 
@@ -59,6 +60,11 @@ class InputDrift(Section):
     )
     psi: Annotated[float, Field(gt=0, le=2)] = Field(
         default=0.1, description="Population stability index against the baseline that is tolerated for ever."
+    )
+    reference: InputReference = Field(
+        default="band",
+        description="band: the whole baseline; same_hour_of_week: its same hours of the week (UTC), where it holds "
+        "enough of them.",
     )
     false_alarms: FalseAlarms = Field(
         default=Budget(1.0, SECONDS["y"]),

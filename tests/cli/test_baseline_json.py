@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from otel_clinical.cli import baseline
-from otel_clinical.policy import Baseline, Cell, LabelReference
+from otel_clinical.policy import Baseline, Cell, FeatureReference, HourBlock, LabelReference
 
 CELLS = {
     ("all", "all", "surgery"): Cell(500, 450.0),
@@ -61,3 +61,12 @@ def test_delays_of_few_outcomes_are_null(tmp_path):
         assert (found["counts"], found["per_day"]) == (expected, per_day)
         text = CliRunner().invoke(baseline.command, ["show", str(path)]).stdout
         assert ("too few to show when they came" in text) is (per_day is None)
+
+
+def test_bins_of_features_with_few_inferences_are_null(tmp_path):
+    path, key = tmp_path / "baseline.json", ("all", "all")
+    age = FeatureReference("digest", {key: (3, 40, 60, 0, 0)}, {key: (HourBlock((7,), (200, 40, 9, 4, 0)),)})
+    Baseline("coding", None, "accuracy", CELLS, features={"age": age}).save(path)
+    found = json.loads(CliRunner().invoke(baseline.command, ["show", str(path), "--json"]).stdout)["features"]["age"]
+    assert found["cells"][0]["counts"] == [None, None, 60, 0, 0]
+    assert found["hours"][0]["counts"] == [200, 40, None, None, 0]

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from otel_clinical.drift.detectors import share_bets
+from otel_clinical.drift.kernel._feature_hours import PLACES, HourReference, placed
 from otel_clinical.features import MISSING_PLACE, MOST_BINS, UNREADABLE_PLACE, Kind
-from otel_clinical.policy import ALL, CONFIDENCE
+from otel_clinical.policy import ALL, CONFIDENCE, SAME_HOUR
 from otel_clinical.semconv.enums import InputAspect
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.features import Feature
-    from otel_clinical.policy import Baseline, InputDrift, ModelPolicy, Policy
+    from otel_clinical.policy import Baseline, FeatureReference, InputDrift, ModelPolicy, Policy
 
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
     Key = tuple[str, str]
 
-PLACES: Final = MISSING_PLACE + 1
-"""Columns of a count: the bins, and the places of values that are in none."""
 ASPECTS: Final = tuple(InputAspect)
 SPECIAL: Final = {InputAspect.UNREADABLE: UNREADABLE_PLACE, InputAspect.MISSING: MISSING_PLACE}
 ENOUGH: Final = 200
 """Inferences of the reference below which a feature is not tested."""
 _YEAR: Final = 365.25 * 86_400.0
+_TINY: Final = 1e-12
+_NARROWEST: Final = 0.1  # of an hour in which nearly all values are in one bin
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +51,9 @@ class FeatureDesign:
         bets: (c, bets) log likelihood ratios of one value in the place, and of one elsewhere.
         scores: (f, PLACES) standardised normal score of each bin of a numeric feature, 0 elsewhere.
         log_threshold: Logarithm of the evidence of one aspect that is proof.
+        hours: What the features are like by hour of the week; None where the whole baseline is the band.
+        centre: (f,) mean of the scores that the reference expects; 0 of the whole baseline.
+        spread: (f,) their standard deviation; 1 of the whole baseline.
         digest: Of all of this but the threshold. A saved state goes on only under the same digest.
     """
 
@@ -62,7 +66,25 @@ class FeatureDesign:
     bets: tuple[Floats, Floats]
     scores: Floats
     log_threshold: float
+    hours: HourReference | None
+    centre: Floats
+    spread: Floats
     digest: str
+
+    def against(self, shares: Floats, sizes: Floats) -> FeatureDesign:
+        """Return the same tests against other shares (f, PLACES), known as well as (f,) inferences tell them."""
+        rows, places = self.cells[:, 0], self.cells[:, 1]
+        values = shares[:, :MOST_BINS] / np.maximum(shares[:, :MOST_BINS].sum(axis=1, keepdims=True), _TINY)
+        scores = self.scores[:, :MOST_BINS]
+        centre = (values * scores).sum(axis=1)
+        variance = (values * scores**2).sum(axis=1) - centre**2
+        return replace(
+            self,
+            reference=shares * sizes[:, None],
+            bets=share_bets(shares[rows, places], sizes[rows], self.limits.tolerance),
+            centre=centre,
+            spread=np.sqrt(np.maximum(variance, _NARROWEST**2)),
+        )
 
 
 def feature_threshold(policy: Policy) -> dict[str, float]:
@@ -97,6 +119,10 @@ def design_features(model: ModelPolicy, baseline: Baseline, key: Key, threshold:
     bets = share_bets(shares, totals[rows], limits.tolerance)
     digest = hashlib.blake2b(repr([feature.digest for feature in features]).encode(), digest_size=16)
     digest.update(np.array([limits.tolerance, limits.psi]).tobytes() + reference.tobytes())
+    frozen = [_frozen(baseline, feature) for feature in features]
+    hours = HourReference(frozen, key, reference) if limits.reference == SAME_HOUR else None
+    if hours is not None:
+        digest.update(hours.digest)
     return FeatureDesign(
         features=features,
         limits=limits,
@@ -107,6 +133,9 @@ def design_features(model: ModelPolicy, baseline: Baseline, key: Key, threshold:
         bets=bets,
         scores=np.where(numeric[:, None], _scores(reference), 0.0),
         log_threshold=math.log(threshold),
+        hours=hours,
+        centre=np.zeros(len(features)),
+        spread=np.ones(len(features)),
         digest=digest.hexdigest(),
     )
 
@@ -120,16 +149,19 @@ def _cells(row: int, feature: Feature) -> list[tuple[int, int]]:
 def _reference(baseline: Baseline, feature: Feature, key: Key) -> Ints:
     """Return the frozen counts of a feature by place; none where the baseline does not hold its bins."""
     found = np.zeros(PLACES, np.int64)
-    frozen = baseline.features.get(feature.name)
-    if frozen is not None and frozen.fits(feature):
-        counts = frozen.cells.get(key, (0,) * (feature.bins + 2))
-        found[: feature.bins] = counts[: feature.bins]
-        found[UNREADABLE_PLACE], found[MISSING_PLACE] = counts[feature.bins :]
+    frozen = _frozen(baseline, feature)
+    if frozen is not None:
+        found = placed(frozen.cells.get(key, (0,) * (feature.bins + 2)))
     elif feature is CONFIDENCE and key == (ALL, ALL):
         # A baseline of before holds the histogram of the confidence of all segments together.
         counts = tuple(int(n) for n in _histogram(baseline.reference.get(feature.name, {})))
         found[: len(counts)] = counts
     return found
+
+
+def _frozen(baseline: Baseline, feature: Feature) -> FeatureReference | None:
+    found = baseline.features.get(feature.name)
+    return found if found is not None and found.fits(feature) else None
 
 
 def _histogram(histogram: Mapping[str, list[float]]) -> list[float]:

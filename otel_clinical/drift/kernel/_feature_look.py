@@ -65,8 +65,8 @@ def look_at(counts: Ints, design: FeatureDesign) -> Look:
         shares=share_growth(seen[rows, places], seen[rows].sum(axis=1), design.bets),
         moved=np.where(design.tested, _moved(seen, frozen), 0.0),
         psi=np.where(usable, excess, 0.0),
-        shift=sums / some,
-        block=sums / np.sqrt(some),
+        shift=(sums - n * design.centre) / some,
+        block=(sums - n * design.centre) / (np.sqrt(some) * design.spread),
     )
 
 

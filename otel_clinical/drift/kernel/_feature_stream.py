@@ -10,7 +10,8 @@ import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import BETS, LOG_CEILING, SLACK, GuardedADWIN, next_log
-from otel_clinical.drift.kernel._feature_design import ASPECTS, PLACES, SPECIAL
+from otel_clinical.drift.kernel._feature_design import ASPECTS, SPECIAL
+from otel_clinical.drift.kernel._feature_hours import PLACES, Expected
 from otel_clinical.drift.kernel._feature_look import DISTANCES, look_at
 from otel_clinical.semconv.enums import InputAspect
 
@@ -54,6 +55,7 @@ class FeatureStream:
         witnesses: ADWIN of each numeric feature, by its place.
         detected: (f,) event time of ADWIN's newest noticeable detection; 0 before the first.
         detections: (f,) how many there were.
+        expected: Where the same inferences lie by the hours of the week they came in; None without such a reference.
         looked: Begin and counts of the look that the last slot ended; None if it ended none.
     """
 
@@ -71,11 +73,13 @@ class FeatureStream:
     detected: Ints = field(init=False)
     detections: Ints = field(init=False)
     witnesses: dict[int, GuardedADWIN] = field(init=False)
+    expected: Expected | None = field(init=False)
     looked: tuple[int, Ints] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         """Begin without evidence."""
         size = len(self.design.features)
+        self.expected = None if self.design.hours is None else Expected(self.design.hours)
         self.counts = np.zeros((size, PLACES), np.int64)
         self.log_d = np.full((size, DISTANCES), -np.inf)
         self.log_c = np.full((len(self.design.cells), BETS), -np.inf)
@@ -89,6 +93,8 @@ class FeatureStream:
         """Take one slot's (f, PLACES) counts; `begin` and `end` are its ends, microseconds."""
         limits, self.looked = self.design.limits, None
         self.counts += counts
+        if self.expected is not None:
+            self.expected.add(counts, begin)
         if self.since is None:
             self.since = begin
         total = int(self.counts.sum(axis=1).max(initial=0))
@@ -107,7 +113,7 @@ class FeatureStream:
     def _look(self, end: int) -> Moved:
         design = self.design
         self.looks += 1
-        found = look_at(self.counts, design)
+        found = look_at(self.counts, design if self.expected is None else design.against(*self.expected.take()))
         ceiling = design.log_threshold + SLACK
         self.log_d = next_log(self.log_d, found.distances, ceiling)
         self.log_c = next_log(self.log_c, found.shares, ceiling + math.log(max(self.log_c.size, 1)))
@@ -160,6 +166,8 @@ class FeatureStream:
             "witnesses": [[place, len(state)] for place, state in states.items()],
         }
         arrays = {name: getattr(self, name) for name in _ARRAYS}
+        if self.expected is not None:
+            arrays |= {"expected": self.expected.sums, "sizes": self.expected.sizes}
         return pack(_KIND, _VERSION, meta, {**arrays, "adwin": np.frombuffer(b"".join(states.values()), np.uint8)})
 
     @staticmethod
@@ -180,6 +188,8 @@ class FeatureStream:
         self.looks += 1
         for name in _ARRAYS:
             setattr(self, name, arrays[name])
+        if self.expected is not None:
+            self.expected.sums, self.expected.sizes = arrays["expected"], arrays["sizes"]
         raw, start = arrays["adwin"].tobytes(), 0
         for place, size in meta["witnesses"]:
             self.witnesses[place] = GuardedADWIN.loads(raw[start : start + size])

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
-from otel_clinical.drift.kernel._feature_design import ASPECTS, PLACES, design_features
+from otel_clinical.drift.kernel._feature_design import ASPECTS, design_features
+from otel_clinical.drift.kernel._feature_hours import PLACES
 from otel_clinical.drift.kernel._feature_stream import FeatureStream
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, FeatureMoved, FeatureRow
 from otel_clinical.policy import CONFIDENCE

@@ -13,7 +13,8 @@ from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
 from otel_clinical.drift.kernel._design import strata_of
-from otel_clinical.drift.kernel._feature_design import PLACES, watched
+from otel_clinical.drift.kernel._feature_design import watched
+from otel_clinical.drift.kernel._feature_hours import PLACES
 from otel_clinical.policy import ALL, LABEL_EDGES
 from otel_clinical.semconv import OTHER
 
