@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import time
@@ -127,6 +128,7 @@ def serve(
         "modes": service.modes,
         "state": str(state),
     }
+    gc.freeze()  # what is alive now stays: collections need not look at it again, while somebody waits for an answer
     service.run(address.host, address.port, certificate, ready=lambda: click.echo(json.dumps(line)))
 
 

@@ -16,13 +16,15 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from otel_clinical.rollback import faults
-from otel_clinical.rollback.alerts import MalformedNotificationError, load_json, parse_notification
+from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json, parse_notification
+from otel_clinical.rollback.intake import Intake
 from otel_clinical.rollback.interface import Interface
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.openapi import document
 from otel_clinical.rollback.ordering import Ordering
 from otel_clinical.rollback.persons import SCHEME
 from otel_clinical.rollback.refusal import RequestRefusedError
+from otel_clinical.rollback.store import Received
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
 
     from otel_clinical.access import TokenFile
+    from otel_clinical.rollback.alerts import Notification
     from otel_clinical.rollback.audit import AuditEvent
     from otel_clinical.rollback.persons import Persons
     from otel_clinical.rollback.store import Store
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 1 << 20
 BODY_TIMEOUT: Final = 10.0
 _PAGE: Final = 1_000
+_SMALL: Final = 1 << 14
+"""Bytes of a body that takes less long to read than to hand to a thread."""
 _log = logging.getLogger(__name__)
 
 
@@ -70,6 +75,7 @@ class Receiver:
         self._terms, self._tokens, self._store = terms, tokens, store
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
+        self._intake = Intake(store.receive_all)
         self._interface = Interface(terms, store, worker, clock, persons)
         self._ordering = Ordering(terms, store, worker, clock)
 
@@ -100,11 +106,14 @@ class Receiver:
     async def _notification(self, request: Request) -> Response:
         body = await self._body(request)
         try:
-            notification = await run_in_threadpool(parse_notification, body, self._terms)
+            notification = await self._parsed(body)
         except MalformedNotificationError as error:
             _log.warning("notification refused: %s", error)
             raise _Answer(400, str(error)) from None
-        await run_in_threadpool(self._commit, self._store.receive, body, notification, self._clock())
+        try:
+            await self._intake.put(Received(digest(body), notification, self._clock()))
+        except sqlite3.Error as error:
+            raise _not_stored(error) from None
         faults.reach("after_webhook")
         for refused in notification.refused:
             _log.warning("alert %d refused: %s", refused.index, refused.problem)
@@ -116,6 +125,12 @@ class Receiver:
             "refused": [asdict(refused) for refused in notification.refused],
         }
         return JSONResponse(answer, 202)
+
+    async def _parsed(self, body: bytes) -> Notification:
+        """Read a notification: a small one at once, a large one where it keeps nobody waiting."""
+        if len(body) <= _SMALL:
+            return parse_notification(body, self._terms)
+        return await run_in_threadpool(parse_notification, body, self._terms)
 
     async def _heartbeat(self, request: Request) -> Response:
         body = await self._body(request)
@@ -149,8 +164,7 @@ class Receiver:
         except RequestRefusedError as error:
             raise _Answer(error.code, str(error)) from None
         except sqlite3.Error as error:
-            _log.error("cannot commit: %s", type(error).__name__)
-            raise _Answer(503, "the controller cannot store this now") from None
+            raise _not_stored(error) from None
         return JSONResponse(answer, code)
 
     def _asked(self, ask: Callable[[Request], dict[str, Any]]) -> Callable[[Request], Awaitable[Response]]:
@@ -210,8 +224,7 @@ class Receiver:
         try:
             write(*arguments)
         except sqlite3.Error as error:
-            _log.error("cannot commit: %s", type(error).__name__)
-            raise _Answer(503, "the controller cannot store this now") from None
+            raise _not_stored(error) from None
 
     async def _body(self, request: Request) -> bytes:
         kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -255,6 +268,11 @@ class Receiver:
             return response
 
         return answer
+
+
+def _not_stored(error: sqlite3.Error) -> _Answer:
+    _log.error("cannot commit: %s", type(error).__name__)
+    return _Answer(503, "the controller cannot store this now")
 
 
 def _told(event: AuditEvent) -> dict[str, Any]:

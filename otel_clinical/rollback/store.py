@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter
@@ -38,6 +38,18 @@ _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 _ORDER: TypeAdapter[Order] = TypeAdapter(Order)
 
 
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One notification that came.
+
+    Of its body only the hash is kept: labels and annotations that are not ours may say anything.
+    """
+
+    sha256: str
+    notification: Notification
+    at: float
+
+
 class Store:
     """The controller's database. Safe to use from several threads; every write is one transaction.
 
@@ -55,25 +67,14 @@ class Store:
             self._connection.close()
 
     def receive(self, body: bytes, notification: Notification, at: float) -> None:
-        """Commit that a notification came, its alerts, and the audit event, in one transaction.
+        """Commit that one notification came, as `receive_all` does."""
+        self.receive_all([Received(digest(body), notification, at)])
 
-        Of the body only the hash is kept: labels and annotations that are not ours may say anything.
-        """
-        seen = digest(body)
-        data = {
-            "sha256": seen,
-            "alerts": len(notification.alerts),
-            "ignored": notification.ignored,
-            "truncated": notification.truncated,
-            "refused": [asdict(refused) for refused in notification.refused],
-        }
+    def receive_all(self, received: Sequence[Received]) -> None:
+        """Commit that notifications came, their alerts, and an audit event of each, in one transaction."""
         with self._transaction() as connection:
-            cursor = connection.execute("INSERT INTO webhooks (received, body) VALUES (?, ?)", (at, seen.encode()))
-            connection.executemany(
-                "INSERT INTO alerts (webhook, data) VALUES (?, ?)",
-                [(cursor.lastrowid, _ALERT.dump_json(alert).decode()) for alert in notification.alerts],
-            )
-            audit.append(connection, at, "webhook.received", "alertmanager", data, actor=ACTOR)
+            for one in received:
+                _receive(connection, one)
 
     def waiting_alerts(self, after: int = 0, limit: int = -1) -> list[tuple[int, Alert]]:
         """Return up to `limit` alerts that were received and not yet taken into account, in order, beyond `after`."""
@@ -320,3 +321,20 @@ class Store:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
                 raise
+
+
+def _receive(connection: sqlite3.Connection, received: Received) -> None:
+    seen, notification, at = received.sha256, received.notification, received.at
+    data = {
+        "sha256": seen,
+        "alerts": len(notification.alerts),
+        "ignored": notification.ignored,
+        "truncated": notification.truncated,
+        "refused": [asdict(refused) for refused in notification.refused],
+    }
+    cursor = connection.execute("INSERT INTO webhooks (received, body) VALUES (?, ?)", (at, seen.encode()))
+    connection.executemany(
+        "INSERT INTO alerts (webhook, data) VALUES (?, ?)",
+        [(cursor.lastrowid, _ALERT.dump_json(alert).decode()) for alert in notification.alerts],
+    )
+    audit.append(connection, at, "webhook.received", "alertmanager", data, actor=ACTOR)
