@@ -6,6 +6,8 @@ from array import array
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from otel_clinical.drift.explode._wire_skeleton import UnusualError
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ _RESOURCE_GROUP, _RESOURCE, _SCOPE_GROUP, _SCOPE, _RECORD, _SCHEMA = 0x0A, 0x0A,
 Span = tuple[int, int]
 _MORE: Final = 0x80  # set in every byte of a varint but the last
 _HEAD: Final = 3  # bytes of tag and length of a record of ordinary size
+_STEPS: Final[dict[bytes, int]] = {}
+"""Bytes to the next by the tag and length of a record, of those seen that take three bytes: at most 16,384."""
 _LONGEST_SIZE: Final = 4  # bytes of the length of a field; more is not how anybody writes it
 
 
@@ -95,24 +99,19 @@ def _children(body: bytes, start: int, end: int) -> Iterator[tuple[int, Span]]:
 
 
 def _records(body: bytes, at: int, end: int, frame: Frame) -> None:
-    """Note every record of a scope. One loop with as little in it as can be: it runs once per record."""
-    starts, ends = frame.starts.append, frame.ends.append
-    steps: dict[bytes, int] = {}  # bytes to the next by the tag and length of a record, where that takes three bytes
-    known = steps.get
+    """Note every record of a scope."""
     while at < end:
-        step = known(body[at : at + _HEAD])
-        if step is not None:
-            starts(at + _HEAD)
-            at += step
-            ends(at)
-            continue
+        at = _run(body, at, end, frame)
+        if at >= end:
+            break
         tag = body[at]
         begin, size = _size(body, at + 1)
         if tag == _RECORD:
-            starts(begin)
-            ends(begin + size)
             if begin - at == _HEAD:
-                steps[body[at:begin]] = _HEAD + size
+                _STEPS[body[at:begin]] = _HEAD + size
+                continue
+            frame.starts.append(begin)
+            frame.ends.append(begin + size)
         elif tag == _SCOPE:
             frame.around.append((begin, begin + size))
         elif tag == _SCHEMA:
@@ -122,6 +121,24 @@ def _records(body: bytes, at: int, end: int, frame: Frame) -> None:
         at = begin + size
     if at != end:
         raise UnusualError
+
+
+def _run(body: bytes, at: int, end: int, frame: Frame) -> int:
+    """Note records that stand one behind the other and whose tag and length are known; return where it ends.
+
+    One loop with as little in it as can be: it runs once per record.
+    """
+    edges = array("q", (at,))
+    note, steps = edges.append, _STEPS
+    try:
+        while at < end:
+            at += steps[body[at : at + _HEAD]]
+            note(at)
+    except KeyError:
+        pass
+    frame.starts.frombytes((np.frombuffer(edges, np.int64)[:-1] + _HEAD).tobytes())
+    frame.ends.extend(edges[1:])
+    return at
 
 
 def _size(body: bytes, at: int) -> tuple[int, int]:
