@@ -228,14 +228,15 @@ class _Scope:
     def _matching(self, skeleton: Skeleton, followed: Followed, left: Places, same: Mapping[str, str]) -> Places:
         """Make rows of the records that were followed; return which those are."""
         if followed.matches.all():
-            places, lengths, matching = followed.places, followed.lengths, left
+            places, lengths, words, matching = followed.places, followed.lengths, followed.words, left
         else:
             chosen = np.flatnonzero(followed.matches)
             places = {name: found[chosen] for name, found in followed.places.items()}
             lengths = {name: found[chosen] for name, found in followed.lengths.items()}
+            words = {name: found[chosen] for name, found in followed.words.items()}
             matching = left[chosen]
         clean = np.ones(len(matching), np.bool_)
-        columns = Columns(self._body, places, lengths, skeleton.kinds, self._shared, same, clean)
+        columns = Columns(self._body, places, lengths, words, skeleton.kinds, self._shared, same, clean)
         self._take(skeleton, columns, matching)
         return matching
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -19,16 +18,19 @@ _PADDING: Final = 1024
 """Bytes that may be read past the end: more than two of the longest keys. What is read there never counts."""
 _HIGH: Final = 0x80  # set in every byte that is not ASCII
 _WORD: Final = 8  # bytes
-_WIDEST: Final = 64
+WIDEST: Final = 64
 """Bytes of the longest text that a `Texts` knows."""
-_MASKS: Final = np.array(
-    [
-        [(1 << 8 * min(max(size - _WORD * word, 0), _WORD)) - 1 for word in range(_WIDEST // _WORD)]
-        for size in range(65)
-    ],
-    np.uint64,
-)
-_MIXERS: Final = np.array([0x9E3779B97F4A7C15 * (2 * word + 1) % 2**64 | 1 for word in range(8)], np.uint64)
+_MASKS: Final = [
+    np.array(
+        [
+            [(1 << 8 * min(max(size - _WORD * word, 0), _WORD)) - 1 for word in range(count)]
+            for size in range(WIDEST + 1)
+        ],
+        np.uint64,
+    )
+    for count in range(WIDEST // _WORD + 1)
+]
+"""By the number of words."""
 
 
 class Bytes:
@@ -93,51 +95,4 @@ class Bytes:
     def words(self, places: Places, sizes: Places, count: int) -> NDArray[np.uint64]:
         """Return (n, `count`) words of 8 bytes from each place on, zero past each size."""
         read = self.raw(places, _WORD * count).view("<u8").reshape(-1, count)
-        return np.asarray(read & _MASKS.take(sizes, axis=0, mode="clip")[:, :count])
-
-
-@dataclass(frozen=True, eq=False)
-class Texts:
-    """Known texts, found among many places at once.
-
-    Attributes:
-        known: By the place that `find` gives.
-    """
-
-    known: tuple[str, ...]
-    _hashes: NDArray[np.uint64]
-    _words: NDArray[np.uint64]
-    _sizes: Places
-
-    @classmethod
-    def of(cls, known: Iterable[str]) -> Texts:
-        """Return a table of the `known` texts; those longer than 64 bytes are left out, `find` does not know them."""
-        pairs = [(text, text.encode()) for text in known]
-        pairs = [(text, data) for text, data in pairs if 0 < len(data) <= _WIDEST]
-        width = max((len(data) for _, data in pairs), default=1)
-        count = -(-width // _WORD)
-        padded = b"".join(data.ljust(count * _WORD, b"\0") for _, data in pairs)
-        words = np.frombuffer(padded, "<u8").reshape(-1, count)
-        hashes = _hashed(words)
-        order = np.argsort(hashes, kind="stable")
-        sizes = np.array([len(data) for _, data in pairs], np.intp)
-        return cls(tuple(pairs[place][0] for place in order), hashes[order], words[order], sizes[order])
-
-    def find(self, body: Bytes, places: Places, sizes: Places) -> tuple[Places, Flags]:
-        """Return the place in `known` of the text at each place, and which are known at all."""
-        if not self.known:
-            return np.zeros(len(places), np.intp), np.zeros(len(places), np.bool_)
-        words = body.words(places, sizes, self._words.shape[1])
-        found = np.minimum(np.searchsorted(self._hashes, _hashed(words)), len(self.known) - 1)
-        same = self._sizes[found] == sizes
-        for column in range(words.shape[1]):
-            same &= self._words[found, column] == words[:, column]
-        return found, same
-
-
-def _hashed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Return one number per row; which texts collide does not matter, all bytes are compared."""
-    total = words[:, 0] * _MIXERS[0]
-    for column in range(1, words.shape[1]):
-        total = (total ^ (total >> np.uint64(29))) * _MIXERS[column] + words[:, column]
-    return np.asarray(total)
+        return np.asarray(read & _MASKS[count].take(sizes, axis=0, mode="clip"))

@@ -6,19 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.explode._wire_bytes import WIDEST
 from otel_clinical.drift.explode._wire_skeleton import LONGEST_VARINT, TEXT, Followed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.explode._wire_bytes import Bytes
-    from otel_clinical.drift.explode._wire_mould import Loose, Mould
+    from otel_clinical.drift.explode._wire_mould import Loose, Mould, Run
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]
+    Words = NDArray[np.uint64]
 
 _MORE: Final = 0x80  # set in every byte of a varint but the last, and of no ASCII
 _WORD: Final = 8  # bytes
+_HIGH: Final = np.uint64(0x8080_8080_8080_8080)
+"""The bits that no ASCII has."""
 _LONGEST: Final = {TEXT: 512}
 """Bytes of the longest value of no fixed length; of a number it is `LONGEST_VARINT`."""
 
@@ -33,12 +37,11 @@ def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
     alike: dict[int, Places] = {}  # lengths that are the same in all records, by what they are
     places: dict[str, Places] = {}
     lengths: dict[str, Places] = {}
+    words: dict[str, Words] = {}
     for run in mould.runs:
         read = body.raw(at, len(run.mask) * _WORD).view("<u8").reshape(-1, len(run.mask))
-        differing = read & run.mask
-        differing ^= run.template
-        if differing.any():  # hardly ever, and much faster asked about all records together
-            matches &= ~differing.any(axis=1)
+        if not _all_fit(run, read):
+            matches &= ((read & run.mask) == run.template).all(axis=1)
         for name, offset, size in run.values:
             places[name] = at + offset
             if size not in alike:
@@ -47,13 +50,23 @@ def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
         at = at + run.size
         if run.loose is not None:
             length = _length(run.loose, read.view(np.uint8), matches)
-            _passed(run.loose, body, at, length, matches)
+            seen = _passed(run.loose, body, at, length, matches)
             if run.loose.name:
                 places[run.loose.name], lengths[run.loose.name] = at, length
+                if seen is not None:
+                    words[run.loose.name] = seen
             at = at + length
         # Records that do not match may point anywhere.
         at = np.minimum(at, body.size)
-    return Followed(matches & (at == ends), places, lengths, ())
+    return Followed(matches & (at == ends), places, lengths, (), words)
+
+
+def _all_fit(run: Run, read: Words) -> bool:
+    """Say whether all rows have the bytes of a run: nearly always, and fastest asked of each bit of all together."""
+    for reduce in (np.bitwise_and.reduce, np.bitwise_or.reduce):
+        if not ((reduce(read, axis=0) & run.mask) == run.template).all():
+            return False
+    return True
 
 
 def _length(loose: Loose, read: NDArray[np.uint8], matches: Flags) -> Places:
@@ -75,17 +88,23 @@ def _number(read: NDArray[np.uint8], offset: int, count: int, matches: Flags) ->
     return (low & 0x7F) | (high & 0x7F) << 7
 
 
-def _passed(loose: Loose, body: Bytes, at: Places, length: Places, matches: Flags) -> None:
-    """Check the bytes of a value: ASCII of a text, the form of a number."""
+def _passed(loose: Loose, body: Bytes, at: Places, length: Places, matches: Flags) -> Words | None:
+    """Check the bytes of a value: ASCII of a text, the form of a number; return those of a text that is short."""
     longest = _LONGEST.get(loose.kind, LONGEST_VARINT)
     matches &= length <= longest
     width = min(int(length.max(initial=0)), longest)
+    if loose.kind == TEXT and width <= WIDEST:
+        words = body.words(at, length, max(-(-width // _WORD), 1))
+        if (words & _HIGH).any():
+            matches &= ~(words & _HIGH).any(axis=1)
+        return words
     if loose.kind != TEXT:
         matches &= length > 0
     if not width:
-        return
+        return None
     more = body.raw(at, width).view(np.uint8).reshape(-1, width) >= _MORE
     place = np.arange(width)
     inside = place < length[:, None]
     expected = False if loose.kind == TEXT else place + 1 < length[:, None]
     matches &= ((more == expected) | ~inside).all(axis=1)
+    return None

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-    from otel_clinical.drift.explode._wire_bytes import Bytes, Texts
+    from otel_clinical.drift.explode._wire_bytes import Bytes
     from otel_clinical.drift.explode._wire_tables import Letters
+    from otel_clinical.drift.explode._wire_texts import Texts
 
     Places = NDArray[np.intp]
     Flags = NDArray[np.bool_]
@@ -45,6 +46,7 @@ class Columns:
         body: The request.
         places: Where each value begins, by name.
         lengths: Bytes of each text.
+        words: What stands in some of the texts, as `Bytes.words` reads it.
         kinds: Tag of each attribute's value.
         shared: Attributes of the resource, for keys that the records do not have.
         same: Texts that all records have in common.
@@ -54,6 +56,7 @@ class Columns:
     body: Bytes
     places: Mapping[str, Places]
     lengths: Mapping[str, Places]
+    words: Mapping[str, NDArray[np.uint64]]
     kinds: Mapping[str, int]
     shared: Mapping[str, AnyValue]
     same: Mapping[str, str]
@@ -71,6 +74,7 @@ class Columns:
             self.body,
             {name: values[chosen] for name, values in self.places.items()},
             {name: values[chosen] for name, values in self.lengths.items()},
+            {name: values[chosen] for name, values in self.words.items()},
             self.kinds,
             self.shared,
             self.same,
@@ -88,7 +92,7 @@ class Columns:
     def known(self, key: str, table: Texts) -> Places:
         """Return the place of a required text in `table`."""
         if key not in self.same and self.kinds.get(key) == TEXT:
-            found, same = table.find(self.body, self.places[key], self.lengths[key])
+            found, same = table.find(self.body, self.places[key], self.lengths[key], self.words.get(key))
             self.require(same)
             return found
         word = self.same[key] if key in self.same else self._shared_text(key)

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.explode._subject import Reader
-    from otel_clinical.drift.explode._wire_bytes import Texts
     from otel_clinical.drift.explode._wire_columns import Columns
     from otel_clinical.drift.explode._wire_tables import ModelTables
+    from otel_clinical.drift.explode._wire_texts import Texts
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]
@@ -177,6 +177,7 @@ def _alike(model: Places, clean: NDArray[np.bool_]) -> Iterator[tuple[int, Place
 def _numbers(reader: Reader, table: Texts, found: Places, clean: NDArray[np.bool_]) -> NDArray[np.uint16]:
     """Return the position in the batch's words of the text at each place; only texts of clean records get one."""
     numbers = np.zeros(len(table.known), np.uint16)
-    for place in np.flatnonzero(np.bincount(found[clean], minlength=len(table.known))).tolist():
+    certain = found if clean.all() else found[clean]
+    for place in np.flatnonzero(np.bincount(certain)).tolist():
         numbers[place] = reader.word(table.known[place])
-    return numbers[found]
+    return numbers.take(found)

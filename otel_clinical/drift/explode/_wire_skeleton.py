@@ -7,7 +7,7 @@ its own, and every byte that is no value is compared: what is not exactly alike 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -114,12 +114,14 @@ class Followed:
         places: Where each value begins, by name, for all that were asked for.
         lengths: Bytes of each value.
         binary: (places, width) of everything that is not text.
+        words: Bytes of some of the texts, as `Bytes.words` reads them.
     """
 
     matches: Flags
     places: Mapping[str, Places]
     lengths: Mapping[str, Places]
     binary: Sequence[tuple[Places, int]]
+    words: Mapping[str, NDArray[np.uint64]] = field(default_factory=dict)
 
 
 def skeleton_of(record: bytes, layout: Layout) -> Skeleton:

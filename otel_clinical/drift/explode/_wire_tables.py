@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.explode._batch import SEGMENTS
-from otel_clinical.drift.explode._wire_bytes import Texts
+from otel_clinical.drift.explode._wire_texts import Texts
 from otel_clinical.features import FeatureSet, WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeClass, OutcomeResult, ReviewAction
