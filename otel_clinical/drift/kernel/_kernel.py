@@ -202,9 +202,9 @@ class Kernel:
         """Return how frequent the safety events of every model are, sorted."""
         return list(self._safety.rows(self._clock.watermark or 0))
 
-    def suggestions(self) -> list[SuggestionRow]:
-        """Return what was done with the answers of each version seen, sorted."""
-        return list(self._reviews.rows(sorted(self._clock.activations)))
+    def suggestions(self, *, batches: bool = False) -> list[SuggestionRow]:
+        """Return what was done with the answers of each version seen, sorted; with `batches` only what may leave."""
+        return list(self._reviews.rows(sorted(self._clock.activations), batches=batches))
 
     def discoveries(self) -> list[DiscoveryRow]:
         """Return which segments of each version are worse than the guard of each tier, in the order of the evidence."""

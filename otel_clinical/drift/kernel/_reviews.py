@@ -114,12 +114,12 @@ class Reviews:
             self._count(ReviewHorizon.RESOLVED, last_per_inference(said(rows)))
         return bool(slots)
 
-    def rows(self, versions: Iterable[VersionKey]) -> Iterator[SuggestionRow]:
+    def rows(self, versions: Iterable[VersionKey], *, batches: bool) -> Iterator[SuggestionRow]:
         """Yield both horizons of every declared segment value of each version."""
         for model, version in versions:
             plan = self._by_name.get(model)
             if plan is not None:
-                yield from self._suggestions(model, version).rows(version)
+                yield from self._suggestions(model, version).rows(version, batches=batches)
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""

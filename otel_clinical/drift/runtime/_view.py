@@ -29,7 +29,7 @@ class KernelView:
         evidence: One row per stream of the newest activations.
         drift: One row per detector.
         coverage: One row per model version.
-        suggestions: Two rows per declared segment value of each version.
+        suggestions: Two rows per declared segment value of each version, of whole batches of eleven answers.
         calibration: One row per stream whose outcomes carried a confidence.
         estimates: One row per model version.
         attributions: One row per stream in a tier.
@@ -70,7 +70,7 @@ class KernelView:
             evidence=tuple(kernel.evidence()),
             drift=tuple(kernel.drift()),
             coverage=tuple(kernel.coverage()),
-            suggestions=tuple(kernel.suggestions()),
+            suggestions=tuple(kernel.suggestions(batches=True)),
             calibration=tuple(kernel.calibration()),
             estimates=tuple(kernel.estimates()),
             attributions=tuple(kernel.attributions()),
