@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
-from otel_clinical.drift.detectors._betting import LOG_CEILING, BettingDetector, bet, bets_of, log_growth, sr_path
+from otel_clinical.drift.detectors._betting import (
+    LOG_CEILING,
+    BettingDetector,
+    bet,
+    bets_of,
+    highest_log_sum,
+    log_growth,
+    sr_path,
+)
 from otel_clinical.drift.detectors._chi_square import ChiSquareDetector, chi_square
 from otel_clinical.drift.detectors._looks import SLACK, log_bet, next_log
 from otel_clinical.drift.detectors._psi import PSIDetector, psi
@@ -41,6 +49,7 @@ __all__ = [
     "chi_square",
     "detector_class",
     "detector_names",
+    "highest_log_sum",
     "log_bet",
     "log_growth",
     "next_log",

@@ -28,7 +28,7 @@ _CLOCK: Final = 32  # River's own default
 _RIVER: Final = version("river")
 _SMALLEST_SD: Final = 1e-3
 _RECENT: Final = 1 / 32  # weight of the newest value in the recent mean
-_FORGOTTEN: Final = 2048  # values after which what was before weighs less than the last bit of the recent mean
+_FORGOTTEN: Final = 1280  # values after which what was before weighs less than the last bit of the recent mean
 _FIELDS: Final = ("mean", "sd", "delta", "clip", "rejected", "detections", "recent", "_drift_detected")
 
 
@@ -115,7 +115,7 @@ class GuardedADWIN(base.DriftDetector):
     def update_all(self, z: NDArray[np.float64]) -> Iterator[int]:
         """Take values that are already in standard deviations; yield the place of each at which a change is detected.
 
-        The same as one by one, but without a call of ours for each: bit for bit up to 2,048 values at once, and past
+        The same as one by one, but without a call of ours for each: bit for bit up to 1,280 values at once, and past
         them but for what the recent mean has forgotten. At every yield the detector is as
         after that value; it must be read to the end.
 

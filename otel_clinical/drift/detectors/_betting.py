@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LOG_CEILING: Final = math.log(1e9)
 """Evidence is reported up to a billion: past that only the fact that it is proved matters."""
 _EDGE: Final = 1e-6  # keeps every bet short of ruin
+_FARTHEST: Final = 600.0  # between logarithms that are added as plain numbers: exp(-700) is still one
 _KIND, _VERSION = "betting", 1
 
 
@@ -67,11 +68,32 @@ def sr_path(start: Floats, growth: Floats) -> Floats:
     Returns:
         (n, cells). Logarithms, so nothing overflows.
     """
+    if len(growth) == 1:
+        return np.asarray(growth + np.logaddexp(start, 0.0))
     total = np.cumsum(growth, axis=0)
     terms = np.zeros((len(growth) + 1, len(start)))
     terms[0] = start
     np.negative(total[:-1], out=terms[2:])
-    return total + np.logaddexp.accumulate(terms, axis=0)[1:]
+    top = terms.max(axis=0)
+    if not (top - np.maximum(start, 0.0) <= _FARTHEST).all():
+        middle = len(growth) // 2
+        first = sr_path(start, growth[:middle])
+        return np.concatenate((first, sr_path(first[-1], growth[middle:])))
+    # Sums of exponentials over the largest: a logarithm of each running sum in place of two of each step to it.
+    sums = np.cumsum(np.exp(np.subtract(terms, top, out=terms), out=terms), axis=0, out=terms)[1:]
+    return np.asarray(np.log(sums) + top + total)
+
+
+def highest_log_sum(logarithms: Floats) -> float:
+    """Return the largest logarithm of the sum of a row of numbers, of which (n, cells) are the logarithms.
+
+    >>> highest_log_sum(np.log([[1.0, 2.0], [3.0, 5.0]])) == math.log(8.0)
+    True
+    """
+    top = float(logarithms.max())
+    if not math.isfinite(top):
+        return top
+    return top + math.log(float(np.exp(logarithms - top).sum(axis=1).max()))
 
 
 class BettingDetector(base.DriftDetector):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
-from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, log_growth, sr_path
+from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sum, log_growth, sr_path
 from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
@@ -120,7 +120,7 @@ class OutcomeStream:
         self.log_s = path[-1].copy()
         self.log_old += growth.sum(axis=0)
         for place, (level, cells) in enumerate(self.design.cells.items()):
-            highest = float(np.logaddexp.reduce(path[:, cells], axis=1).max())
+            highest = highest_log_sum(path[:, cells])
             self.peaks[place] = max(self.peaks[place], highest)
             self.latched[place] |= bool(self.peaks[place] >= self.design.log_thresholds[level])
         self.change.feed(self.design, outcomes)

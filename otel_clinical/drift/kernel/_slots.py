@@ -14,7 +14,7 @@ from otel_clinical.drift.explode._squeezed import spread, squeeze
 from otel_clinical.drift.kernel._ids import IdSet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,6 +26,7 @@ _BEHIND: Final = np.dtype(
 )
 """`PENDING` as a record behind its time."""
 
+_WHOLE: Final = np.dtype(f"V{PENDING.itemsize}")
 _KIND, _WRITTEN = "pending", (4, 3, 2, 1)
 _BEFORE: Final = layouts(PENDING)
 _VERSIONS: Final = 2**16  # words are numbered in two bytes
@@ -87,7 +88,7 @@ class Slots:
         rows = taken.rows()
         self._outcomes.subtract(_outcomes(rows))
         if not taken.repeats:
-            return rows.take(_in_order(rows)), 0
+            return rows.take(_in_order_once(rows)), 0
         every = len(rows)
         rows = _by_bytes(rows)
         rows = rows.take(_in_order(rows))
@@ -147,7 +148,7 @@ class _Slot:
 
     def rows(self) -> NDArray[np.void]:
         """Return all records, in any order."""
-        return np.concatenate((*self._saved, *self.fresh))
+        return _joined((*self._saved, *self.fresh))
 
     def add(self, rows: NDArray[np.void]) -> NDArray[np.void]:
         """Keep records and return those that are new.
@@ -173,7 +174,7 @@ class _Slot:
     def save(self, key: str) -> NDArray[np.void]:
         """Call everything saved under `key`; return what was not before, in an order that depends on nothing else."""
         self.keys.append(key)
-        rows = np.concatenate(self.fresh) if self.fresh else np.zeros(0, PENDING)
+        rows = _joined(self.fresh) if self.fresh else np.zeros(0, PENDING)
         rows = _by_bytes(rows) if self.repeats else rows.take(np.argsort(np.ascontiguousarray(rows["event"])))
         self._saved.append(rows)
         self.fresh = []
@@ -200,6 +201,27 @@ def pending(rows: NDArray[np.void]) -> NDArray[np.void]:
 
 def _in_order(rows: NDArray[np.void]) -> NDArray[np.intp]:
     return np.lexsort((rows["event"], rows["inferred"], rows["effective"]))
+
+
+def _in_order_once(rows: NDArray[np.void]) -> NDArray[np.intp]:
+    """Do what `_in_order` does with rows of different events: few of them take effect in the same microsecond."""
+    effective = np.ascontiguousarray(rows["effective"])
+    order = np.argsort(effective)
+    effective = effective[order]
+    alike = np.zeros(len(rows) + 1, np.bool_)
+    alike[1:-1] = effective[1:] == effective[:-1]
+    tied = np.flatnonzero(alike[1:] | alike[:-1])
+    if len(tied):
+        among = order[tied]
+        order[tied] = among[_in_order(rows.take(among))]
+    return order
+
+
+def _joined(parts: Sequence[NDArray[np.void]]) -> NDArray[np.void]:
+    """Return rows one after another, copied as bytes: NumPy would first look for a common type, column by column."""
+    made = np.empty(sum(map(len, parts)), PENDING)
+    np.concatenate([part.view(_WHOLE) for part in parts], out=made.view(_WHOLE))
+    return made
 
 
 def _by_bytes(rows: NDArray[np.void]) -> NDArray[np.void]:

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 from river import base
 
 from otel_clinical.drift._codec import CodecError
-from otel_clinical.drift.detectors import BettingDetector, GuardedADWIN, bet, bets_of, log_growth, sr_path
+from otel_clinical.drift.detectors import (
+    BettingDetector,
+    GuardedADWIN,
+    bet,
+    bets_of,
+    highest_log_sum,
+    log_growth,
+    sr_path,
+)
 
 UNIT = st.floats(0.0, 1.0)
 
@@ -47,6 +55,21 @@ def test_a_path_may_be_walked_in_parts(observations, cut):
     start = np.full(1, -np.inf)
     middle = sr_path(start, growth[:cut])[-1]
     assert sr_path(middle, growth[cut:])[-1] == pytest.approx(sr_path(start, growth)[-1], rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.floats(-14.0, 14.0), min_size=1, max_size=300), st.floats(-14.0, 5000.0))
+def test_a_path_over_any_distance_is_that_of_one_observation_after_another(growth, start):
+    """Hundreds of losses or wins in a row: as plain numbers they would be zero or infinite."""
+    path, s = sr_path(np.array([start, -np.inf]), np.array([growth, growth]).T), np.array([start, -np.inf])
+    for factor, found in zip(growth, path, strict=True):
+        s = np.logaddexp(s, 0.0) + factor
+        assert found == pytest.approx(s, rel=1e-9, abs=1e-9)
+
+
+@given(st.lists(st.lists(st.floats(-5000.0, 5000.0) | st.just(-np.inf), min_size=2, max_size=2), min_size=1))
+def test_the_highest_sum_is_that_of_all_sums(logarithms):
+    every = np.array(logarithms)
+    assert highest_log_sum(every) == pytest.approx(float(np.logaddexp.reduce(every, axis=1).max()))
 
 
 @given(null=UNIT, alternative=UNIT, x=UNIT)
