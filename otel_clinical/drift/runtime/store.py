@@ -27,8 +27,9 @@ CORRECTION_ROWS = 50_000
 _DROPPED = "corrections_dropped"
 _PUT = "INSERT INTO state VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET blob = excluded.blob"  # in its place
 _WAL_BYTES = 64 * 1024 * 1024
-_COPIED_PAGES = 2000  # of the log, 8 MiB
-_LONGEST_PAGES = 8 * _COPIED_PAGES  # at which a commit copies the log after all
+_PAGE_BYTES = 16 * 1024  # of a new file: states are long, and each page of them has a cost of its own
+_COPIED_BYTES = 8 * 1024 * 1024  # of the log
+_LONGEST = 8  # times as much, at which a commit copies the log after all
 _REMEDY = (
     "restore a backup with `otel-clinical processor restore`, or move the state directory aside and start again: "
     "the evidence then begins anew"
@@ -111,7 +112,7 @@ class Store:
                 _require_promised(self._path, self._mark, 0)
             self._connection, self._seal = open_database(self._path)
             undo.callback(self._connection.close)
-            self._backfill = Backfill(self._path, _COPIED_PAGES)
+            self._backfill = Backfill(self._path, _copied_pages(self._connection))
             _require_promised(self._path, self._mark, self.last_sequence())
             undo.pop_all()
 
@@ -315,6 +316,12 @@ def read_corrections(connection: sqlite3.Connection) -> Corrections:
     return Corrections(int(kept), int(dropped[0]) if dropped else 0)
 
 
+def _copied_pages(connection: sqlite3.Connection) -> int:
+    """Return the length of the log, in pages, at which it is copied."""
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return _COPIED_BYTES // int(size)
+
+
 def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
     """Open, verify and migrate the database.
 
@@ -327,10 +334,11 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
         raise StateDirectoryError(f"{path}: cannot be written ({error.strerror})") from error
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     try:
+        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # a file that exists keeps its own
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute(f"PRAGMA journal_size_limit={_WAL_BYTES}")
-        connection.execute(f"PRAGMA wal_autocheckpoint={_LONGEST_PAGES}")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_LONGEST * _copied_pages(connection)}")
         problems = [row[0] for row in connection.execute("PRAGMA quick_check(3)")]
         if problems != ["ok"]:
             raise sqlite3.DatabaseError("; ".join(problems))

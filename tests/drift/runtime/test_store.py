@@ -56,7 +56,7 @@ class TestJournal:
         assert (mode, synchronous) == ("wal", 2)
 
     def test_its_log_is_copied_beside_it_and_begun_again(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(store, "_COPIED_PAGES", 100)
+        monkeypatch.setattr(store, "_COPIED_BYTES", 400 * 1024)
         large = replace(ENTRY, batch=bytes(1_000_000))
         with closing(Store(tmp_path)) as opened:
             for _ in range(20):
