@@ -32,9 +32,12 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
     """
     shapes = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
     header = _encode([kind, version, meta, shapes]).encode()
-    body = header + b"".join([array.tobytes() for array in arrays.values()])
-    rest = len(header).to_bytes(4, "little") + body
-    return _MAGIC + zlib.crc32(rest).to_bytes(4, "little") + rest
+    parts: list[Any] = [len(header).to_bytes(4, "little"), header]
+    parts += [np.ascontiguousarray(array).data for array in arrays.values()]  # copied once, by the join
+    checksum = 0
+    for part in parts:
+        checksum = zlib.crc32(part, checksum)
+    return b"".join((_MAGIC, checksum.to_bytes(4, "little"), *parts))
 
 
 def unpack(data: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:

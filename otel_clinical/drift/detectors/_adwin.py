@@ -135,7 +135,7 @@ class GuardedADWIN(base.DriftDetector):
         while done < len(values):
             self._forget()
             rest = iter(values[done:])
-            detected = True in map(self._window.update, rest)  # stops at the first
+            detected = any(map(self._window.update, rest))  # stops at the first
             end = len(values) - operator.length_hint(rest)
             recent = self.recent
             for value in values[max(done, end - _FORGOTTEN) : end]:

@@ -16,6 +16,7 @@ from otel_clinical.drift.kernel._encounters import Encounters
 from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
 from otel_clinical.drift.kernel._pairing import Pairing
+from otel_clinical.drift.kernel._plan import part_of
 from otel_clinical.drift.kernel._references import REFERENCE, References
 from otel_clinical.drift.kernel._rows import CoverageRow
 
@@ -206,11 +207,12 @@ class Ledger:
 
     def _by_activation(self, rows: NDArray[np.void]) -> Iterator[tuple[Activation, NDArray[np.void]]]:
         for plan, version, ordinal, chosen in self._parts(rows):
-            yield self._activation(plan, version, ordinal), rows.compress(chosen)
+            yield self._activation(plan, version, ordinal), part_of(rows, chosen)
 
     def _parts(self, rows: NDArray[np.void]) -> Iterator[tuple[ModelPlan, str, int, NDArray[np.bool_]]]:
         code = rows["model"].astype(np.int64) << 48 | rows["version"].astype(np.int64) << 32 | rows["activation"]
-        for one in np.unique(code).tolist():
+        alike = bool((code == code[:1]).all())  # mostly: one version serves
+        for one in code[:1].tolist() if alike else np.unique(code).tolist():
             chosen = code == one
             first = rows[chosen.argmax()]
             plan = self._plans.get(int(first["model"]))

@@ -237,6 +237,11 @@ def vocabulary(policy: Policy) -> dict[str, int]:
     return {word: place for place, word in enumerate(["", OTHER, *sorted(declared - {"", OTHER})])}
 
 
+def part_of(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:
+    """Return the chosen rows, to be read only: mostly they are all, and a copy is long."""
+    return rows if chosen.all() else rows.compress(chosen)
+
+
 def micros(seconds: float) -> int:
     """Return whole microseconds."""
     return round(seconds * 1e6)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.kernel._plan import part_of
 from otel_clinical.drift.kernel._reference import MONDAY, WEEK, Labelled, Layout, Reference
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class References:
     def infer(self, plan: ModelPlan, version: str, rows: NDArray[np.void]) -> None:
         """Count one slot's inferences of a version."""
         for week, chosen in _weeks(rows["time"]):
-            self._part(plan, version, week).infer(rows.compress(chosen))
+            self._part(plan, version, week).infer(part_of(rows, chosen))
 
     def look(self, plan: ModelPlan, version: str, since: int, key: tuple[str, str], counts: Ints) -> None:
         """Count the features of inferences since `since`, microseconds."""

@@ -97,7 +97,7 @@ class SafetyLog:
 
     def add(self, rows: NDArray[np.void], end: int) -> int:
         """Take one closed slot's records, in order; return how many events were known before."""
-        for number in np.unique(rows["model"]).tolist():
+        for number in np.flatnonzero(np.bincount(rows["model"])).tolist():
             plan = self._plans.get(number)
             if plan is not None and self._by_name[plan.name].begin(end - plan.times.slot):
                 self._dirty.add(plan.name)

@@ -9,6 +9,7 @@ import numpy as np
 from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors import VolumeDetector
 from otel_clinical.drift.explode._batch import Kind
+from otel_clinical.drift.kernel._plan import part_of
 from otel_clinical.drift.kernel._rows import VolumeRow
 from otel_clinical.policy import ALL
 
@@ -80,7 +81,10 @@ class Volume:
             self._hour = begin // self._width
             for detector in self._detectors.values():
                 detector.skip(self._hour)
-        found = {key: len(chosen) for key, chosen in self._plan.split(rows)}
+        found = {(ALL, ALL): len(rows)}
+        for name in {name for name, _ in self.keys[1:]}:
+            counts = self._plan.counts(rows, name).tolist()
+            found |= {(name, value): count for value, count in zip(self._plan.values(name), counts, strict=True)}
         self._counts += np.array([found.get(key, 0) for key in self.keys], np.int64)
 
     def settle(self, now: int) -> bool:
@@ -163,10 +167,10 @@ class Volumes:
 
     def add(self, rows: NDArray[np.void], begin: int) -> None:
         """Count one closed slot; `begin` is its begin, microseconds."""
-        for number in np.unique(rows["model"]).tolist():
+        for number in np.flatnonzero(np.bincount(rows["model"])).tolist():
             plan = self._plans.get(number)
             if plan is not None:
-                self._by_name[plan.name].add(rows.compress(rows["model"] == number), begin)
+                self._by_name[plan.name].add(part_of(rows, rows["model"] == number), begin)
                 self._dirty.add(plan.name)
 
     def settle(self, now: int) -> None:
