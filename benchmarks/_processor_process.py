@@ -1,4 +1,4 @@
-"""A real processor process on one core, and what it has used."""
+"""A real processor, or a stock receiver, in a process on one core, and what it has used."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from types import TracebackType
 
 _START_SECONDS: Final = 120.0
@@ -28,22 +29,20 @@ def cores() -> tuple[int, int]:
     return allowed[-1], allowed[0]
 
 
-class ProcessorProcess:
-    """A running processor; a context manager that stops it.
+class ReceiverProcess:
+    """A running receiver of OTLP/HTTP; a context manager that stops it.
 
     Args:
-        policy: Policy file.
-        state: State directory.
+        words: What Python runs; its first line of output is a JSON object with the address under `http`.
+        folder: Keeps what it complains of.
         core: The only core it may use.
     """
 
-    def __init__(self, policy: Path, state: Path, core: int) -> None:
-        command = [sys.executable, "-m", "otel_clinical.cli", "processor", "run"]
-        places = [word for name in ("http", "grpc", "metrics") for word in (f"--{name}", "127.0.0.1:0")]
+    def __init__(self, words: Sequence[str], folder: Path, core: int) -> None:
         started = time.monotonic()
-        self._errors = (state.parent / "stderr").open("ab")
+        self._errors = (folder / "stderr").open("ab")
         self._process = subprocess.Popen(  # noqa: S603 -- ours
-            [*command, "--policy", str(policy), "--state", str(state), *places],
+            [sys.executable, "-m", *words],
             stdout=subprocess.PIPE,
             stderr=self._errors,
         )
@@ -73,29 +72,6 @@ class ProcessorProcess:
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) / _MIB for line in status.splitlines() if line.startswith("VmHWM"))
 
-    def scrape(self) -> tuple[float, int]:
-        """Return (seconds from asking to the last byte, series) of one scrape."""
-        connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
-        try:
-            started = time.perf_counter()
-            connection.request("GET", "/metrics")
-            page = connection.getresponse().read()
-            seconds = time.perf_counter() - started
-        finally:
-            connection.close()
-        return seconds, sum(not line.startswith(b"#") for line in page.splitlines())
-
-    def events(self) -> float:
-        """Return the events counted so far."""
-        connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
-        try:
-            connection.request("GET", "/metrics")
-            page = connection.getresponse().read().decode()
-        finally:
-            connection.close()
-        counted = (line for line in page.splitlines() if line.startswith("clinical_ai_processor_events_total{"))
-        return sum(float(line.rpartition(" ")[2]) for line in counted)
-
     def stop(self) -> None:
         """Ask it to stop, and wait."""
         self._process.send_signal(signal.SIGTERM)
@@ -122,3 +98,41 @@ class ProcessorProcess:
             raise RuntimeError(f"the processor ended before it was ready; see {self._errors.name}")
         found: dict[str, str] = json.loads(line)
         return found
+
+
+class ProcessorProcess(ReceiverProcess):
+    """A running processor.
+
+    Args:
+        policy: Policy file.
+        state: State directory.
+        core: The only core it may use.
+    """
+
+    def __init__(self, policy: Path, state: Path, core: int) -> None:
+        places = [word for name in ("http", "grpc", "metrics") for word in (f"--{name}", "127.0.0.1:0")]
+        command = ["otel_clinical.cli", "processor", "run", "--policy", str(policy), "--state", str(state), *places]
+        super().__init__(command, state.parent, core)
+
+    def scrape(self) -> tuple[float, int]:
+        """Return (seconds from asking to the last byte, series) of one scrape."""
+        connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
+        try:
+            started = time.perf_counter()
+            connection.request("GET", "/metrics")
+            page = connection.getresponse().read()
+            seconds = time.perf_counter() - started
+        finally:
+            connection.close()
+        return seconds, sum(not line.startswith(b"#") for line in page.splitlines())
+
+    def events(self) -> float:
+        """Return the events counted so far."""
+        connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
+        try:
+            connection.request("GET", "/metrics")
+            page = connection.getresponse().read().decode()
+        finally:
+            connection.close()
+        counted = (line for line in page.splitlines() if line.startswith("clinical_ai_processor_events_total{"))
+        return sum(float(line.rpartition(" ")[2]) for line in counted)

@@ -131,9 +131,9 @@ async def _whole(request: Request, announced: int, fill: Fill) -> bytes:
     if not message["more_body"]:
         return first
     room = io.BytesIO(bytes(announced))
-    buffer = room.getbuffer()
-    buffer[: len(first)] = first
-    await fill(buffer[len(first) :])
+    with room.getbuffer() as buffer:
+        buffer[: len(first)] = first
+        await fill(buffer[len(first) :])
     return room.getvalue()  # the memory itself: `BytesIO` copies only what it shares
 
 
