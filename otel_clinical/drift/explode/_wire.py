@@ -64,7 +64,7 @@ EVENTS: Final = Layout(
 """Of `opentelemetry.proto.logs.v1.LogRecord`: attributes are field 6, the time 1, the event name 12."""
 FEWEST: Final = 24
 """Records of one skeleton below which one by one is faster."""
-_MOST_SKELETONS: Final = 12
+_MOST_SKELETONS: Final = 16
 _TAG_AND_SIZE: Final = 5  # bytes before a record: its tag, and its length in at most four
 _RECENT: Final = {layout.attributes: Recent() for layout in (SPANS, EVENTS)}
 _BUILD: Final[Mapping[Kind, Build]] = {Kind.OUTCOME: outcome_rows, Kind.REVIEW: review_rows}
@@ -196,10 +196,12 @@ class _Scope:
                 followed = cast(known.mould, self._body, self._starts[left], self._ends[left])
                 taken = self._matching(known.skeleton, followed, left, known.mould.same)
                 self._proved.append(taken)
-                left = left[~followed.matches]
+                left, tried = left[~followed.matches], known
                 if len(left) < self._wire.fewest:
                     return left
                 known = self._known(left)
+                if known is not tried:
+                    return left  # it may have a mould of its own
             followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
             if not followed.matches[0]:  # it resembled a recent one, and is another: that would be tried for ever
                 known = _RECENT[self._wire.layout.attributes].made(
