@@ -144,7 +144,7 @@ class _Slot:
         self.fresh: list[NDArray[np.void]] = []
         self.repeats = False
         self._saved: list[NDArray[np.void]] = []
-        self._events = IdSet()
+        self._events = IdSet(glance=True)
 
     def rows(self) -> NDArray[np.void]:
         """Return all records, in any order."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otel_clinical.drift.explode._batch import Kind
+from otel_clinical.drift.kernel import _ids
 from otel_clinical.drift.kernel._ids import IdSet
 from otel_clinical.drift.kernel._slots import PENDING, Slots, split, unpack_rows
 
@@ -92,9 +94,27 @@ ids = st.lists(st.integers(0, 40), max_size=12).map(lambda found: np.unique(np.a
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(st.booleans(), ids), max_size=12), ids)
-def test_a_set_of_ids_is_a_set(steps, asked):
-    found, expected = IdSet(), set()
+@given(st.lists(st.tuples(st.booleans(), ids), max_size=12), ids, st.booleans())
+def test_a_set_of_ids_is_a_set(steps, asked, glance):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_ids, "_WORTH", 1)
+        _behaves(IdSet(glance=glance), steps, asked)
+
+
+def test_at_a_glance_nothing_in_a_large_set_is_missed():
+    draw = np.random.default_rng(7)
+    found, expected = IdSet(glance=True), np.zeros(0, np.uint64)
+    for size in (3000, 2000, 1, 20_000, 500):
+        some = np.setdiff1d(draw.integers(0, 50_000, size, np.uint64), expected)
+        found.add(some)
+        expected = np.concatenate((expected, some))
+        asked = draw.integers(0, 50_000, 3000, np.uint64)
+        assert (found.holds(asked) == np.isin(asked, expected)).all()
+        assert found.holds(expected).all()
+
+
+def _behaves(found, steps, asked):
+    expected = set()
     for adds, some in steps:
         if adds:
             found.add(some[~found.holds(some)])
