@@ -21,8 +21,9 @@ def squeeze(rows: NDArray[np.void]) -> dict[str, NDArray[np.uint8]]:
     """Return rows as arrays that `spread` takes; the same rows in the same order give the same arrays."""
     raw = _raw(rows)
     first = raw[:1]
-    places = np.flatnonzero((raw != first).any(axis=0))
-    return {FIRST: first, PLACES: places.astype(np.uint8), REST: raw[:, places] if len(places) else raw[:, :1]}
+    places = np.flatnonzero(np.bitwise_or.reduce(raw ^ first, axis=0))
+    rest = raw.take(places, axis=1) if len(places) else raw[:, :1]  # row by row, as it is written
+    return {FIRST: first, PLACES: places.astype(np.uint8), REST: rest}
 
 
 def spread(arrays: Mapping[str, NDArray[Any]], row: np.dtype[np.void]) -> NDArray[np.uint8]:
