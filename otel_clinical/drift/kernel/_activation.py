@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.drift.explode._batch import ABSENT
 from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
+from otel_clinical.drift.kernel._activation_rows import ActivationRows
 from otel_clinical.drift.kernel._amend import amend_calibrations, amend_streams
 from otel_clinical.drift.kernel._calibration import Calibration
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
@@ -19,9 +20,9 @@ from otel_clinical.drift.kernel._mix import Mix
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._plan import AGGREGATE
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
-from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE, SEGMENT_MIX, Signal
+from otel_clinical.drift.kernel._signals import COLUMNS, Signal
 from otel_clinical.drift.kernel._tiers import decide_tier
-from otel_clinical.semconv.enums import DriftDetector, EscalationLevel
+from otel_clinical.semconv.enums import EscalationLevel
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
 FEATURES: Final = "features"
 """First part of the keys of the features' states."""
-_LOWEST_SCORE: Final = -9.0  # of an e-detector that has seen nothing
 
 StateKey = tuple[str, ...]
 """(kind, segment, value or signal …) of one saved state."""
@@ -65,8 +65,7 @@ class Activation:
         self._chosen = ChosenDetectors(plan, version)
         self._dirty: set[StateKey] = set()
         self._stored: dict[StateKey, bytes] = {}
-        self._shown: dict[SegmentKey, tuple[tuple[int, int, int, float | None], EvidenceRow]] = {}
-        self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
+        self._rows = ActivationRows(plan, version, ordinal)
 
     def feed_outcomes(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
         """Feed one slot's scored outcomes, in order, and yield what changed stream by stream.
@@ -91,7 +90,7 @@ class Activation:
             worse = stream.feed(every.at(chosen), end)
             stream.forget(end - self.plan.times.window)
             self._dirty.add(("outcomes", *key))
-            witnessed = [DriftDetected(end / 1e6, self._witness_row(key, stream, end))] if worse else []
+            witnessed = [DriftDetected(end / 1e6, self._rows.witness(key, stream, end))] if worse else []
             yield [*witnessed, *self._change_tier(key, stream, end)]
         yield self._feed_chosen(rows, end, outcomes=True)
 
@@ -140,12 +139,12 @@ class Activation:
                 self._dirty.add(("signal", name, *key))
                 z = clipped[name][chosen]
                 worse = signal.feed_clipped(z if every[name] else z[given[name][chosen]], end)
-                yield [DriftDetected(end / 1e6, self._signal_row(key, signal, end))] if worse else []
+                yield [DriftDetected(end / 1e6, self._rows.signal(key, signal, end))] if worse else []
         for segment in self.plan.names:
             mix = self._mix(segment)
             self._dirty.add(("mix", segment))
             yield [
-                DriftDetected(end / 1e6, self._mix_row(segment, mix, place, end, float(mix.scores()[place])))
+                DriftDetected(end / 1e6, self._rows.mix(segment, mix, place, end, float(mix.scores()[place])))
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
         yield self._feed_chosen(rows, end, outcomes=False)
@@ -169,14 +168,14 @@ class Activation:
         self._wake()
         for key in (*self.plan.segments, *self.plan.pairs):
             stream = self._outcomes.get(key)
-            yield self._unseen_row(key) if stream is None else self._evidence_row(key, stream, watermark)
+            yield self._rows.unseen(key) if stream is None else self._rows.evidence(key, stream, watermark)
 
     def calibration(self) -> Iterator[CalibrationRow]:
         """Yield the calibration of every stream whose outcomes carried a confidence."""
         self._wake()
         for key, calibration in sorted(self._calibrations.items()):
             if calibration.labels:
-                yield self._calibration_row(key, calibration)
+                yield self._rows.calibration(key, calibration)
 
     def estimate(self, watermark: int) -> EstimateRow:
         """Return the performance that recent confidences let expect."""
@@ -189,12 +188,12 @@ class Activation:
         """Yield the state of every detector that has seen something."""
         self._wake()
         for key, stream in self._outcomes.items():
-            yield self._witness_row(key, stream, watermark)
+            yield self._rows.witness(key, stream, watermark)
         for (_, key), signal in self._signals.items():
-            yield self._signal_row(key, signal, watermark)
+            yield self._rows.signal(key, signal, watermark)
         for segment, mix in self._mixes.items():
             for place, score in enumerate(mix.scores().tolist()):
-                yield self._mix_row(segment, mix, place, watermark, score)
+                yield self._rows.mix(segment, mix, place, watermark, score)
         yield from self.inputs.witnesses(watermark)
         yield from self._chosen.rows(watermark)
 
@@ -316,80 +315,7 @@ class Activation:
         if stream.tier is EscalationLevel.NONE and not any(stream.latched):
             # Without proof there is no tier, before and after: nearly always, and the row is not for free.
             return []
-        row = self._evidence_row(key, stream, end)
+        row = self._rows.evidence(key, stream, end)
         level, previous = decide_tier(row, self.plan.policy.tiers), stream.tier
         stream.tier = level
         return [TierChange(end / 1e6, level, previous, row)] if level is not previous else []
-
-    def _unseen_row(self, key: SegmentKey) -> EvidenceRow:
-        """Return the row of a stream without outcomes."""
-        if key not in self._shown:
-            self._evidence_row(key, OutcomeStream(self.plan.design(key), self.plan.times.bucket), 0)
-        return self._shown[key][1]
-
-    def _calibration_row(self, key: SegmentKey, calibration: Calibration) -> CalibrationRow:
-        mark = calibration.labels, calibration.squares, int(calibration.bins[2].sum())
-        if key not in self._calibrated or self._calibrated[key][0] != mark:
-            self._calibrated[key] = mark, calibration.row(self.plan.name, self.version, key)
-        return self._calibrated[key][1]
-
-    def _evidence_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> EvidenceRow:
-        shown, performance = stream.performance(now - self.plan.times.window)
-        # Everything else changes with the outcomes alone: between two slots a scrape need not calculate it again.
-        mark = stream.labels, stream.amended, shown, performance
-        if key in self._shown and self._shown[key][0] == mark:
-            return self._shown[key][1]
-        samples, drop, since = stream.change.estimate(stream.design)
-        evidence = stream.evidence()
-        row = EvidenceRow(
-            model=self.plan.name,
-            version=self.version,
-            activation=self.ordinal,
-            segment=key[0],
-            value=key[1],
-            labels=stream.labels,
-            samples=samples,
-            drop=drop,
-            performance=None if performance is None else stream.design.scale.shown(performance),
-            performance_samples=shown,
-            baseline=stream.design.scale.shown(stream.design.baseline),
-            change_point=None if since is None else since / 1e6,
-            evidence={level: latched for level, (latched, _, _) in evidence.items()},
-            current={level: present for level, (_, present, _) in evidence.items()},
-            latched={level: latch for level, (_, _, latch) in evidence.items()},
-            updated=stream.updated / 1e6 if stream.labels else None,
-            interval=stream.interval(),
-            amended=stream.amended,
-            withdrawn=stream.withdrawn / MICRO,
-        )
-        self._shown[key] = mark, row
-        return row
-
-    def _witness_row(self, key: SegmentKey, stream: OutcomeStream, now: int) -> DriftRow:
-        hits = stream.detections, stream.witnessed
-        return self._row(key, PERFORMANCE, hits, now, detector=DriftDetector.ADWIN, score=stream.witness.recent)
-
-    def _signal_row(self, key: SegmentKey, signal: Signal, now: int) -> DriftRow:
-        hits = signal.detections, signal.detected
-        return self._row(key, signal.name, hits, now, detector=DriftDetector.ADWIN, score=signal.detector.recent)
-
-    def _mix_row(self, segment: str, mix: Mix, place: int, now: int, score: float) -> DriftRow:
-        hits = mix.detections[place], mix.detected[place]
-        key = segment, mix.values[place]
-        score = max(score, _LOWEST_SCORE)
-        return self._row(key, SEGMENT_MIX, hits, now, detector=DriftDetector.E_DETECTOR, score=score)
-
-    def _row(
-        self,
-        key: SegmentKey,
-        signal: str,
-        hits: tuple[int, int | None],
-        now: int,
-        *,
-        detector: DriftDetector,
-        score: float,
-    ) -> DriftRow:
-        detections, detected = hits
-        active = detected is not None and now - detected < self.plan.times.hold
-        seconds = None if detected is None else detected / 1e6
-        return DriftRow(self.plan.name, self.version, *key, signal, detector, active, score, detections, seconds)
