@@ -21,8 +21,8 @@ class Address:
     port: int
 
     @classmethod
-    def parse(cls, text: str) -> "Address":
-        """Read ``HOST:PORT``; an IPv6 host stands in brackets.
+    def parse(cls, text: str, option: str = "") -> "Address":
+        """Read ``HOST:PORT``; an IPv6 host stands in brackets. An error names the option that said it.
 
         Raises:
             AccessError: Not of that form, or a port outside 0-65535.
@@ -30,7 +30,8 @@ class Address:
         host, colon, port = text.rpartition(":")
         bare = host.removeprefix("[").removesuffix("]")
         if not (colon and bare and port.isascii() and port.isdigit() and int(port) <= 65535):  # noqa: PLR2004
-            raise AccessError(f"{text!r}: expected HOST:PORT with a port of 0-65535, as in 127.0.0.1:4318")
+            said = f"{option} is {text!r}," if option else f"{text!r}:"
+            raise AccessError(f"{said} expected HOST:PORT with a port of 0-65535, as in 127.0.0.1:4318")
         return cls(bare, int(port))
 
     def __str__(self) -> str:

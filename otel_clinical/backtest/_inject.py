@@ -7,8 +7,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.policy import parse_percent
-from otel_clinical.policy.document import did_you_mean
 from otel_clinical.semconv import AGGREGATE
 from otel_clinical.semconv.enums import OutcomeClass
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical._version import __version__
 from otel_clinical.cli._errors import CliError
 
@@ -89,6 +90,15 @@ class LazyGroup(click.Group):
             raise missing_package(error, f"'{cmd_name}'", sub.extra) from error
         command: click.Command = module.command
         return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the sub-command; name the one that was meant where it is misspelt."""
+        word = args[0]
+        if word not in COMMANDS and not word.startswith("-"):
+            ctx.fail(f"No such command {word!r}{did_you_mean(word, COMMANDS)}")
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the sub-commands from the table, without importing any."""

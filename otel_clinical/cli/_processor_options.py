@@ -71,9 +71,9 @@ def settings_of(*, state: Path, http: str, grpc: str, metrics: str, **other: Any
 
     return ProcessorSettings(
         state=state,
-        http=Address.parse(http),
-        grpc=Address.parse(grpc),
-        metrics=Address.parse(metrics),
+        http=Address.parse(http, "--http"),
+        grpc=Address.parse(grpc, "--grpc"),
+        metrics=Address.parse(metrics, "--metrics"),
         token_file=other["token_file"],
         certificate=_certificate(other["tls_cert"], other["tls_key"], other["tls_client_ca"]),
         insecure=other["insecure"],

@@ -101,7 +101,7 @@ def serve(
         raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
     policy = read_policy(policy_path)
     with explained():
-        address = Address.parse(listen)
+        address = Address.parse(listen, "--listen")
         if not address.port:
             raise CliError(f"--listen {listen}: Alertmanager must know the port; choose one of 1-65535")
         require_tls_off_loopback(address, has_tls=tls_cert is not None, insecure=insecure)

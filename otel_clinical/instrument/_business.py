@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import Assistance, BusinessEntry, TelemetryComponent, TelemetryRedactionReason, UseCase
 
@@ -32,6 +33,7 @@ KIND: Final = "business"
 _CURRENCY_LENGTH: Final = 3
 
 
+@spelled
 def record_revenue(
     value: object,
     *,
@@ -56,6 +58,7 @@ def record_revenue(
     return attempt(where, record)
 
 
+@spelled
 def record_cost(
     value: object,
     *,
@@ -78,6 +81,7 @@ def record_cost(
     return attempt(where, record)
 
 
+@spelled
 def record_encounter(
     *,
     use_case: UseCase | str,
@@ -97,6 +101,7 @@ def record_encounter(
     return attempt(where, record)
 
 
+@spelled
 def record_risk_event(
     *,
     use_case: UseCase | str,

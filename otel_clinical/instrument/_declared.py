@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.semconv import AGGREGATE, OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import SegmentName
 
@@ -102,7 +103,8 @@ def segment_key(name: str) -> tuple[SegmentName, str]:
     try:
         found = SegmentName(name)
     except ValueError:
-        raise ValueError(f"segment {name!r}: expected one of {', '.join(SegmentName)}") from None
+        meant = did_you_mean(str(name), SegmentName) or ":"
+        raise ValueError(f"segment {name!r}{meant} expected one of {', '.join(SegmentName)}") from None
     return found, SEGMENT_ATTRIBUTES[found]
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from opentelemetry.context import Context
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import (
     DeploymentChangeReason,
@@ -70,6 +71,7 @@ def declare_values(attribute: str, values: Iterable[str], *, telemetry: Telemetr
     (telemetry or default_telemetry()).declared.declare(attribute, values)
 
 
+@spelled
 def record_deployment_change(
     model: str,
     *,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import FeedbackCategory, FeedbackChannel, FeedbackRating
 
@@ -29,6 +30,7 @@ F = TypeVar("F")
 _NANOSECONDS: Final = 1_000_000_000
 
 
+@spelled
 def record_feedback(
     receipt: Receipt | str,
     *,
@@ -65,6 +67,7 @@ def record_feedback(
     return attempt(where, record)
 
 
+@spelled
 def record_feedback_triage(
     receipt: Receipt | str,
     *,

@@ -6,6 +6,8 @@ import functools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+from otel_clinical._spelling import did_you_mean, spelled
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from enum import StrEnum
@@ -17,14 +19,16 @@ E = TypeVar("E", bound="StrEnum")
 
 
 def options_only(example: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Refuse positional arguments, such as the function itself where the parentheses were forgotten."""
+    """Refuse misspelt options and positional arguments, such as the function where the parentheses were forgotten."""
 
     def protect(make: Callable[P, R]) -> Callable[P, R]:
+        made = spelled(make)
+
         @functools.wraps(make)
         def checked(*args: P.args, **kwargs: P.kwargs) -> R:
             if args:
                 raise TypeError(f"{make.__name__} takes named options only, in parentheses; write {example}")
-            return make(*args, **kwargs)
+            return made(*args, **kwargs)
 
         return checked
 
@@ -44,4 +48,5 @@ def choice(what: str, kind: type[E], value: object) -> E:
         return kind(value)  # type: ignore[arg-type]  # what is no member is what this is about
     except ValueError:
         shown = value if isinstance(value, str) else type(value).__qualname__
-        raise ValueError(f"{what} is {shown!r}, expected one of {', '.join(kind)}") from None
+        meant = did_you_mean(shown, kind) or ","
+        raise ValueError(f"{what} is {shown!r}{meant} expected one of {', '.join(kind)}") from None

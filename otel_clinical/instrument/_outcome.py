@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import OutcomeClass, OutcomeResult, OutcomeSource, TelemetryRedactionReason
 
@@ -30,6 +31,7 @@ _RIGHT: Final = frozenset({OutcomeClass.TRUE_POSITIVE, OutcomeClass.TRUE_NEGATIV
 SCORES: Final = {OutcomeResult.CORRECT: 1.0, OutcomeResult.PARTIAL: 0.5, OutcomeResult.INCORRECT: 0.0}
 
 
+@spelled
 def record_outcome(
     receipt: Receipt | str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import (
     ConfidenceMethod,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from ._telemetry import Telemetry
 
 
+@spelled
 def record_inference(
     *,
     model: str,

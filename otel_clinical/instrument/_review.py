@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import OverrideReason, ReviewAction, ReviewerRole
 
@@ -29,6 +30,7 @@ F = TypeVar("F")
 _OVERRIDES = (ReviewAction.EDITED, ReviewAction.REJECTED)
 
 
+@spelled
 def record_review(
     receipt: Receipt | str,
     *,

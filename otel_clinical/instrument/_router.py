@@ -9,6 +9,7 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical._spelling import spelled_class
 from otel_clinical.release import (
     PointerError,
     ReleasePointer,
@@ -44,6 +45,7 @@ REFRESH_SECONDS: Final = 0.2
 NOBODY: Final = Resolution("", RoutingLevel.MANUAL.value, 0, 0, RoutingReason.OTHER.value)
 
 
+@spelled_class
 class ModelRouter:
     """Serve the version that the release pointer names.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import SafetyEventSeverity, SafetyEventType
 
@@ -27,6 +28,7 @@ F = TypeVar("F")
 _WARNINGS: Final = (SafetyEventSeverity.UNSAFE_CONDITION, SafetyEventSeverity.NEAR_MISS)
 
 
+@spelled
 def record_safety_event(
     receipt: Receipt | str,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+from otel_clinical._spelling import spelled
 from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import Assistance, TelemetryComponent
 
@@ -30,6 +31,7 @@ KIND: Final = "task"
 _NANOSECONDS: Final = 1_000_000_000
 
 
+@spelled
 def record_task(
     name: str,
     seconds: object,
@@ -51,6 +53,7 @@ def record_task(
     return attempt(where, record)
 
 
+@spelled
 def task(
     name: str,
     *,

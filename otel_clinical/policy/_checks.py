@@ -6,12 +6,13 @@ import math
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.policy._detectors import check_detectors
 from otel_clinical.policy._features import check_features
 from otel_clinical.policy._follow import check_followers
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._names import TIERS
-from otel_clinical.policy._problems import Path, did_you_mean
+from otel_clinical.policy._problems import Path
 from otel_clinical.policy._quantities import duration_text
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 
-from otel_clinical.policy._problems import did_you_mean
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.policy._quantities import mistake
 from otel_clinical.semconv import AGGREGATE, OTHER
 from otel_clinical.semconv.enums import EscalationLevel

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,6 +10,8 @@ if TYPE_CHECKING:
 
 Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and list positions from the top."""
+
+MISSING = "is missing"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,7 +31,8 @@ class PolicyProblem:
     def __str__(self) -> str:
         where = f"{self.file}:{self.line}" if self.line else self.file
         key = f" {self.key}:" if self.key else ""
-        allowed = f"; allowed: {self.allowed}" if self.allowed else ""
+        word = "expected" if self.problem == MISSING else "allowed"
+        allowed = f"; {word}: {self.allowed}" if self.allowed else ""
         return f"{where}:{key} {self.problem}{allowed}"
 
     def as_dict(self) -> dict[str, str | int]:
@@ -65,13 +67,3 @@ def dotted(path: Sequence[str | int]) -> str:
         else:
             text += f".{part}" if text else part
     return text
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `, did you mean "x"?` for the closest known word, or nothing.
-
-    >>> did_you_mean("pyer", ["payer", "site"])
-    ', did you mean "payer"?'
-    """
-    close = get_close_matches(word.lower(), list(known), n=1, cutoff=0.7)
-    return f', did you mean "{close[0]}"?' if close else ""

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from otel_clinical.policy._problems import Path, did_you_mean, dotted
+from otel_clinical._spelling import did_you_mean
+from otel_clinical.policy._problems import MISSING, Path, dotted
 
 if TYPE_CHECKING:
     from otel_clinical.policy._source import Source
@@ -56,7 +57,7 @@ def _say(item: dict[str, Any], path: Path, source: Source, model: type[BaseModel
         known = keys_of(section_at(model, path[:-1]))
         return f"unknown key{did_you_mean(str(path[-1]), known)}", ", ".join(known)
     if kind == "missing":
-        return "is missing", _expected(model, path)
+        return MISSING, _expected(model, path)
     if kind in {"enum", "literal_error"}:
         known = re.findall(r"'([^']*)'", context["expected"])
         return f"{_shown(value, source, path)} is not known{did_you_mean(str(value), known)}", ", ".join(known)

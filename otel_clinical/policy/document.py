@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from otel_clinical.policy._names import FilePath, MetricName, ModelName, SegmentValue, Version
-from otel_clinical.policy._problems import PolicyErrors, PolicyProblem, did_you_mean
+from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
 from otel_clinical.policy._quantities import Duration, Percent, mistake
 from otel_clinical.policy._section import Section
 from otel_clinical.policy._source import read_source
@@ -28,7 +28,6 @@ __all__ = [
     "SectionType",
     "SegmentValue",
     "Version",
-    "did_you_mean",
     "mistake",
     "read_document",
 ]

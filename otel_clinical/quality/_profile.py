@@ -8,6 +8,7 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from otel_clinical._spelling import spelled_class
 from otel_clinical.semconv.enums import InputDomain, InputIssueType, InputQualityAction
 
 from ._fields import MISSING, as_number, read_field
@@ -48,6 +49,7 @@ class QualityResult:
     issues: tuple[QualityIssue, ...] = ()
 
 
+@spelled_class
 @dataclass(frozen=True, slots=True)
 class QualityProfile:
     """Declare what a record must hold before a model may answer on it.

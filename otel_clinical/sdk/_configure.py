@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from otel_clinical._spelling import spelled
 from otel_clinical.instrument import configure_receipts, default_telemetry
 from otel_clinical.instrument._receipt_keys import current_keys
 from otel_clinical.sdk._audience import Audience
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+@spelled
 def configure(
     service: str | None = None,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.sdk._settings import GRPC, HTTP, ConfigurationError
 
 _KNOWN: Final = ("protocol", "endpoint", "headers", "headers_list", "timeout", "compression", "tls")
@@ -26,7 +27,10 @@ def stock_options(options: Mapping[str, Any], default_protocol: str) -> tuple[st
     """
     unknown = sorted(set(options) - set(_KNOWN))
     if unknown:
-        raise ConfigurationError(f"otlp_clinical has no option {unknown[0]!r}, expected one of {', '.join(_KNOWN)}")
+        meant = did_you_mean(unknown[0], _KNOWN) or ","
+        raise ConfigurationError(
+            f"otlp_clinical has no option {unknown[0]!r}{meant} expected one of {', '.join(_KNOWN)}"
+        )
     protocol = options.get("protocol") or default_protocol
     if protocol not in {HTTP, GRPC}:
         raise ConfigurationError(f"otlp_clinical: protocol is {protocol!r}, expected {HTTP!r} or {GRPC!r}")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from otel_clinical.release import ReleasePointer, create_pointer
 from tests._receivers import HttpReceiver
 
 ROOT = Path(__file__).parents[2]
@@ -28,14 +29,23 @@ def receiver():
 
 
 @pytest.fixture
-def environment(receiver, tmp_path):
-    """Return the environment of a service: nothing of this machine's telemetry, and our receiver."""
+def pointer(tmp_path):
+    """Return the release pointer of an activated version 7."""
+    path = tmp_path / "coding.json"
+    create_pointer(path, ReleasePointer(model="coding", version="7", activation=1, epoch=1))
+    return path
+
+
+@pytest.fixture
+def environment(receiver, pointer, tmp_path):
+    """Return the environment of a service: nothing of this machine's telemetry, our receiver, a version that serves."""
     paths = [str(tmp_path), str(RECIPES), str(ROOT)]
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PYTHONPATH"))}
     return {
         **plain,
         "PYTHONPATH": os.pathsep.join(paths),
         "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.url,
+        "CODING_POINTER": str(pointer),
         "NO_PROXY": "127.0.0.1",
     }
 

@@ -11,7 +11,7 @@ from tests.recipes.conftest import RECIPES, ROOT
 
 PAGES = (
     *("recipes.md", "setup.md", "doctor.md", "settings.md"),
-    *("collector.md", "patient-data.md", "instrumentation-evidence.md"),
+    *("collector.md", "patient-data.md", "instrumentation-evidence.md", "glossary.md"),
 )
 _BLOCK = re.compile(r"```python\n(.*?)```", re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")

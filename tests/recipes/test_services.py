@@ -61,11 +61,30 @@ def test_fastapi(start, receiver, port, eventually, sound):
     assert "clinical_ai.outcome" in events(receiver)
 
 
+def test_a_recipe_says_which_version_serves(start, receiver, port, eventually):
+    """No tier alert fires for a version that nobody reports as serving."""
+    process = start("-m", "uvicorn", "fastapi_service:app", "--port", str(port))
+    eventually(lambda: listening(port) or process.poll() is not None)
+    post(port, "/suggestions", FLU)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+    assert receiver.total("clinical_ai.deployment.status") == 1, process.log()
+
+
+def test_before_a_version_is_activated_a_recipe_asks_a_person(start, port, eventually, pointer):
+    pointer.unlink()
+    process = start("-m", "uvicorn", "fastapi_service:app", "--port", str(port))
+    eventually(lambda: listening(port) or process.poll() is not None)
+    assert post(port, "/suggestions", FLU)[1]["code"] is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+
 def test_fastapi_answers_a_refused_input_with_the_fields_at_fault(start, receiver, port, eventually, tmp_path):
     model = (RECIPES / "model.py").read_text(encoding="utf-8")
     profile = 'quality=QualityProfile(required=("age",), critical=("age",), critical_action="refuse")'
     model = model.replace('confidence="probability")', f'confidence="probability", {profile})')
-    (tmp_path / "model.py").write_text(model.replace("import current", "import QualityProfile, current"))
+    (tmp_path / "model.py").write_text(model.replace("import ModelRouter", "import ModelRouter, QualityProfile"))
     (tmp_path / "service.py").write_text((RECIPES / "fastapi_service.py").read_text(encoding="utf-8"))
     process = start("-m", "uvicorn", "service:app", "--port", str(port), "--app-dir", str(tmp_path))
     eventually(lambda: listening(port) or process.poll() is not None)

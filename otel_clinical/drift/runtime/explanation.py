@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from prometheus_client.core import Metric
 
+from otel_clinical._spelling import did_you_mean
 from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
 from otel_clinical.drift.runtime.status import StatusError
 from otel_clinical.policy import ModelPolicy, Policy, Tier
@@ -151,7 +152,16 @@ def _nothing(segment: str, streams: list[tuple[str, ...]]) -> str:
         return "no outcome has been received yet: nothing can be explained"
     known = dict.fromkeys(name if name == AGGREGATE else f"{name}={value}" for _, _, name, value in streams)
     models = dict.fromkeys(f"{model} {version}" for model, version, _, _ in streams)
-    return f"nothing is known of {segment!r}; segments: {', '.join(known)}; models: {', '.join(models)}"
+    meant = _meant(segment, known)
+    return f"nothing is known of {segment!r}{meant}; segments: {', '.join(known)}; models: {', '.join(models)}"
+
+
+def _meant(segment: str, known: Iterable[str]) -> str:
+    """Return the question for the segment that was meant: the one of that value alone, or the one most like it."""
+    for one in known:
+        if one.partition("=")[2].casefold() == segment.casefold():
+            return f', did you mean "{one}"?'
+    return did_you_mean(segment, known)
 
 
 def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explanation:
