@@ -12,6 +12,9 @@ from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._policy import read_policy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from otel_clinical.policy import Policy
     from otel_clinical.rollback.readiness import Condition
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms
@@ -33,10 +36,11 @@ def readiness(*, policy_path: Path, state: Path) -> None:
     from otel_clinical.rollback import read_terms
     from otel_clinical.rollback.store import Store
 
-    terms = read_terms(read_policy(policy_path))
+    policy = read_policy(policy_path)
+    terms = read_terms(policy)
     store = Store(state)
     try:
-        found = {model: _conditions(store, term) for model, term in terms.items()}
+        found = {model: (*_conditions(store, term), *_places(policy, model)) for model, term in terms.items()}
         armed = {model: _may_act(store, term) for model, term in terms.items()}
     finally:
         store.close()
@@ -83,6 +87,16 @@ def _conditions(store: Store, terms: Terms) -> tuple[Condition, ...]:
     except (OSError, PointerError):
         serving = None
     return readiness_of(store, terms.model, store.load(terms.model), serving, time.time())
+
+
+def _places(policy: Policy, model: str) -> Iterator[Condition]:
+    """Try every place that follows the pointer, as arming does."""
+    from otel_clinical.rollback.readiness import Condition
+    from otel_clinical.rollback.targets.trial import trials
+
+    for name, wrong in trials(policy, model).items():
+        found = ", ".join(wrong) or "it can be read, compared and written"
+        yield Condition(f"{name} follows the pointer", not wrong, found, "otel-clinical target test --policy POLICY")
 
 
 def _may_act(store: Store, terms: Terms) -> str:

@@ -69,12 +69,13 @@ def test(*, model: str | None, policy_path: Path) -> None:
     expects what is not there (which must be refused), and asked for a swap to the version that it serves already.
     """
     from otel_clinical.rollback.targets import MissingExtraError, Unreachable
+    from otel_clinical.rollback.targets.trial import trial
 
     policy = read_policy(policy_path)
     wrong = False
     for owner, name, make in _places(policy, model):
         try:
-            problems = list(_tested(policy, owner, make()))
+            problems = list(trial(make(), policy.models[owner].versions))
         except (Unreachable, MissingExtraError) as error:
             problems = [str(error)]
         wrong = wrong or bool(problems)
@@ -115,38 +116,6 @@ def sync(*, model: str, place: str, policy_path: Path, by: str, state: Path | No
         finally:
             store.close()
     click.echo(f"{model} {place}: serves {outcome.active.version}, before {seen.version}; by {by}")
-
-
-def _tested(policy: Policy, model: str, target: VersionTarget) -> Iterator[str]:
-    from dataclasses import replace
-
-    from otel_clinical.rollback.targets import Conflicted, Denied, Swapped
-
-    seen = target.read()
-    if seen.version is None:
-        yield "it serves no version; give it one first"
-        return
-    if seen.version not in policy.models[model].versions:
-        yield f"it serves {seen.version}, which the policy does not declare"
-    for version in policy.models[model].versions:
-        yield from target.preflight(version)
-    # Towards the version that serves, so that even a place which does not compare stays as it is.
-    stale = target.swap(replace(seen, token=_another(seen.token)), seen.version, seen.marker or "otel-clinical/test")
-    if isinstance(stale, Denied):
-        yield stale.because
-        return
-    if not isinstance(stale, Conflicted):
-        yield "it accepted a swap that expected another state: changes of others would be overwritten"
-    same = target.swap(target.read(), seen.version, seen.marker or "otel-clinical/test")
-    if isinstance(same, Denied):
-        yield same.because
-    elif not isinstance(same, Swapped):
-        yield "it changes while it is tested; try again"
-
-
-def _another(token: str) -> str:
-    """Return a token of the same form that cannot be the present one."""
-    return str(int(token) + 1) if token.isdigit() else f'"not-{token.strip(chr(34))}"'
 
 
 def _places(policy: Policy, model: str | None) -> Iterator[tuple[str, str, Callable[[], VersionTarget]]]:

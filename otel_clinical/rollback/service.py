@@ -31,6 +31,7 @@ from otel_clinical.rollback.signing import signer
 from otel_clinical.rollback.smoke import SmokeRunner
 from otel_clinical.rollback.store import Store
 from otel_clinical.rollback.targets import FileTarget
+from otel_clinical.rollback.targets.trial import problems, trials
 from otel_clinical.rollback.telemetry import ControllerCollector, Counters
 from otel_clinical.rollback.terms import read_terms
 from otel_clinical.rollback.worker import Worker
@@ -150,6 +151,7 @@ class ControllerService:
             signer=signer(state, audit_key),
             acted=self.store.acted(),
             policy=policy.hash,
+            preflight=lambda model: problems(trials(policy, model)),
         )
         self._smoke = SmokeRunner(terms, self.store, self.worker.snapshot, clock)
         registry = CollectorRegistry()

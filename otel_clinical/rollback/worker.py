@@ -87,6 +87,7 @@ class Worker:
         signer: Signs the head of the audit every quarter of an hour and whenever people are called.
         acted: Models for which the controller acted before it was asked whether it has earned that.
         policy: Hash of the policy; another one than the approved one calls people.
+        preflight: Says by model why it should not be armed, beside its own pointer; an empty string where nothing is.
     """
 
     def __init__(
@@ -103,8 +104,9 @@ class Worker:
         signer: Signer | None = None,
         acted: frozenset[str] = frozenset(),
         policy: str = "",
+        preflight: Callable[[str], str] = lambda _model: "",
     ) -> None:
-        self._acted, self._policy = acted, policy
+        self._acted, self._policy, self._preflight = acted, policy, preflight
         self._signer, self._witness_due, self._next_witness = signer, False, 0.0
         self._terms, self._targets = terms, targets
         self._store, self._prometheus, self._counters = store, prometheus, counters
@@ -189,9 +191,10 @@ class Worker:
             self._wake.set()
 
     def _obey(self, row: int, order: Order) -> None:
-        """Take up what a person ordered; nothing is armed whose pointer could not be switched."""
-        if order.kind is OrderKind.ARM and (problem := self._targets[order.model].preflight()):
-            order = replace(order, facts={"problem": problem})
+        """Take up what a person ordered; nothing is armed that could not be switched."""
+        if order.kind is OrderKind.ARM:
+            problem = self._targets[order.model].preflight() or self._preflight(order.model)
+            order = replace(order, facts={"problem": problem}) if problem else order
         self._files.carry_out(order, self._apply(order.model, order, order=row))
 
     def _witness(self) -> None:
