@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.doctor._finding import Finding, hint, ok, problem, skipped
@@ -37,7 +38,7 @@ def policy(file: Path | None) -> list[Finding]:
     if file is None:
         advice = "name it with --policy or OTEL_CLINICAL_POLICY: without it segment values must be declared in code"
         return [skipped("policy", "no policy was named", advice)]
-    from otel_clinical.policy import PolicyErrors, load_policy  # noqa: PLC0415 -- pydantic is only needed for this
+    from otel_clinical.policy import PolicyErrors, load_baseline, load_policy, outdated  # noqa: PLC0415 -- pydantic is only needed for this
 
     try:
         found = load_policy(file)
@@ -45,7 +46,10 @@ def policy(file: Path | None) -> list[Finding]:
         count = len(errors.problems)
         said = f"{file} has {count} mistake{'' if count == 1 else 's'}"
         return [problem("policy", said, f"otel-clinical check {file}")]
-    return [ok("policy", f"{file} is fit for use; models: {', '.join(found.models)}")]
+    baselines = {name: load_baseline(model.baseline.file) for name, model in found.models.items()}
+    advice = "freeze the next one (docs/policy.md, kinds of baseline)"
+    old = [hint("baseline", said, advice) for said in outdated(found, baselines, time.time())]
+    return [ok("policy", f"{file} is fit for use; models: {', '.join(found.models)}"), *old]
 
 
 def receipts() -> list[Finding]:

@@ -16,6 +16,7 @@ from otel_clinical.generate._cases_model import (
     late,
     level,
 )
+from otel_clinical.generate._rules_baseline import OUTDATED
 from otel_clinical.generate._rules_blind import NO_INFERENCES, PROCESSOR_DOWN
 from otel_clinical.policy import load_baseline
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
@@ -170,6 +171,14 @@ def _baseline(subject: Subject) -> Iterator[Scenario]:
         fires={"another baseline is in use": (running, level(metrics.BASELINE_STATUS, other, 1))},
         quiet={"the accepted one is in use": (running, level(metrics.BASELINE_STATUS, in_use, 1))},
         about=(other,),
+        model=subject.name,
+    )
+    end = metrics.BASELINE_END_TIME
+    yield Scenario(
+        OUTDATED,
+        fires={"its time has passed": (level(end, subject.model, 1),)},
+        quiet={"its time has not come": (level(end, subject.model, 1e9),), "it has no end": (running,)},
+        about=(subject.model,),
         model=subject.name,
     )
 

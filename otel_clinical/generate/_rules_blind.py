@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.generate._rules_amended import amended
+from otel_clinical.generate._rules_baseline import outdated
 from otel_clinical.generate._rules_constants import EXPECTED
 from otel_clinical.generate._rules_model import Group
 from otel_clinical.generate._rules_promql import (
@@ -74,6 +75,7 @@ def _of_model(author: Author, name: str, model: ModelPolicy, pace: Pace) -> Iter
     yield _no_active_version(author, name, pace)
     yield _baseline_missing(author, name, pace)
     yield _baseline_changed(author, name, model, pace)
+    yield outdated(author, name, pace)
 
 
 def _expected(name: str) -> str:

@@ -12,6 +12,7 @@ from otel_clinical.policy._baseline import (
     HourBlock,
     Spread,
 )
+from otel_clinical.policy._baseline_age import baseline_end, outdated
 from otel_clinical.policy._baseline_approval import (
     BaselineDecision,
     check_change,
@@ -129,6 +130,7 @@ __all__ = [
     "Tier",
     "Verify",
     "WorkingHours",
+    "baseline_end",
     "baseline_problems",
     "check_change",
     "decide",
@@ -138,6 +140,7 @@ __all__ = [
     "json_schema",
     "load_baseline",
     "load_policy",
+    "outdated",
     "parse_baseline",
     "parse_budget",
     "parse_duration",

@@ -130,6 +130,11 @@ class BaselineFile(Section):
         description="What the performance is held against: an accepted period, the version that served before, or the "
         "same season of the last year. The file must be of this kind.",
     )
+    maximum_age: PositiveDuration | None = Field(
+        default=None,
+        description="Time after its last inference from which the baseline is out of date, which is an alert; a year "
+        "for previous_version, never for fixed unless set. That of same_season ends 52 weeks later at most.",
+    )
 
 
 class Tier(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,16 @@ def test_a_sound_policy():
     (finding,) = _local.policy(ROOT / "examples" / "policy.yaml")
     assert finding.level is Level.OK
     assert "coding" in finding.said
+
+
+def test_a_baseline_whose_time_has_passed_is_a_hint(tmp_path):
+    shutil.copytree(ROOT / "examples", tmp_path / "examples")
+    file = tmp_path / "examples" / "policy.yaml"
+    text = file.read_text(encoding="utf-8").replace("{file: baseline.json}", "{file: baseline.json, maximum_age: 1s}")
+    file.write_text(text, encoding="utf-8")
+    found = _local.policy(file)
+    assert [finding.level for finding in found] == [Level.OK, Level.HINT]
+    assert "the baseline of coding (kind fixed) ended on" in found[1].said
 
 
 @pytest.mark.parametrize("text", ["nonsense: 1\n", "\x00", "- a\n", None])

@@ -1,7 +1,7 @@
 """The processor's gauges and counters for Prometheus, named by the registry and by nothing else."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
@@ -39,6 +39,7 @@ class Exposition:
         started: Unix seconds at which this process started.
         baselines: Baseline hash by model.
         corrections: How much of the record of late events is in use.
+        ends: Unix seconds from which a baseline is out of date, by model, where there is such a time.
     """
 
     kernel: KernelView
@@ -47,6 +48,7 @@ class Exposition:
     started: float
     baselines: Mapping[str, str]
     corrections: Corrections = _NONE
+    ends: Mapping[str, float] = field(default_factory=dict)
 
 
 def registry(expose: Callable[[], Exposition], policy: Policy) -> CollectorRegistry:
@@ -128,6 +130,7 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     kernel = shown.kernel
     yield gauge(metrics.EVIDENCE_ACTIVATION, ((mv, float(ordinal)) for mv, ordinal in kernel.activations.items()))
     yield gauge(metrics.BASELINE_STATUS, (((model, digest), 1.0) for model, digest in shown.baselines.items()))
+    yield gauge(metrics.BASELINE_END_TIME, (((model,), end) for model, end in shown.ends.items()))
     yield gauge(
         metrics.LABEL_COVERAGE_RATIO,
         (

@@ -4,6 +4,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError
 from otel_clinical.drift.runtime.backup import back_up
 from otel_clinical.drift.runtime.service import ProcessorSettings, remembered_baseline
 from otel_clinical.drift.runtime.store import DATABASE, LOCK, MARK, check_mark
-from otel_clinical.policy import BaselineError, Policy, check_change, load_baseline
+from otel_clinical.policy import BaselineError, Policy, check_change, load_baseline, outdated
 
 _FREE_BYTES = 1024**3
 _HASH_SHOWN = len("sha256:") + 12
@@ -47,7 +48,7 @@ def preflight(policy: Policy, settings: ProcessorSettings) -> Iterator[Finding]:
         settings: Those of the start.
     """
     for name, model in policy.models.items():
-        yield _look(f"baseline of {name}", partial(_baseline, model.baseline.file))
+        yield _look(f"baseline of {name}", partial(_baseline, policy, name, model.baseline.file))
     yield _look("access", lambda: _access(settings))
     for option, address in (("http", settings.http), ("grpc", settings.grpc), ("metrics", settings.metrics)):
         yield _look(f"--{option} {address}", partial(_free, address))
@@ -62,8 +63,10 @@ def _look(what: str, check: Callable[[], str]) -> Finding:
         return Finding(what, sound=False, words=str(error))
 
 
-def _baseline(file: Path) -> str:
-    return f"hash {load_baseline(file).hash[:_HASH_SHOWN]}"
+def _baseline(policy: Policy, name: str, file: Path) -> str:
+    baseline = load_baseline(file)
+    said = f"hash {baseline.hash[:_HASH_SHOWN]}"
+    return "; ".join([said, *outdated(policy, {name: baseline}, time.time())])
 
 
 def _access(settings: ProcessorSettings) -> str:

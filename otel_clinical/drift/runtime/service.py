@@ -23,7 +23,7 @@ from otel_clinical.drift.runtime.pages import metrics_site
 from otel_clinical.drift.runtime.rpc import RpcReceiver
 from otel_clinical.drift.runtime.store import Corrections, Store
 from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
-from otel_clinical.policy import Policy, check_change, load_baseline
+from otel_clinical.policy import Policy, baseline_end, check_change, load_baseline
 from otel_clinical.semconv import metrics
 
 _GRACE_SECONDS = 5.0
@@ -92,6 +92,8 @@ class ProcessorService:
         self._error: BaseException | None = None
         self._started = time.time()
         self._baselines = {name: load_baseline(model.baseline.file) for name, model in policy.models.items()}
+        ends = {name: baseline_end(policy.models[name].baseline, known) for name, known in self._baselines.items()}
+        self._ends = {name: end for name, end in ends.items() if end is not None}
         tokens = _tokens(settings)
         with ExitStack() as undo:
             sockets = [undo.enter_context(bind(address)) for address in (settings.http, settings.metrics)]
@@ -209,6 +211,7 @@ class ProcessorService:
             started=self._started,
             baselines={name: baseline.hash for name, baseline in self._baselines.items()},
             corrections=Corrections(0, 0) if starting else self._writer.corrections(),
+            ends=self._ends,
         )
 
 

@@ -11,6 +11,7 @@ __all__ = [
     "ACCEPTANCES",
     "ALL",
     "ATTRIBUTION_STATUS",
+    "BASELINE_END_TIME",
     "BASELINE_RATIO",
     "BASELINE_STATUS",
     "BUSINESS_COST",
@@ -785,6 +786,17 @@ BASELINE_STATUS: Final = MetricDef(
     source="processor",
 )
 
+BASELINE_END_TIME: Final = MetricDef(
+    name="clinical_ai.baseline.end.time",
+    instrument="gauge",
+    unit="s",
+    description="Unix time from which the baseline is out of date; absent where it has no end.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_baseline_end_time_seconds",
+    source="processor",
+)
+
 CHANGE_POINT_TIME: Final = MetricDef(
     name="clinical_ai.change_point.time",
     instrument="gauge",
@@ -1320,6 +1332,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     PERFORMANCE_SAMPLES,
     BASELINE_RATIO,
     BASELINE_STATUS,
+    BASELINE_END_TIME,
     CHANGE_POINT_TIME,
     LABEL_COVERAGE_RATIO,
     LABEL_AMENDED_RATIO,

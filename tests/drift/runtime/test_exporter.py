@@ -148,7 +148,8 @@ Samples = dict[tuple[str, tuple[str, ...]], float]
 def shown(kernel: KernelView = KERNEL, counters: dict[tuple[str, tuple[str, ...]], int] | None = None) -> Exposition:
     zeros = [(metrics.PROCESSOR_EVENTS.prometheus, ("inference",))]
     zeros += [(metrics.PROCESSOR_REJECTIONS.prometheus, (str(reason),)) for reason in ProcessorRejection]
-    return Exposition(kernel, Tally(counters or {}, zeros).totals(), 2, 1_790_000_000.0, {"coding": "sha256:00"})
+    totals, hashes, ends = Tally(counters or {}, zeros).totals(), {"coding": "sha256:00"}, {"coding": 1_800_000_000.0}
+    return Exposition(kernel, totals, 2, 1_790_000_000.0, hashes, ends=ends)
 
 
 def scrape(exposition: Exposition) -> Samples:
