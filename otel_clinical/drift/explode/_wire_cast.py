@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift.explode._wire_bytes import WIDEST
+from otel_clinical.drift.explode._wire_mould import BLOCK
 from otel_clinical.drift.explode._wire_skeleton import LONGEST_VARINT, TEXT, Followed
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _MORE: Final = 0x80  # set in every byte of a varint but the last, and of no ASCII
 _WORD: Final = 8  # bytes
+_SHORT: Final = 8  # words of a run that is compared row by row
 _HIGH: Final = np.uint64(0x8080_8080_8080_8080)
 """The bits that no ASCII has."""
 _LONGEST: Final = {TEXT: 512}
@@ -62,20 +64,34 @@ def cast(mould: Mould, body: Bytes, starts: Places, ends: Places) -> Followed:
 
 
 def _all_fit(run: Run, read: Words) -> bool:
-    """Say whether all rows have the bytes of a run: nearly always, and fastest asked of each bit of all together."""
-    for reduce in (np.bitwise_and.reduce, np.bitwise_or.reduce):
-        if not ((reduce(read, axis=0) & run.mask) == run.template).all():
-            return False
-    return True
+    """Say whether all rows have the bytes of a run, as nearly always.
+
+    Of a long run that is asked of each bit of a block of rows, over all blocks: they are read twice and none written.
+    """
+    whole = len(read) - len(read) % BLOCK if len(run.mask) > _SHORT else 0
+    if whole:
+        mask, template = run.block
+        blocks = read[:whole].reshape(-1, len(mask))
+        for reduce in (np.bitwise_and.reduce, np.bitwise_or.reduce):
+            if not ((reduce(blocks, axis=0) & mask) == template).all():
+                return False
+    return bool(((read[whole:] & run.mask) == run.template).all())
 
 
 def _length(loose: Loose, read: NDArray[np.uint8], matches: Flags) -> Places:
     """Return the length of a value from the last of its lengths, all of which must agree."""
     offset, count, more = loose.lengths[-1]
-    length = _number(read, offset, count, matches) - more
-    for offset, count, more in loose.lengths[:-1]:
-        matches &= _number(read, offset, count, matches) == length + more
-    return np.maximum(length, 0)
+    others = [(place, other, by - more) for place, other, by in loose.lengths[:-1]]
+    if count == 1 and all(other == 1 and 0 <= by < _MORE for _, other, by in others):
+        last = read[:, offset]
+        matches &= last < _MORE - max([0, *(by for _, _, by in others)])  # so none of them takes two bytes
+        for place, _, by in others:
+            matches &= read[:, place] == last + np.uint8(by)
+        return np.maximum(last.astype(np.intp) - more, 0)
+    length = _number(read, offset, count, matches)
+    for place, other, by in others:
+        matches &= _number(read, place, other, matches) == length + by
+    return np.maximum(length - more, 0)
 
 
 def _number(read: NDArray[np.uint8], offset: int, count: int, matches: Flags) -> Places:

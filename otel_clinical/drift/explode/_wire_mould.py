@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 LONGEST_RUN: Final = 512
 """Bytes that are compared at once."""
+BLOCK: Final = 16
+"""Records that are compared at once."""
 _LONGEST_CONTENT: Final = 400
 _ALL, _NONE, _HIGH = 0xFF, 0x00, 0x80
 """Bits of a byte that are compared: of what is fixed, of what may be anything, of ASCII and of numbers."""
@@ -72,6 +75,11 @@ class Run:
     template: NDArray[np.uint64]
     values: tuple[tuple[str, int, int], ...]
     loose: Loose | None
+
+    @cached_property
+    def block(self) -> tuple[NDArray[np.uint64], NDArray[np.uint64]]:
+        """Mask and template of `BLOCK` records one behind the other."""
+        return np.tile(self.mask, BLOCK), np.tile(self.template, BLOCK)
 
 
 @dataclass(frozen=True, eq=False)

@@ -155,8 +155,9 @@ class _Slot:
 
         A record is known if all its bytes are. Nearly always a look at the events is enough to see that it is not.
         """
-        order = np.argsort(rows["event"], kind="stable")
-        events = rows["event"][order]
+        events = np.ascontiguousarray(rows["event"])
+        order = np.argsort(events)
+        events = events.take(order)
         found = self._events.holds(events)
         found[1:] |= events[1:] == events[:-1]
         if found.any():

@@ -227,6 +227,33 @@ def test_a_request_with_any_bytes_changed_is_read_alike(explode: Any):
     assert sum(columns) > accepted / 2  # it is the columnar route that was tested
 
 
+LARGE = {
+    explode_traces: wire.traces(
+        [
+            wire.span(n, START + n / 50, confidence=n / 60, segments=DECLARED, extra=SAID | many(n % 6))
+            for n in range(50)
+        ]
+    ),
+    explode_logs: wire.logs([wire.outcome(n, START, score=n / 60, segments=DECLARED) for n in range(50)]),
+}
+
+
+@pytest.mark.parametrize("explode", [explode_traces, explode_logs])
+def test_one_changed_record_among_many_is_not_overlooked(explode: Any):
+    """Many records are compared in blocks, and what is left of the last block by itself."""
+    draw = random.Random(14)
+    made = LARGE[explode]
+    for _ in range(3):
+        explode(made, NOW, INDEX)
+    with watched() as columns:
+        for _ in range(600):
+            ours, general = (
+                explode(body, NOW, INDEX, fewest=fewest) for body in [mutated(made, draw)] for fewest in (24, NEVER)
+            )
+            assert comparable(ours) == comparable(general)
+    assert sum(columns) > 5000  # it is the columnar route that was tested
+
+
 def test_what_the_sdk_sends_never_needs_the_general_route(monkeypatch: pytest.MonkeyPatch):
     recorder = Recorder("coding", make_policy().models["coding"])
     try:
