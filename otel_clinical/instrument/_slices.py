@@ -16,6 +16,11 @@ PAUSE_SECONDS: Final = 0.00005
 """Long enough that a thread which waits for the interpreter gets it: `sleep(0)` would take it back first."""
 
 
+def pause() -> None:
+    """Let a thread that waits for the interpreter have it."""
+    time.sleep(PAUSE_SECONDS)
+
+
 def in_slices(items: Iterable[T]) -> Iterator[T]:
     """Yield the items, with a pause whenever those so far took a slice of time.
 
@@ -28,5 +33,5 @@ def in_slices(items: Iterable[T]) -> Iterator[T]:
     for item in items:
         yield item
         if time.perf_counter() >= until:
-            time.sleep(PAUSE_SECONDS)
+            pause()
             until = time.perf_counter() + SLICE_SECONDS

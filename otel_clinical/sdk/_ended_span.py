@@ -16,6 +16,8 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 from opentelemetry.trace import SpanContext, SpanKind, Status, StatusCode, TraceFlags
 
+from otel_clinical.instrument._slices import in_slices
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
@@ -160,7 +162,7 @@ class _Giving(SpanExporter):
         try:
             return self._exporter.export(cast("Sequence[ReadableSpan]", Batch(kept)))
         finally:
-            for one in kept:
+            for one in in_slices(kept):
                 one.clear()
             self._free.extend(kept)
 

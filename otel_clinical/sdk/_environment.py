@@ -14,6 +14,7 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from otel_clinical.instrument import default_telemetry
 from otel_clinical.sdk._audience import Audience
 from otel_clinical.sdk._bulk import BulkWriter
+from otel_clinical.sdk._collect_slices import collect_in_slices
 from otel_clinical.sdk._logs import RedactingLogExporter
 from otel_clinical.sdk._metrics import CARDINALITY, RedactingMetricExporter, RedactingPrometheusReader
 from otel_clinical.sdk._options import stock_options
@@ -79,6 +80,7 @@ class ClinicalMetricReader(PeriodicExportingMetricReader):
         self._own = ClinicalMetricExporter(**options)
         self._preferred_aggregation = self._own._preferred_aggregation  # noqa: SLF001 -- asked of every exporter
         super().__init__(self._own, milliseconds, cardinality_limits=CARDINALITY)
+        collect_in_slices(self)
 
     def _set_meter_provider(self, meter_provider: Any) -> None:
         super()._set_meter_provider(meter_provider)

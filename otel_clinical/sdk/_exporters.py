@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
 from otel_clinical.sdk._http_metrics import HttpMetricExporter
+from otel_clinical.sdk._http_session import session_of
 from otel_clinical.sdk._http_spans import HttpSpanExporter
 from otel_clinical.sdk._metrics import CUMULATIVE
 from otel_clinical.sdk._no_metrics import metric_session
@@ -33,8 +34,12 @@ def otlp_exporters(settings: Settings) -> Exporters:
     """Return OTLP/HTTP exporters; they retry refused connections and the retryable status codes."""
     headers, timeout = dict(settings.headers), settings.timeout
     return Exporters(
-        spans=HttpSpanExporter(endpoint=settings.url("traces"), headers=headers, timeout=timeout),
-        events=OTLPLogExporter(endpoint=settings.url("logs"), headers=headers, timeout=timeout),
+        spans=HttpSpanExporter(
+            endpoint=settings.url("traces"), headers=headers, timeout=timeout, session=session_of("TRACES")
+        ),
+        events=OTLPLogExporter(
+            endpoint=settings.url("logs"), headers=headers, timeout=timeout, session=session_of("LOGS")
+        ),
         metrics=HttpMetricExporter(
             endpoint=settings.url("metrics"),
             headers=headers,

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
 from http import HTTPStatus
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any
 
-import requests
+from otel_clinical.sdk._http_session import session_of
+
+if TYPE_CHECKING:
+    import requests
 
 _log = logging.getLogger(__name__)
-
-_CREDENTIALS: Final = (
-    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_METRICS_CREDENTIAL_PROVIDER",
-    "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
-)
 
 
 def metric_session() -> requests.Session | None:
     """Return a session that says when the receiver takes no metrics; None where the environment brings its own."""
-    if any(os.environ.get(name) for name in _CREDENTIALS):
-        return None
-    session = requests.Session()
-    session.hooks["response"].append(_NoMetrics())
+    session = session_of("METRICS")
+    if session is not None:
+        session.hooks["response"].append(_NoMetrics())
     return session
 
 

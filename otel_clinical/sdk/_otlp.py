@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from otel_clinical.sdk._exporters import Exporters
+from otel_clinical.sdk._http_session import session_of
 from otel_clinical.sdk._metrics import CUMULATIVE
 from otel_clinical.sdk._no_metrics import metric_session
 from otel_clinical.sdk._settings import GRPC
@@ -42,7 +43,7 @@ def span_exporter(protocol: str, options: dict[str, Any]) -> SpanExporter:
         return GrpcSpanExporter(**options)
     from otel_clinical.sdk._http_spans import HttpSpanExporter  # noqa: PLC0415
 
-    return HttpSpanExporter(**options)
+    return HttpSpanExporter(**{"session": session_of("TRACES"), **options})
 
 
 def log_exporter(protocol: str, options: dict[str, Any]) -> LogRecordExporter:
@@ -53,7 +54,7 @@ def log_exporter(protocol: str, options: dict[str, Any]) -> LogRecordExporter:
         return Grpc(**options)
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter  # noqa: PLC0415
 
-    return OTLPLogExporter(**options)
+    return OTLPLogExporter(**{"session": session_of("LOGS"), **options})
 
 
 def metric_exporter(protocol: str, options: dict[str, Any]) -> MetricExporter:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from otel_clinical.sdk._rules import Value
 
@@ -44,6 +44,15 @@ def block(field: int, body: bytes) -> bytes:
     '0a026162'
     """
     return _ONE_BYTE[field << 3 | _LENGTH_DELIMITED] + varint(len(body)) + body
+
+
+def enclosed(field: int, parts: Sequence[bytes]) -> list[bytes]:
+    """Return the parts of a message with what goes before them as field number `field`, not yet joined.
+
+    >>> b"".join(enclosed(1, [b"a", b"b"])) == block(1, b"ab")
+    True
+    """
+    return [_ONE_BYTE[field << 3 | _LENGTH_DELIMITED] + varint(sum(map(len, parts))), *parts]
 
 
 def text(field: int, value: str | None) -> bytes:

@@ -12,6 +12,7 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanLimits, TracerProvider
 
 from otel_clinical.instrument import Telemetry
+from otel_clinical.sdk._collect_slices import collect_in_slices
 from otel_clinical.sdk._ended_span import SpanQueue
 from otel_clinical.sdk._fork import count_from_zero, fresh_connections, renew_after_fork, say_when_forks_go_unseen
 from otel_clinical.sdk._logs import RedactingLogExporter
@@ -150,4 +151,6 @@ def _readers(
         exporter = RedactingMetricExporter(exporters.metrics, audience, audience)
         interval = settings.metric_interval * 1000
         readers.append(PeriodicExportingMetricReader(exporter, interval, cardinality_limits=CARDINALITY))
+    for reader in readers:
+        collect_in_slices(reader)
     return readers
