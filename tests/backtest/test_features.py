@@ -8,7 +8,7 @@ import pytest
 
 from otel_clinical.backtest import HistoryError, as_json, choose_baseline, read_history, run_backtest
 from otel_clinical.backtest._report import render_page
-from tests.backtest.conftest import COLUMNS, encounters
+from tests.backtest.conftest import COLUMNS, START, encounters
 
 POLICY = """    features:
       age: {kind: numeric, edges: [20, 40, 60, 80]}
@@ -30,6 +30,13 @@ def with_features(n=2400, moved_from=None):
         row["code"] = f"{'k' if old and draw.random() < 0.6 else 'K'}35.{draw.randrange(10)}"
         if draw.random() < 0.02:
             row["age"] = draw.choice(["", "?", "unknown"])
+    return rows
+
+
+def in_four_hours(rows):
+    """Let every day's forty rows come between midnight and four."""
+    for place, row in enumerate(rows):
+        row["time"] = f"{START - START % 86_400 + place // 40 * 86_400 + place % 40 * 360:.1f}"
     return rows
 
 
@@ -56,6 +63,18 @@ def test_inputs_like_those_of_the_baseline_are_not_named(watching):
     assert sum(test.used.baseline.features["age"].cells["all", "all"]) == 1200
     assert test.used.baseline.features["age"].cells["all", "all"][-2] > 0, "words in place of numbers are unreadable"
     assert "Inputs that moved" in render_page(test, content)
+
+
+def test_a_baseline_of_the_history_holds_the_hours_where_the_policy_compares_them(watching):
+    text = watching.policy_file.read_text(encoding="utf-8")
+    hourly = text.replace("{window: 1d,", "{window: 1d, reference: same_hour_of_week,")
+    watching.policy_file.write_text(hourly, encoding="utf-8")
+    with pytest.raises(HistoryError, match="holds no hour of the week with 200 values"):
+        backtest(watching, with_features())
+    usual, shifted = (backtest(watching, in_four_hours(with_features(moved_from=row))) for row in (None, 1500))
+    assert usual.used.baseline.features["age"].hours["all", "all"]
+    assert as_json(usual)["moved"] == []
+    assert {one["feature"] for one in as_json(shifted)["moved"] if one["segment"] == "all"} == {"age", "code"}
 
 
 def test_what_moved_is_named_with_its_first_row(watching):

@@ -10,6 +10,7 @@ import socket
 import sqlite3
 import time
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +19,8 @@ from otel_clinical.cli import _processor_logs as logs
 from otel_clinical.cli._frame import run
 from otel_clinical.drift.runtime import Phase, preflight
 from otel_clinical.drift.runtime._entry import Signal
-from otel_clinical.policy import load_policy
+from otel_clinical.policy import load_baseline, load_policy
+from otel_clinical.semconv import metrics
 from tests.drift import _wire
 from tests.drift.runtime import _world
 from tests.drift.runtime._harness import ROOT, running
@@ -103,6 +105,18 @@ class TestCheck:
         assert (code, "PROBLEM  --http" in out) == (1, True)
         code, out = check("--grpc", "0.0.0.0:0")
         assert (code, "no token is required" in out) == (1, True)
+
+    def test_a_baseline_whose_time_has_passed_is_named(self, check, tmp_path: Path, policy_path: Path):
+        known = load_baseline(policy_path.parent / "baseline.json")
+        replace(known, since=1.0, until=2.0).save(tmp_path / "baseline.json")
+        old = re.sub(r"baseline: \{file: baseline.json", r"\g<0>, maximum_age: 1d", policy_path.read_text())
+        (tmp_path / "policy.yaml").write_text(old)
+        code, out = check(policy=tmp_path / "policy.yaml")
+        assert code == 0, out
+        with running(tmp_path, tmp_path / "policy.yaml") as processor:
+            key = metrics.BASELINE_END_TIME.prometheus, (("clinical_ai_model_name", "coding"),)
+            assert processor.metrics()[key] == 86_402.0
+        assert "the baseline of coding (kind fixed) ended on 1970-01-02: it is too old" in out
 
     def test_little_room_is_a_problem(self, check, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(preflight, "_FREE_BYTES", 2**62)
