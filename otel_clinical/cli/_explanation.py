@@ -38,6 +38,8 @@ def lines(found: Explanation) -> Iterator[str]:
     if found.amended is not None:
         share, withdrawn = found.amended
         yield f"  amended      {share:.1%} of the counted outcomes; errors taken back {withdrawn:+.1%} of them"
+        if share:
+            yield "               ADWIN, calibration evidence and bets on paired versions hold what these said first"
     for tier in found.tiers:
         yield from _tier(tier)
     for witness in found.witnesses:
