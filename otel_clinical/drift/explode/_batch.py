@@ -152,7 +152,7 @@ def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.v
 def to_ours(rows: NDArray[np.void], table: NDArray[np.uint16]) -> None:
     """Replace every word position `p` in `rows` by `table[p]`."""
     for column in ("model", "version", "segments"):
-        rows[column] = table[rows[column]]
+        rows[column] = table.take(rows[column])
 
 
 def as_rows(raw: NDArray[np.uint8], written: np.dtype[np.void], wanted: np.dtype[np.void]) -> NDArray[np.void]:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 FIRST, PLACES, REST = "first", "places", "rest"
 """The first row; where the others differ from it; what stands there, row by row."""
+_BLOCK: Final = 16  # rows
 _WIDEST: Final = 256
 """Bytes of the largest row: places are kept in one byte."""
 
@@ -21,7 +22,7 @@ def squeeze(rows: NDArray[np.void]) -> dict[str, NDArray[np.uint8]]:
     """Return rows as arrays that `spread` takes; the same rows in the same order give the same arrays."""
     raw = _raw(rows)
     first = raw[:1]
-    places = np.flatnonzero(np.bitwise_or.reduce(raw ^ first, axis=0))
+    places = np.flatnonzero(_differing(raw))
     rest = raw.take(places, axis=1) if len(places) else raw[:, :1]  # row by row, as it is written
     return {FIRST: first, PLACES: places.astype(np.uint8), REST: rest}
 
@@ -43,6 +44,20 @@ def spread(arrays: Mapping[str, NDArray[Any]], row: np.dtype[np.void]) -> NDArra
     raw[:] = first
     raw[:, places if len(places) else [0]] = rest
     return raw.reshape(-1)
+
+
+def _differing(raw: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Say in which columns not all rows have the same byte; blocks of rows are read as if they were long rows."""
+    whole = len(raw) - len(raw) % _BLOCK
+    found = np.asarray((raw[whole:] != raw[:1]).any(axis=0))
+    if whole:
+        blocks = raw[:whole].reshape(-1, _BLOCK * raw.shape[1])
+        some, every = (
+            reduce(reduce(blocks, axis=0).reshape(_BLOCK, -1), axis=0)
+            for reduce in (np.bitwise_or.reduce, np.bitwise_and.reduce)
+        )
+        found |= some != every
+    return found
 
 
 def _raw(rows: NDArray[np.void]) -> NDArray[np.uint8]:

@@ -122,8 +122,10 @@ class Columns:
         if found is None:
             return np.full(len(self), ABSENT, np.int64)
         inside = (found >= 0.0) & (found <= 1.0)
-        self.require(inside)
-        return np.asarray(np.rint(np.where(inside, found, 0.0) * MICRO), np.int64)
+        if not inside.all():
+            self.require(inside)
+            found = np.where(inside, found, 0.0)
+        return np.asarray(np.rint(found * MICRO), np.int64)
 
     def ordinal(self, key: str) -> Ints:
         """Return optional counts, 0 where they are not there."""

@@ -310,11 +310,13 @@ class Kernel:
         numbers = np.array([self._numbers.get(word, self._numbers[OTHER]) for word in batch.words], "<u2")
         rows = pending(batch.rows)
         to_ours(rows, numbers)
-        planned = self._planned[rows["model"]]
+        planned = self._planned.take(rows["model"])
         rows = with_reviews(rows if planned.all() else rows[planned], self._reviewed)
-        mature = rows["inferred"] + self._maturity[rows["model"]]
+        rows["effective"] = rows["time"]
         outcome = rows["kind"] == Kind.OUTCOME
-        rows["effective"] = np.where(outcome, np.maximum(rows["time"], mature), rows["time"])
+        if outcome.any():
+            mature = rows["inferred"] + self._maturity[rows["model"]]
+            rows["effective"] = np.where(outcome, np.maximum(rows["time"], mature), rows["time"])
         return rows
 
     def _in_time(self, rows: NDArray[np.void]) -> tuple[NDArray[np.void], int, int, tuple[Correction, ...]]:

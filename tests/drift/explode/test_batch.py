@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from otel_clinical.drift._codec import CodecError, pack, unpack
 from otel_clinical.drift.explode import RECORD, Batch
+from otel_clinical.drift.explode._squeezed import spread, squeeze
 from tests.drift.kernel._world import World
 
 BATCH = World(1).records(20)
@@ -75,6 +76,17 @@ def test_another_kind_or_version_is_refused():
     data = pack("batch", 99, {"words": [""]}, {"rows": np.zeros(0, np.uint8)})
     with pytest.raises(CodecError, match="expected batch version 4, found batch version 99"):
         Batch.from_bytes(data)
+
+
+@given(st.integers(0, 50), st.sets(st.tuples(st.integers(0, 49), st.integers(0, 93)), max_size=5))
+def test_rows_are_the_same_after_squeezing_wherever_they_differ(count, marks):
+    raw = np.full((count, RECORD.itemsize), 7, np.uint8)
+    for row, column in marks:
+        raw[row:][:1, column] = 9
+    arrays = squeeze(raw.reshape(-1).view(RECORD))
+    assert spread(arrays, RECORD).tobytes() == raw.tobytes()
+    differing = [column for column in range(RECORD.itemsize) if len(set(raw[:, column].tolist())) > 1]
+    assert arrays["places"].tolist() == differing
 
 
 @pytest.mark.parametrize(
