@@ -149,6 +149,7 @@ def activate(
     with explained():
         pointer = activate_version(terms, version, by=by, at=time.time(), state=state, expect_epoch=expect_epoch)
     click.echo(f"{model}: version {pointer.version} serves, activation {pointer.activation}, epoch {pointer.epoch}")
+    click.echo(f"release pointer: {terms.pointer} (the `pointer` of each ModelRouter must be this file)", err=True)
 
 
 @command.command("lift")

@@ -69,6 +69,7 @@ from otel_clinical.policy._schema import (
     Silence,
     Tier,
 )
+from otel_clinical.policy._thin import thin_segments
 from otel_clinical.policy._warnings import policy_warnings
 
 __all__ = [
@@ -149,5 +150,6 @@ __all__ = [
     "policy_problems",
     "policy_warnings",
     "read_decisions",
+    "thin_segments",
     "with_open_values",
 ]

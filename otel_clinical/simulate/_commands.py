@@ -63,14 +63,15 @@ def practise(layout: Layout, alertmanager: str, controller: str) -> None:
     _run("rollback", "drill", MODEL, *where, "--by", "on-call", "--out", str(layout.folder / "drill"))
 
 
-def write_report(layout: Layout, observer: Observer, out: Path) -> Path | None:
+def write_report(layout: Layout, observer: Observer, out: Path, *, prometheus: str) -> Path | None:
     """Write the report of the newest rollback, or else of the newest incident; None when there is none."""
     incidents = observer.incidents()
     rollbacks = [i for i in incidents if i["decision"] == RollbackDecision.ROLLBACK]
     chosen = next(iter(rollbacks or incidents), None)
     if chosen is None:
         return None
-    _run("rollback", "report", chosen["id"], "--state", str(layout.controller), "--out", str(out))
+    where = ["--state", str(layout.controller), "--prometheus", prometheus]
+    _run("rollback", "report", chosen["id"], *where, "--out", str(out))
     return out
 
 

@@ -129,7 +129,7 @@ def _perform(
         with during(stack) if during is not None else nullcontext():
             played = [_play(act, stack, observer, stage) for act in playbill(fast=fast)]
         seconds = seconds_to_previous_version(played[-1].story, observer)
-        report = write_report(stack.layout, observer, folder / REPORT)
+        report = write_report(stack.layout, observer, folder / REPORT, prometheus=stack.prometheus.url)
         if after is not None:
             after(stack, observer)
     return Outcome(tuple(map(verdict, played)), seconds, folder, report)

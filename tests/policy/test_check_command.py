@@ -1,6 +1,7 @@
 """`otel-clinical check` prints each problem on a line and exits with 1."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 click_testing = pytest.importorskip("click.testing")
 
 from otel_clinical.cli import baseline, check  # noqa: E402  -- needs click
+from otel_clinical.policy import TIERS, load_baseline, load_policy, thin_segments  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = str(ROOT / "examples" / "policy.yaml")
@@ -48,6 +50,33 @@ def test_a_severer_tier_that_needs_fewer_labels_is_a_warning(tmp_path):
 
 def test_the_example_gives_no_warning():
     assert run(check.command, EXAMPLE).stderr == ""
+
+
+def test_a_segment_that_waits_too_long_for_the_labels_of_its_last_tier_is_a_warning(tmp_path):
+    policy = tmp_path / "policy.yaml"
+    text = Path(EXAMPLE).read_text(encoding="utf-8")
+    assert "per_day: " in text
+    few = re.sub(r"per_day: \d+ *(?=#|\n|,)", "per_day: 20 ", text, count=1)
+    policy.write_text(few, encoding="utf-8")
+    (tmp_path / "baseline.json").write_bytes((ROOT / "examples" / "baseline.json").read_bytes())
+    result = run(check.command, str(policy), "--weeks", "8")
+    assert result.exit_code == 0, result.stdout
+    assert re.search(
+        r"warning: models\.coding\.segments\.\w+: at 20 labels a day, .* longer than 8 weeks", result.stderr
+    )
+    assert run(check.command, str(policy), "--weeks", "100000").stderr == ""
+    assert run(check.command, str(policy), "--no-baselines", "--weeks", "8").stderr == ""
+
+
+def test_the_wait_is_the_minimum_of_the_tier_over_the_rate_of_the_segment():
+    policy = load_policy(EXAMPLE)
+    model, frozen = policy.models["coding"], load_baseline(ROOT / "examples" / "baseline.json")
+    segment, values = next(iter(model.segments.items()))
+    rarest = min(values, key=lambda value: frozen.n(segment.value, value))
+    rate = model.labels.per_day * frozen.n(segment.value, rarest) / frozen.n()
+    weeks = model.tiers[TIERS[-1]].minimum_labels / rate / 7
+    assert not any(f".{segment.value}:" in said for said in thin_segments(policy, weeks=weeks * 1.01))
+    assert any(rarest in said for said in thin_segments(policy, weeks=weeks * 0.99))
 
 
 def test_json_holds_every_field(tmp_path):
