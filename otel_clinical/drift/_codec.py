@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _MAGIC: Final = b"OTCL"
 _HEAD: Final = 12  # magic, CRC-32 of the rest, length of the header
-_encode: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+_encode: Final = json.JSONEncoder(sort_keys=True, check_circular=False, separators=(",", ":")).encode
 """Made once: to make one takes longer than what it does."""
 _TYPES: Final = frozenset({"|u1", "<i8", "<u8", "<f8"})
 
@@ -30,14 +30,10 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
 
     The same input gives the same bytes, so equal states can be compared as bytes.
     """
-    shapes = [[name, array.dtype.str, list(array.shape)] for name, array in arrays.items()]
-    header = _encode([kind, version, meta, shapes]).encode()
-    parts: list[Any] = [len(header).to_bytes(4, "little"), header]
-    parts += [np.ascontiguousarray(array).data for array in arrays.values()]  # copied once, by the join
-    checksum = 0
-    for part in parts:
-        checksum = zlib.crc32(part, checksum)
-    return b"".join((_MAGIC, checksum.to_bytes(4, "little"), *parts))
+    shapes = _shapes(tuple((name, array.dtype, array.shape) for name, array in arrays.items()))
+    header = b"".join((_beginning(kind, version), b",", _encode(meta).encode(), b",", shapes, b"]"))
+    rest = b"".join((len(header).to_bytes(4, "little"), header, *[array.tobytes() for array in arrays.values()]))
+    return b"".join((_MAGIC, zlib.crc32(rest).to_bytes(4, "little"), rest))
 
 
 def unpack(data: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -82,6 +78,11 @@ def holds(data: bytes, kind: str, version: int, *parts: str) -> bool:
 @lru_cache
 def _beginning(kind: str, version: int) -> bytes:
     return json.dumps([kind, version])[:-1].replace(" ", "").encode()
+
+
+@lru_cache(4096)
+def _shapes(arrays: tuple[tuple[str, np.dtype[Any], tuple[int, ...]], ...]) -> bytes:
+    return _encode([[name, kind.str, list(shape)] for name, kind, shape in arrays]).encode()
 
 
 def _arrays(data: bytes, start: int, shapes: list[tuple[str, str, list[int]]]) -> dict[str, NDArray[Any]]:

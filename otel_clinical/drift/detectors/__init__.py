@@ -8,7 +8,7 @@ from otel_clinical.drift.detectors._betting import (
     BettingDetector,
     bet,
     bets_of,
-    highest_log_sum,
+    highest_log_sums,
     log_growth,
     sr_path,
 )
@@ -49,7 +49,7 @@ __all__ = [
     "chi_square",
     "detector_class",
     "detector_names",
-    "highest_log_sum",
+    "highest_log_sums",
     "log_bet",
     "log_growth",
     "next_log",

@@ -29,6 +29,8 @@ _RIVER: Final = version("river")
 _SMALLEST_SD: Final = 1e-3
 _RECENT: Final = 1 / 32  # weight of the newest value in the recent mean
 _FORGOTTEN: Final = 1280  # values after which what was before weighs less than the last bit of the recent mean
+_KEPT: Final = (1.0 - _RECENT) ** np.arange(_FORGOTTEN, -1, -1)
+"""Weight of what was before this many values, from the most to none."""
 _FIELDS: Final = ("mean", "sd", "delta", "clip", "rejected", "detections", "recent", "_drift_detected")
 
 
@@ -115,9 +117,8 @@ class GuardedADWIN(base.DriftDetector):
     def update_all(self, z: NDArray[np.float64]) -> Iterator[int]:
         """Take values that are already in standard deviations; yield the place of each at which a change is detected.
 
-        The same as one by one, but without a call of ours for each: bit for bit up to 1,280 values at once, and past
-        them but for what the recent mean has forgotten. At every yield the detector is as
-        after that value; it must be read to the end.
+        The same as one by one, but without a call of ours for each; of the recent mean the last bits may differ, since
+        it is added up at once. At every yield the detector is as after that value; it must be read to the end.
 
         >>> detector = GuardedADWIN(0.0, 1.0)
         >>> list(detector.update_all(np.repeat([0.0, 2.0], 100)))
@@ -126,21 +127,20 @@ class GuardedADWIN(base.DriftDetector):
         finite = np.isfinite(z)
         self.rejected += len(z) - int(finite.sum())
         places = np.flatnonzero(finite)
-        for place in self.update_clipped(np.clip(z[finite], -self.clip, self.clip).tolist()):
+        for place in self.update_clipped(np.clip(z[finite], -self.clip, self.clip)):
             yield int(places[place])
 
-    def update_clipped(self, values: list[float]) -> Iterator[int]:
+    def update_clipped(self, z: NDArray[np.float64]) -> Iterator[int]:
         """Do what `update_all` does with values that are finite and cut off already."""
-        done = 0
+        values, done = z.tolist(), 0
         while done < len(values):
             self._forget()
             rest = iter(values[done:])
             detected = any(map(self._window.update, rest))  # stops at the first
             end = len(values) - operator.length_hint(rest)
-            recent = self.recent
-            for value in values[max(done, end - _FORGOTTEN) : end]:
-                recent += _RECENT * (value - recent)
-            self.recent = recent
+            newest = z[max(done, end - _FORGOTTEN) : end]
+            weights = _KEPT[_FORGOTTEN - len(newest) :]
+            self.recent = self.recent * float(weights[0]) + _RECENT * float(np.add.reduce(newest * weights[1:]))
             self._drift_detected = detected
             done = end
             if detected:

@@ -21,6 +21,7 @@ LOG_CEILING: Final = math.log(1e9)
 """Evidence is reported up to a billion: past that only the fact that it is proved matters."""
 _EDGE: Final = 1e-6  # keeps every bet short of ruin
 _FARTHEST: Final = 600.0  # between logarithms that are added as plain numbers: exp(-700) is still one
+_SMALLEST: Final = 1e-280  # that still has all its digits
 _KIND, _VERSION = "betting", 1
 
 
@@ -70,30 +71,39 @@ def sr_path(start: Floats, growth: Floats) -> Floats:
     """
     if len(growth) == 1:
         return np.asarray(growth + np.logaddexp(start, 0.0))
-    total = np.cumsum(growth, axis=0)
+    total = growth.cumsum(axis=0)
     terms = np.zeros((len(growth) + 1, len(start)))
     terms[0] = start
     np.negative(total[:-1], out=terms[2:])
-    top = terms.max(axis=0)
+    top = np.maximum.reduce(terms, axis=0)
     if not (top - np.maximum(start, 0.0) <= _FARTHEST).all():
         middle = len(growth) // 2
         first = sr_path(start, growth[:middle])
         return np.concatenate((first, sr_path(first[-1], growth[middle:])))
     # Sums of exponentials over the largest: a logarithm of each running sum in place of two of each step to it.
-    sums = np.cumsum(np.exp(np.subtract(terms, top, out=terms), out=terms), axis=0, out=terms)[1:]
+    sums = np.exp(np.subtract(terms, top, out=terms), out=terms).cumsum(axis=0, out=terms)[1:]
     return np.asarray(np.log(sums) + top + total)
 
 
-def highest_log_sum(logarithms: Floats) -> float:
-    """Return the largest logarithm of the sum of a row of numbers, of which (n, cells) are the logarithms.
+def highest_log_sums(logarithms: Floats, parts: Sequence[slice]) -> list[float]:
+    """Return for each part of the columns the largest logarithm of the sum of a row's numbers in it.
 
-    >>> highest_log_sum(np.log([[1.0, 2.0], [3.0, 5.0]])) == math.log(8.0)
+    Args:
+        logarithms: (n, cells) of the numbers.
+        parts: Of the cells.
+
+    >>> highest_log_sums(np.log([[1.0, 2.0], [3.0, 5.0]]), [slice(0, 2)]) == [math.log(8.0)]
     True
     """
-    top = float(logarithms.max())
+    top = float(np.maximum.reduce(logarithms, axis=None))
     if not math.isfinite(top):
-        return top
-    return top + math.log(float(np.exp(logarithms - top).sum(axis=1).max()))
+        return [float(np.logaddexp.reduce(logarithms[:, part], axis=1).max()) for part in parts]
+    plain = np.exp(logarithms - top)
+    highest = [float(np.maximum.reduce(np.add.reduce(plain[:, part], axis=1))) for part in parts]
+    return [
+        top + math.log(one) if one > _SMALLEST else float(np.logaddexp.reduce(logarithms[:, part], axis=1).max())
+        for one, part in zip(highest, parts, strict=True)
+    ]
 
 
 class BettingDetector(base.DriftDetector):

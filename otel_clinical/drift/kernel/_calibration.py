@@ -47,14 +47,15 @@ class Calibration:
 
     def feed(self, rows: NDArray[np.void]) -> bool:
         """Take one slot's scored outcomes, in order; say whether any carried a confidence."""
-        rows = rows[rows["confidence"] != ABSENT]
+        rows = rows.compress(rows["confidence"] != ABSENT)
         if not len(rows):
             return False
         confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
         places = _bins(confidences)
         self.bins[0] += np.bincount(places, minlength=BINS)
-        np.add.at(self.bins[1], places, confidences)
-        np.add.at(self.bins[2], places, scores)
+        # Whole numbers, however they are added, as long as they are far below 2**53.
+        self.bins[1] += np.bincount(places, confidences, BINS).astype(np.int64)
+        self.bins[2] += np.bincount(places, scores, BINS).astype(np.int64)
         self.labels += len(rows)
         self.squares += int(((confidences - scores) ** 2).sum())
         self.test.feed(confidences, scores)

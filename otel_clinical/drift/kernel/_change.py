@@ -71,8 +71,8 @@ class ChangePoint:
     def feed(self, design: StreamDesign, outcomes: Outcomes) -> None:
         """Take outcomes, in order."""
         strata = outcomes.strata
-        null = np.repeat(design.change_null[strata][:, None], len(self.cusum), axis=1)
-        walk = self.cusum + np.cumsum(log_growth(outcomes.errors, null, design.change_bets[strata]), axis=0)
+        null = design.change_null[strata][:, None]
+        walk = self.cusum + log_growth(outcomes.errors, null, design.change_bets[strata]).cumsum(axis=0)
         floor = np.minimum(np.minimum.accumulate(walk, axis=0), 0.0)
         self._restart(walk <= floor, design, outcomes)
         self.cusum = walk[-1] - floor[-1]
@@ -145,7 +145,7 @@ def _running(values: Ints, strata: NDArray[np.intp], width: int) -> Ints:
     """Return (n + 1, strata) sums of `values` by stratum before and after each outcome."""
     spread = np.zeros((len(values) + 1, width), np.int64)
     spread[np.arange(1, len(values) + 1), strata] = values
-    return np.cumsum(spread, axis=0)
+    return spread.cumsum(axis=0)
 
 
 def _weights(design: StreamDesign, n: Ints) -> Floats:

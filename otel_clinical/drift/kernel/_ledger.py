@@ -236,6 +236,8 @@ class Ledger:
         return self._coverage.setdefault((plan.name, version), Coverage(plan.times.bucket))
 
     def _if_newest(self, activation: Activation, found: list[Transition]) -> list[Transition]:
+        if not found:
+            return found
         known = self._activations[activation.plan.name, activation.version]
         return found if activation.ordinal == _last_served(known) else []
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
-from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sum, log_growth, sr_path
+from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sums, log_growth, sr_path
 from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
@@ -119,8 +119,8 @@ class OutcomeStream:
         path = sr_path(self.log_s, growth)
         self.log_s = path[-1].copy()
         self.log_old += growth.sum(axis=0)
-        for place, (level, cells) in enumerate(self.design.cells.items()):
-            highest = highest_log_sum(path[:, cells])
+        sums = highest_log_sums(path, list(self.design.cells.values()))
+        for place, (level, highest) in enumerate(zip(self.design.cells, sums, strict=True)):
             self.peaks[place] = max(self.peaks[place], highest)
             self.latched[place] |= bool(self.peaks[place] >= self.design.log_thresholds[level])
         self.change.feed(self.design, outcomes)
@@ -214,7 +214,7 @@ class OutcomeStream:
         spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
         worse = False
         z, clip = (outcomes.errors - mean) / spread, self.witness.clip
-        for _ in self.witness.update_clipped(np.minimum(np.maximum(z, -clip), clip).tolist()):
+        for _ in self.witness.update_clipped(np.minimum(np.maximum(z, -clip), clip)):
             if self.witness.rising and self.witness.recent > 0.0:
                 worse = True
                 self.detections += 1

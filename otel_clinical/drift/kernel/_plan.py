@@ -149,7 +149,7 @@ class ModelPlan:
             present = np.ascontiguousarray(rows["segments"][:, column])
             order = np.argsort(present, kind="stable")
             counts = np.bincount(present)
-            ends = np.cumsum(counts)
+            ends = counts.cumsum()
             for word in np.flatnonzero(counts).tolist():
                 if word in values:
                     yield (name, values[word]), order[ends[word] - counts[word] : ends[word]]

@@ -64,7 +64,7 @@ class Signal:
     def feed_clipped(self, z: NDArray[np.float64], time: int) -> bool:
         """Do what `feed` does with what `clipped` returned."""
         detector, before = self.detector, self.detections
-        for _ in detector.update_clipped(z.tolist()):
+        for _ in detector.update_clipped(z):
             if self._matters(detector.recent):
                 self.detections += 1
                 self.detected = time

@@ -69,10 +69,7 @@ class Suggestions:
 
     def dumps(self) -> bytes:
         """Return the state as bytes."""
-        counts, batches = (
-            sorted([*key, found.tolist()] for key, found in kept.items()) for kept in (self._counts, self._batches)
-        )
-        return pack(_KIND, _VERSION, {"counts": counts, "batches": batches}, {})
+        return pack(_KIND, _VERSION, {"counts": _listed(self._counts), "batches": _listed(self._batches)}, {})
 
     def loads(self, data: bytes) -> None:
         """Take over a state.
@@ -98,6 +95,13 @@ class Suggestions:
         actions = dict(zip(ReviewAction, (counts @ _ACTIONS).tolist(), strict=True))
         attention = dict(zip(ReviewAttention, (counts @ _LOOKED).tolist(), strict=True))
         return SuggestionRow(self._plan.name, version, *key, horizon, actions, attention)
+
+
+def _listed(kept: Counts) -> list[list[Any]]:
+    if not kept:
+        return []
+    keys = sorted(kept)
+    return [[*key, numbers] for key, numbers in zip(keys, np.stack([kept[key] for key in keys]).tolist(), strict=True)]
 
 
 def _by_key(kept: list[list[Any]]) -> Counts:

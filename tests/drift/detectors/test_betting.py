@@ -17,7 +17,7 @@ from otel_clinical.drift.detectors import (
     GuardedADWIN,
     bet,
     bets_of,
-    highest_log_sum,
+    highest_log_sums,
     log_growth,
     sr_path,
 )
@@ -69,7 +69,9 @@ def test_a_path_over_any_distance_is_that_of_one_observation_after_another(growt
 @given(st.lists(st.lists(st.floats(-5000.0, 5000.0) | st.just(-np.inf), min_size=2, max_size=2), min_size=1))
 def test_the_highest_sum_is_that_of_all_sums(logarithms):
     every = np.array(logarithms)
-    assert highest_log_sum(every) == pytest.approx(float(np.logaddexp.reduce(every, axis=1).max()))
+    parts = [slice(0, 2), slice(1, 2)]
+    expected = [float(np.logaddexp.reduce(every[:, part], axis=1).max()) for part in parts]
+    assert highest_log_sums(every, parts) == pytest.approx(expected)
 
 
 @given(null=UNIT, alternative=UNIT, x=UNIT)
