@@ -101,9 +101,14 @@ def _places(policy: Policy, model: str) -> Iterator[Condition]:
 
 def _may_act(store: Store, terms: Terms) -> str:
     """Say whether the controller acts, in mode enforce, and why."""
-    from otel_clinical.rollback.orders import ARMED, NOT_READY
+    from otel_clinical.rollback.orders import ARMED, NOT_READY, POLICY_LOOSER
 
     standing = store.load(terms.model).standing
+    if (held := standing.get(POLICY_LOOSER)) is not None:
+        return (
+            f"kept from acting, it tells people instead: {held.reason}; two people approve it: "
+            f"otel-clinical rollback approve-policy {terms.model} {held.about} --state DIR --by NAME --reason TEXT"
+        )
     if (armed := standing.get(ARMED)) is not None:
         return f"armed by {' and '.join(armed.by)}: {armed.reason}"
     if NOT_READY in standing:

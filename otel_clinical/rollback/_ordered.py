@@ -14,6 +14,7 @@ from otel_clinical.rollback.orders import (
     NOT_READY,
     POLICY,
     POLICY_CHANGED,
+    POLICY_LOOSER,
     TWO_PEOPLE,
     WAIT_FOR_SECOND,
     Order,
@@ -68,9 +69,12 @@ def in_force(state: ModelState, kind: OrderKind, now: float) -> Standing | None:
 
 
 def disarmed(state: ModelState, now: float) -> Standing | None:
-    """Return what keeps the controller from acting: an order of people, or that it has not earned it; or None."""
+    """Return what keeps the controller from acting, or None.
+
+    An order of people, a policy that lets it do more than was agreed on, or that it has not earned it.
+    """
     ordered = in_force(state, OrderKind.DISARM, now) or in_force(state, OrderKind.OVERRIDE, now)
-    return ordered or state.standing.get(NOT_READY)
+    return ordered or state.standing.get(POLICY_LOOSER) or state.standing.get(NOT_READY)
 
 
 def _acknowledged(setting: Setting, state: ModelState, order: Order) -> Step:
@@ -150,8 +154,8 @@ def _approved_policy(state: ModelState, order: Order, people: tuple[str, ...]) -
         return _refused(state, order, "no policy waits to be approved")
     if not changed.about.removeprefix("sha256:").startswith(order.about.removeprefix("sha256:")):
         return _refused(state, order, f"the controller is run by {changed.about}, not by that one")
-    approved = Standing(POLICY, changed.about, people, order.reason, order.at)
-    kept = _without(state, POLICY_CHANGED)
+    approved = Standing(POLICY, changed.about, people, order.reason, order.at, agreed=changed.agreed)
+    kept = _without(state, POLICY_CHANGED, POLICY_LOOSER)
     return _taken(replace(kept, standing={**kept.standing, POLICY: approved}), order, people)
 
 
@@ -172,6 +176,8 @@ def _armed(state: ModelState, order: Order, people: tuple[str, ...], now: float)
     held = disarmed(state, now)
     if held is None:
         return _refused(state, order, "no such order stands")
+    if held.kind == POLICY_LOOSER and NOT_READY not in state.standing:
+        return _refused(state, order, f"approve the policy {held.about} instead: {held.reason}")
     kept = _without(state, OrderKind.DISARM, OrderKind.OVERRIDE, NOT_READY)
     if NOT_READY in state.standing:
         armed = Standing(ARMED, "", people, order.reason, now)

@@ -58,6 +58,7 @@ NOT_READY: Final = "not_ready"
 """What stands of a model in mode enforce: it may act, or conditions for that are not met."""
 POLICY: Final = "policy"
 POLICY_CHANGED: Final = "policy_changed"
+POLICY_LOOSER: Final = "policy_looser"
 """What stands of the policy that a model in mode enforce is run by: its hash, and that of one nobody approved yet."""
 SHORTEST_HASH: Final = 12
 """Characters of a policy's hash, behind `sha256:`, that name it."""
@@ -91,7 +92,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An order that stands until it ends or is lifted, or (`in_force` False) waits for a second person."""
+    """An order that stands until it ends or is lifted, or (`in_force` False) waits for a second person.
+
+    `agreed` is what a policy lets the controller do, as `stricter.agreed` returns it.
+    """
 
     kind: str
     about: str
@@ -100,6 +104,7 @@ class Standing:
     since: float
     until: float | None = None
     in_force: bool = True
+    agreed: str = ""
 
     def stands(self, now: float) -> bool:
         """Tell whether it has force at `now`."""

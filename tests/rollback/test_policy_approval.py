@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.events import ReadinessSeen
+from otel_clinical.rollback.ledger import KnownGoodRules
 from otel_clinical.rollback.orders import POLICY, POLICY_CHANGED, Order, OrderKind, OrderRefusedError, check
-from otel_clinical.semconv.enums import RollbackMode
-from tests.rollback._situations import NOW, Play
+from otel_clinical.semconv.enums import RollbackMode, RollbackState, RoutingLevel
+from tests.rollback._situations import NOW, Play, alert
 
 OLD, NEW, NEWER = (f"sha256:{letter * 64}" for letter in "abc")
 
@@ -75,3 +78,90 @@ def test_a_policy_is_named_by_enough_of_its_hash_that_both_mean_the_same() -> No
     with pytest.raises(OrderRefusedError, match="12 characters"):
         check(order)
     check(replace(order, about="b" * 12))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"per_day": 9},
+        {"minimum_samples": 1.0},
+        {"minimum_coverage": 0.0},
+        {"maximum_alert_age": 1e9},
+        {"threshold": 0.01},
+        {"attribution_window": 1e7},
+        {"versions": ("8",)},
+        {"then": "rollback"},
+        {"then_after": 1e6},
+        {"on_environment": RoutingLevel.STANDARD},
+        {"known_good": KnownGoodRules(soak=1.0)},
+    ],
+)
+def test_what_lets_it_do_more_or_cannot_be_told_is_only_recommended_until_approved(change: dict[str, Any]) -> None:
+    play = Play()
+    started(play, OLD)
+    assert disarmed(play.state, play.now) is None
+    play.terms = replace(play.terms, **change)
+    assert started(play, NEW) == [("policy.changed", True)]
+    held = disarmed(play.state, play.now)
+    assert held is not None
+    (key,) = change
+    assert key in held.reason
+    play.hear(alert())
+    play.confirm(play.only)
+    assert play.only.state is RollbackState.RECOMMENDED
+    play.now += 1
+    assert approve(play, "ana") == "order.waits"
+    assert approve(play, "ben") == "order.approve_policy"
+    assert disarmed(play.state, play.now) is None
+
+
+def test_a_switch_without_guards_is_not_brought_forward_unapproved() -> None:
+    play = Play(then="rollback", then_after=1_800.0)
+    started(play, OLD)
+    play.terms = replace(play.terms, then_after=3.0)
+    started(play, NEW)
+    assert disarmed(play.state, play.now) is not None
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"per_day": 0},
+        {"minimum_samples": 1e6},
+        {"veto": 299.0},
+        {"then": "manual", "then_after": 3.0},
+        {"on_blind": RoutingLevel.MANUAL},
+        {"versions": ("7", "8", "9")},
+        {"known_good": KnownGoodRules(soak=1e9)},
+    ],
+)
+def test_what_only_asks_for_more_is_in_force_at_once(change: dict[str, Any]) -> None:
+    play = Play()
+    started(play, OLD)
+    play.terms = replace(play.terms, **change)
+    assert started(play, NEW) == [("policy.changed", True)]
+    assert disarmed(play.state, play.now) is None
+
+
+def test_two_people_cannot_arm_it_around_a_policy_that_nobody_approved() -> None:
+    play = Play()
+    started(play, OLD)
+    play.terms = replace(play.terms, per_day=9)
+    started(play, NEW)
+    for person, action in (("ana", "order.waits"), ("ben", "order.refused")):
+        order = Order(OrderKind.ARM, "coding", person, "we want it", play.now)
+        assert play.happen(order).records[0].action == action
+    assert disarmed(play.state, play.now) is not None
+
+
+def test_where_it_is_not_known_what_was_agreed_on_nothing_is_done() -> None:
+    play = Play()
+    started(play, OLD)
+    known = replace(play.state.standing[POLICY], agreed="")
+    play.state = replace(play.state, standing={**play.state.standing, POLICY: known})
+    started(play, NEW)
+    assert disarmed(play.state, play.now) is not None
+    started(play, OLD)
+    assert disarmed(play.state, play.now) is None
+    started(play, NEW)
+    assert disarmed(play.state, play.now) is None, "by now it was noted what the old one says"

@@ -9,7 +9,7 @@ from otel_clinical.release import ROUTES, Segment, force_manual_path
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.ledger import way_back
-from otel_clinical.rollback.orders import NOT_READY
+from otel_clinical.rollback.orders import NOT_READY, POLICY_LOOSER
 from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, Incident, ModelState
 from otel_clinical.rollback.telemetry import in_force
 from otel_clinical.semconv.enums import RollbackMode
@@ -177,7 +177,8 @@ def _may(terms: Terms, state: ModelState, now: float, moments: Moments) -> str:
 
 def held_text(held: Standing) -> str:
     """Say in words what keeps the controller from acting."""
-    return f"{'not ready' if held.kind == NOT_READY else held.kind} ({held.reason})"
+    kind = {NOT_READY: "not ready", POLICY_LOOSER: "policy not approved"}.get(held.kind, held.kind)
+    return f"{kind} ({held.reason})"
 
 
 def _back(terms: Terms, state: ModelState, pointer: ReleasePointer | None, now: float) -> str:
