@@ -17,7 +17,7 @@ from otel_clinical.semconv import AGGREGATE
 from otel_clinical.semconv.small_cells import count_text, enough
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from otel_clinical.backtest import Mapping
     from otel_clinical.policy import Baseline, LabelReference, Labels
@@ -102,9 +102,13 @@ def _freeze_recorded(asked: Asked, out: Path) -> None:
     found, model = freeze_from_state(asked)
     found.baseline.save(out)
     click.echo("\n".join(_lines(found.baseline)))
+    _warn((*doubts(found, model), *_against(found.baseline.labels, model.labels)))
     click.echo(f"\n{next(told(found))}; wrote {out}")
     _pin(found.baseline, out)
-    for sentence in (*doubts(found, model), *_against(found.baseline.labels, model.labels)):
+
+
+def _warn(sentences: Iterable[str]) -> None:
+    for sentence in sentences:
         click.echo(f"warning: {sentence}", err=True)
 
 
@@ -129,12 +133,11 @@ def _freeze_history(
         frozen = freeze_baseline(read.encounters, mapping, model)
     frozen.save(out)
     click.echo("\n".join(_lines(frozen)))
+    _warn(_against(frozen.labels, model.labels))
     click.echo(
         f"\n{read.tally.used} of {read.tally.rows} rows read, {read.tally.unlabelled} without outcome; wrote {out}"
     )
     _pin(frozen, out)
-    for sentence in _against(frozen.labels, model.labels):
-        click.echo(f"warning: {sentence}", err=True)
 
 
 def _against(found: LabelReference | None, declared: Labels) -> Iterator[str]:
