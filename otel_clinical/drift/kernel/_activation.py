@@ -114,8 +114,9 @@ class Activation:
 
     def _feed_confidence(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
         """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
+        confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
         for key, chosen in self.plan.split(rows):
-            if self._calibration(key).feed(rows.take(chosen)):
+            if self._calibration(key).feed(confidences[chosen], scores[chosen]):
                 self._dirty.add(("calibration", *key))
             yield []
         if self._expected().label(rows):

@@ -45,18 +45,19 @@ class Calibration:
         """Return the state before the first outcome."""
         return cls(BiasTest(design))
 
-    def feed(self, rows: NDArray[np.void]) -> bool:
-        """Take one slot's scored outcomes, in order; say whether any carried a confidence."""
-        rows = rows.compress(rows["confidence"] != ABSENT)
-        if not len(rows):
+    def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64]) -> bool:
+        """Take one slot's scored outcomes, in order and in millionths; say whether any carried a confidence."""
+        sure = confidences != ABSENT
+        if not sure.all():
+            confidences, scores = confidences[sure], scores[sure]
+        if not len(confidences):
             return False
-        confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
         places = _bins(confidences)
         self.bins[0] += np.bincount(places, minlength=BINS)
         # Whole numbers, however they are added, as long as they are far below 2**53.
         self.bins[1] += np.bincount(places, confidences, BINS).astype(np.int64)
         self.bins[2] += np.bincount(places, scores, BINS).astype(np.int64)
-        self.labels += len(rows)
+        self.labels += len(scores)
         self.squares += int(((confidences - scores) ** 2).sum())
         self.test.feed(confidences, scores)
         return True

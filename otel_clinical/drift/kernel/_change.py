@@ -81,11 +81,10 @@ class ChangePoint:
         """Add the outcomes after the last zero of each alternative; forget everything before it."""
         size = len(outcomes)
         last = np.where(zero.any(axis=0), size - 1 - zero[::-1].argmax(axis=0), -1)
-        counts = _running(np.ones(size, np.int64), outcomes.strata, len(design.strata))
-        totals = _running(outcomes.scores, outcomes.strata, len(design.strata))
         goes_on = last < 0
-        self.n = np.where(goes_on[:, None], self.n, 0) + counts[-1] - counts[last + 1]
-        self.total = np.where(goes_on[:, None], self.total, 0) + totals[-1] - totals[last + 1]
+        counts, totals = _after(last, outcomes, len(design.strata))
+        self.n = np.where(goes_on[:, None], self.n, 0) + counts
+        self.total = np.where(goes_on[:, None], self.total, 0) + totals
         known = goes_on & (self.since != NEVER)
         first = outcomes.inferred[np.minimum(last + 1, size - 1)]
         self.since = np.where(known, self.since, np.where(last + 1 < size, first, NEVER))
@@ -141,11 +140,17 @@ class ChangePoint:
         return drop_interval(n, total, expected, before=fed - n, scale=design.scale)
 
 
-def _running(values: Ints, strata: NDArray[np.intp], width: int) -> Ints:
-    """Return (n + 1, strata) sums of `values` by stratum before and after each outcome."""
-    spread = np.zeros((len(values) + 1, width), np.int64)
-    spread[np.arange(1, len(values) + 1), strata] = values
-    return spread.cumsum(axis=0)
+def _after(last: NDArray[np.intp], outcomes: Outcomes, width: int) -> tuple[Ints, Ints]:
+    """Return (alternatives, strata) numbers and sums of scores of the outcomes after the `last` of each alternative."""
+    begin = int(last.min()) + 1
+    strata, scores = outcomes.strata[begin:], outcomes.scores[begin:]
+    size = len(last)
+    after = np.arange(begin, begin + len(strata)) > last[:, None]
+    cells = (strata + width * np.arange(size)[:, None])[after]
+    counts = np.bincount(cells, minlength=size * width)
+    # Whole numbers, however they are added, as long as they are far below 2**53.
+    totals = np.bincount(cells, np.broadcast_to(scores, after.shape)[after], size * width).astype(np.int64)
+    return counts.reshape(size, width), totals.reshape(size, width)
 
 
 def _weights(design: StreamDesign, n: Ints) -> Floats:
