@@ -33,10 +33,18 @@ _ZEROS = [(_EVENTS, (str(signal),)) for signal in ProcessorSignal] + [
 
 @dataclass(frozen=True)
 class Work:
-    """One entry on its way: what is journaled, and the batch it decodes to (None: no valid record)."""
+    """One entry on its way: what is journaled, and the batch it decodes to (None: no valid record).
+
+    The batch in `entry` may still be empty before it is written: see `together`.
+    """
 
     entry: Entry
     batch: Batch | None
+
+    @property
+    def records(self) -> int:
+        """How many records it brings."""
+        return 0 if self.batch is None else len(self.batch)
 
     @property
     def size(self) -> int:

@@ -148,14 +148,14 @@ class Intake:
         entry = Entry(
             signal=signal,
             received=received,
-            batch=batch.to_bytes() if len(batch) else b"",
+            batch=b"",  # encoded with those that are written at the same time
             rejections={str(reason): count for reason, count in exploded.counts.items()},
             quarantined=tuple(_described(signal, rejection) for rejection in exploded.quarantine if rejection.digest),
         )
         refused = dict(Counter(str(rejection.reason) for rejection in exploded.quarantine))
-        if entry.is_empty():
+        if not len(batch) and entry.is_empty():
             return Pending(_settled(), refused)
-        return Pending(self._writer.submit(Work(entry, batch if entry.batch else None)), refused)
+        return Pending(self._writer.submit(Work(entry, batch if len(batch) else None)), refused)
 
     def refused(self, signal: Signal, error: RefusedError) -> None:
         """Count a request that was refused as a whole, and describe it if its body was read."""

@@ -16,6 +16,7 @@ from otel_clinical.drift.runtime._pipeline import Pipeline, Work
 from otel_clinical.drift.runtime._queue import BoundedQueue, ClosedError, FullError
 from otel_clinical.drift.runtime._refusals import UnavailableError
 from otel_clinical.drift.runtime._tally import Key
+from otel_clinical.drift.runtime._together import together
 from otel_clinical.drift.runtime.store import Corrections, StoreUnavailableError
 from otel_clinical.semconv.enums import ProcessorRejection
 
@@ -121,7 +122,7 @@ class Writer:
             raise UnavailableError(f"the processor is not accepting ({self.phase})")
         done: Future[None] = Future()
         try:
-            self._queue.put((work, done), len(work.entry.batch))
+            self._queue.put((work, done), work.size)
         except FullError as error:
             raise UnavailableError("the processor is busy") from error
         except ClosedError as error:
@@ -217,7 +218,7 @@ class Writer:
 
     def _commit(self, group: "list[tuple[Work, Future[None]]]") -> None:
         """Journal a group and acknowledge it; it is applied when there is time."""
-        works = [work for work, _ in group]
+        works = together([work for work, _ in group])
         try:
             numbers = self._pipeline.commit(works)
         except StoreUnavailableError as error:
