@@ -27,6 +27,7 @@ from otel_clinical.rollback.practice import DrillCollector
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.records import DATABASE
+from otel_clinical.rollback.refusals import Audited, Refusals
 from otel_clinical.rollback.signing import signer
 from otel_clinical.rollback.smoke import SmokeRunner
 from otel_clinical.rollback.store import Store
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from otel_clinical.access import Certificate
     from otel_clinical.policy import Policy
     from otel_clinical.rollback._records import Timing
-    from otel_clinical.semconv.enums import RollbackMode
+    from otel_clinical.semconv.enums import RollbackAccessRefusal, RollbackMode
 
 _log = logging.getLogger(__name__)
 _PATIENCE: Final = 3.0
@@ -169,7 +170,13 @@ class ControllerService:
             policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone, people is not None
         )
         key = page_key(state)
-        visitors, links = Visitors(key, allowed, clock, proxy, counters.refusal), Links(key)
+        self._refusals = Refusals(self.store, clock)
+
+        def not_believed(what: RollbackAccessRefusal) -> None:
+            counters.refusal(what)
+            self._refusals.add(what.value)
+
+        visitors, links = Visitors(key, allowed, clock, proxy, not_believed), Links(key)
         self.notifier = None
         if people is not None:
             self.notifier = Notifier(
@@ -194,6 +201,7 @@ class ControllerService:
             unconfirmed=unconfirmed,
             persons=known,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
+        self.app.add_middleware(Audited, refusals=self._refusals)
         armed = [model for model in terms if ARMED in self.store.load(model).standing]
         started = {"policy": policy.hash, "mode": self.modes, "release": __version__, "armed": armed}
         self.store.note("controller.started", "controller", started, clock())
@@ -214,6 +222,8 @@ class ControllerService:
             follower.start()
         smoke = threading.Thread(target=self._smoke.run, name="golden-set", daemon=True)
         smoke.start()
+        refusals = threading.Thread(target=self._refusals.run, name="refusals", daemon=True)
+        refusals.start()
         try:
             config = uvicorn.Config(
                 self.app,
@@ -234,6 +244,9 @@ class ControllerService:
         finally:
             self.worker.stop()
             self._smoke.stop()
+            self._refusals.stop()
+            refusals.join(10)
+            self._refusals.flush(end=True)
             thread.join(10)
             smoke.join(2)
             for follower in self.followers:
