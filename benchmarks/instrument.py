@@ -8,8 +8,8 @@ How each row is measured was fixed before it was looked at:
 - imports: processor time of 5 processes with compiled files, above `opentelemetry.trace`; the least of them;
 - at a pace: see `benchmarks._paced`.
 
-`scripts/bench instrument --json FILE` measures them all in about five minutes. The table in docs/instrumentation.md has
-the column `ratio` of one run on a machine that does nothing else.
+`scripts/bench instrument --json FILE` measures them all in about seven minutes. The table in docs/instrumentation.md
+has the column `ratio` of one run on a machine that does nothing else.
 """
 
 from __future__ import annotations
