@@ -1,4 +1,4 @@
-"""Run one soak: `scripts/soak processor`, `rollback`, `fuzz` or `damage`; exits 1 if anything is not as it must be."""
+"""Run one soak, such as `scripts/soak processor` or `rollback`; exits 1 if anything is not as it must be."""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rollback = kinds.add_parser("rollback", help="kill -9 of the controller; each rollback happens exactly once")
     rollback.add_argument("--kills", type=int, default=1000)
     rollback.add_argument("--duplicates", type=int, default=10_000, help="webhooks to acknowledge at least")
+    day = kinds.add_parser("rollback-day", help="a day of repetitions of one alert; one incident, one change")
+    day.add_argument("--hours", type=float, default=24.0, help="of the controller's clock")
+    day.add_argument("--speed", type=float, default=480.0, help="how many times as fast as ours that clock runs")
     chosen = parser.parse_args(arguments)
+    if chosen.kind == "rollback-day":
+        return _rollback_day(chosen.hours, chosen.speed, chosen.seed)
     if chosen.kind == "rollback":
         return _rollback(chosen.kills, chosen.duplicates, chosen.seed)
     if chosen.kind == "fuzz":
@@ -76,6 +81,23 @@ def _rollback(kills: int, duplicates: int, seed: int) -> int:
         print(f"PROBLEM: {line}")
     print(f"double {result.double}, lost {result.lost}, problems {len(result.problems)}")
     return 1 if result.problems else 0
+
+
+def _rollback_day(hours: float, speed: float, seed: int) -> int:
+    from soak.rollback_day import soak  # noqa: PLC0415
+
+    started = time.monotonic()
+    day = soak(hours, speed, seed, say=lambda line: print(line, file=sys.stderr, flush=True))
+    print(f"seed {seed}, {time.monotonic() - started:.0f} s for {hours:g} hours")
+    print(f"{day.posted} webhooks, {day.refused} refused, {day.restarts} restarts")
+    print(f"{day.incidents} incidents, {day.made} changes, epoch {day.epoch}")
+    print(f"resident MiB by hour since the last restart: {', '.join(f'{size:.1f}' for size in day.memory)}")
+    print(f"at the end of the day {day.day}")
+    print(f"a month later {day.later}")
+    for line in day.problems:
+        print(f"PROBLEM: {line}")
+    print("problems: none" if not day.problems else f"problems: {len(day.problems)}")
+    return 1 if day.problems else 0
 
 
 def _fuzz(requests: int, seed: int, minutes: float) -> int:

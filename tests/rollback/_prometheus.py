@@ -8,11 +8,14 @@ import sys
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
 from otel_clinical.rollback.confirm import BASELINE, LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION
 from otel_clinical.semconv import metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _QUERY = re.compile(
     r"(?:(?P<function>timestamp|sum|max_over_time)\()?(?:increase\()?(?P<name>\w+)(?:\{(?P<labels>.*?)\})?(?:\[\d+s\])?\)*$"
@@ -30,6 +33,7 @@ class FakePrometheus:
         self.up = True
         self.evaluating = True
         self.skew = 0.0
+        self.clock: Callable[[], float] = time.time
         self.queries: list[str] = []
         self.histories: dict[str, list[tuple[float, float]]] = {}
         """By name of the metric, what a range query is answered, whatever else it says."""
@@ -70,7 +74,7 @@ class FakePrometheus:
 
     def answer(self, query: str) -> dict[str, Any]:
         self.queries.append(query)
-        now = time.time() + self.skew
+        now = self.clock() + self.skew
         if query == "time()":
             return {"resultType": "scalar", "result": [now, str(now)]}
         match = _QUERY.match(query)
@@ -141,7 +145,7 @@ def degraded(prometheus: FakePrometheus, *, baseline: str, change_point: float, 
     serving(prometheus, version)
     prometheus.put(metrics.BASELINE_STATUS.prometheus, 1, **{MODEL: "coding", BASELINE: baseline})
     prometheus.put(metrics.LABEL_COVERAGE_RATIO.prometheus, 0.93, **mine)
-    prometheus.put(metrics.LABEL_TIME.prometheus, time.time(), **{MODEL: "coding"})
+    prometheus.put(metrics.LABEL_TIME.prometheus, prometheus.clock(), **{MODEL: "coding"})
     processor(prometheus)
     return labels
 
@@ -175,8 +179,8 @@ def processor(prometheus: FakePrometheus, *, started: float = 1000.0, silent: fl
     """Show one drift processor, up, that heard its newest event `silent` seconds ago."""
     at = {"job": "processor", "instance": "p:1"}
     prometheus.put(metrics.PROCESSOR_START_TIME.prometheus, started, **at)
-    prometheus.put(metrics.PROCESSOR_EVENT_TIME.prometheus, time.time() - silent, **at)
-    prometheus.put(metrics.PROCESSOR_WATERMARK_TIME.prometheus, time.time() - silent - 30, **at)
+    prometheus.put(metrics.PROCESSOR_EVENT_TIME.prometheus, prometheus.clock() - silent, **at)
+    prometheus.put(metrics.PROCESSOR_WATERMARK_TIME.prometheus, prometheus.clock() - silent - 30, **at)
     prometheus.put("up", 1, **at)
 
 
