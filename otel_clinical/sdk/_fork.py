@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from requests.adapters import HTTPAdapter
 
+from otel_clinical.sdk._http_session import PausingSession
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -63,7 +65,9 @@ def fresh_connections(exporter: Any) -> None:
     for name in ("_client", "_transport"):  # where releases of the SDK have put it
         holder = getattr(holder, name, holder)
     session = getattr(holder, "_session", None)
-    if isinstance(session, requests.Session):
+    if isinstance(session, PausingSession):
+        session.connect_anew()
+    elif isinstance(session, requests.Session):
         session.mount("https://", HTTPAdapter())
         session.mount("http://", HTTPAdapter())
 

@@ -31,6 +31,10 @@ class PausingSession(requests.Session):
 
     def __init__(self) -> None:
         super().__init__()
+        self.connect_anew()
+
+    def connect_anew(self) -> None:
+        """Forget every connection, and open none that does not pause."""
         for scheme in ("https://", "http://"):
             self.mount(scheme, _Adapter())
 

@@ -13,7 +13,9 @@ from opentelemetry._logs import LogRecord
 
 from otel_clinical.sdk import _http_session as sessions
 from otel_clinical.sdk import configure
+from otel_clinical.sdk._fork import fresh_connections
 from otel_clinical.sdk._http_session import PausingSession, session_of
+from otel_clinical.sdk._otlp import span_exporter
 from otel_clinical.semconv import SCOPE_NAME, events, metrics
 
 BODY = bytes(range(256)) * 40
@@ -78,6 +80,17 @@ def test_a_request_pauses_at_every_step_and_is_the_stock_one(served, pauses, aut
     assert len(pauses) >= PAUSES
     stock, ours = took
     assert ours == stock
+
+
+def test_a_forked_child_connects_anew_and_still_pauses(served, pauses, authority):
+    exporter = span_exporter("http/protobuf", {"endpoint": served[0]})
+    session = exporter._client._transport._session
+    before = [session.get_adapter(scheme) for scheme in ("http://", "https://")]
+    fresh_connections(exporter)
+    assert all(session.get_adapter(one) is not old for one, old in zip(("http://", "https://"), before, strict=True))
+    pauses.clear()
+    post(session, served[0], authority)
+    assert len(pauses) >= PAUSES
 
 
 @pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
