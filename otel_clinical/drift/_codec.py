@@ -30,7 +30,7 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
 
     The same input gives the same bytes, so equal states can be compared as bytes.
     """
-    shapes = _shapes(tuple((name, array.dtype, array.shape) for name, array in arrays.items()))
+    shapes = _shapes(tuple([(name, array.dtype, array.shape) for name, array in arrays.items()]))
     header = b"".join((_beginning(kind, version), b",", _encode(meta).encode(), b",", shapes, b"]"))
     rest = b"".join((len(header).to_bytes(4, "little"), header, *[array.tobytes() for array in arrays.values()]))
     return b"".join((_MAGIC, zlib.crc32(rest).to_bytes(4, "little"), rest))

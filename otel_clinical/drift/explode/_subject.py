@@ -12,6 +12,8 @@ from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from otel_clinical.drift.explode._index import ModelIndex, PolicyIndex
     from otel_clinical.drift.explode._values import Values
 
@@ -125,6 +127,15 @@ class Reader:
     def word(self, word: str) -> int:
         """Return the position of a word, the next one if it is new."""
         return self.words.setdefault(word, len(self.words))
+
+    def numbers(self, words: Sequence[str]) -> Sequence[int]:
+        """Return the position of each of `words`, all different: `word` for many, without a call for each."""
+        known = self.words
+        if not known.keys().isdisjoint(words):
+            return [known.setdefault(word, len(known)) for word in words]
+        new = range(len(known), len(known) + len(words))  # nearly always: segments seldom share words
+        known.update(zip(words, new, strict=True))
+        return new
 
 
 _SEGMENTS: Final = tuple(zip(SEGMENT_KEYS, (str(name) for name in SEGMENTS), strict=True))

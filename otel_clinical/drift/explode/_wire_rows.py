@@ -178,6 +178,6 @@ def _numbers(reader: Reader, table: Texts, found: Places, clean: NDArray[np.bool
     """Return the position in the batch's words of the text at each place; only texts of clean records get one."""
     numbers = np.zeros(len(table.known), np.uint16)
     certain = found if clean.all() else found[clean]
-    for place in np.flatnonzero(np.bincount(certain)).tolist():
-        numbers[place] = reader.word(table.known[place])
+    places = np.flatnonzero(np.bincount(certain))
+    numbers[places] = reader.numbers([table.known[place] for place in places.tolist()])
     return numbers.take(found)

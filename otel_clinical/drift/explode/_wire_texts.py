@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 _WORD: Final = 8  # bytes
 _MIXERS: Final = np.array([0x9E3779B97F4A7C15 * (2 * word + 1) % 2**64 | 1 for word in range(8)], np.uint64)
-_MOST_BITS: Final = 12
-"""Of a number that is a place in a table: 32 KiB, which stays near the processor."""
+_MOST_BITS: Final = 15
+"""Of a number that is a place in a table: 256 KiB at most, for some hundred texts, and near the processor still."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Texts:
     @classmethod
     def of(cls, known: Iterable[str]) -> Texts:
         """Return a table of the `known` texts; those longer than 64 bytes are left out, `find` does not know them."""
-        pairs = [(text, text.encode()) for text in known]
+        pairs = [(text, text.encode()) for text in dict.fromkeys(known)]
         pairs = [(text, data) for text, data in pairs if 0 < len(data) <= WIDEST]
         width = max((len(data) for _, data in pairs), default=1)
         count = -(-width // _WORD)

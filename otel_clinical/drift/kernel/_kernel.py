@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import lru_cache
+from itertools import repeat
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, unquote
 
@@ -307,7 +308,8 @@ class Kernel:
         An outcome becomes effective when its inference is mature, so that labels that come early, which are
         rarely a fair sample, cannot fake a change.
         """
-        numbers = np.array([self._numbers.get(word, self._numbers[OTHER]) for word in batch.words], "<u2")
+        ours = map(self._numbers.get, batch.words, repeat(self._numbers[OTHER]))
+        numbers = np.fromiter(ours, "<u2", len(batch.words))
         rows = pending(batch.rows)
         to_ours(rows, numbers)
         planned = self._planned.take(rows["model"])
