@@ -20,6 +20,8 @@ BEFORE = 3
 REQUESTS = 40
 DEADLINE = 60
 WORKERS = 3
+GRACEFUL = ("--hook-master-start", "unix_signal:15 gracefully_kill_them_all")
+"""uWSGI leaves out the exit hooks of a worker that is answering when it is told to end at once (`die-on-term`)."""
 BIN = Path(sys.executable).parent
 
 APPLICATION = """
@@ -102,7 +104,7 @@ def gunicorn(port, *options):
 
 def uwsgi(port, *options):
     service = ("--wsgi-file", "service.py", "--need-app", "--virtualenv", sys.prefix)
-    forking = ("--master", "--processes", "2", "--enable-threads", "--die-on-term")
+    forking = ("--master", "--processes", "2", "--enable-threads", *GRACEFUL)
     return (BIN / "uwsgi", "--http-socket", f"127.0.0.1:{port}", *forking, *service, *options)
 
 
