@@ -116,23 +116,22 @@ class ProcessorProcess(ReceiverProcess):
 
     def scrape(self) -> tuple[float, int]:
         """Return (seconds from asking to the last byte, series) of one scrape."""
+        seconds, page = self._page()
+        return seconds, sum(not line.startswith(b"#") for line in page.splitlines())
+
+    def events(self) -> float:
+        """Return the events counted so far."""
+        lines = self._page()[1].decode().splitlines()
+        counted = (line for line in lines if line.startswith("clinical_ai_processor_events_total{"))
+        return sum(float(line.rpartition(" ")[2]) for line in counted)
+
+    def _page(self) -> tuple[float, bytes]:
+        """Return (seconds from asking to the last byte, the page of its metrics)."""
         connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
         try:
             started = time.perf_counter()
             connection.request("GET", "/metrics")
             page = connection.getresponse().read()
-            seconds = time.perf_counter() - started
+            return time.perf_counter() - started, page
         finally:
             connection.close()
-        return seconds, sum(not line.startswith(b"#") for line in page.splitlines())
-
-    def events(self) -> float:
-        """Return the events counted so far."""
-        connection = http.client.HTTPConnection(self._where["metrics"], timeout=60)
-        try:
-            connection.request("GET", "/metrics")
-            page = connection.getresponse().read().decode()
-        finally:
-            connection.close()
-        counted = (line for line in page.splitlines() if line.startswith("clinical_ai_processor_events_total{"))
-        return sum(float(line.rpartition(" ")[2]) for line in counted)

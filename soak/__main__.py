@@ -94,10 +94,7 @@ def _rollback_day(hours: float, speed: float, seed: int) -> int:
     print(f"resident MiB by hour since the last restart: {', '.join(f'{size:.1f}' for size in day.memory)}")
     print(f"at the end of the day {day.day}")
     print(f"a month later {day.later}")
-    for line in day.problems:
-        print(f"PROBLEM: {line}")
-    print("problems: none" if not day.problems else f"problems: {len(day.problems)}")
-    return 1 if day.problems else 0
+    return _judged(day.problems)
 
 
 def _fuzz(requests: int, seed: int, minutes: float) -> int:
@@ -111,10 +108,7 @@ def _fuzz(requests: int, seed: int, minutes: float) -> int:
     print(f"events {result.events}")
     print(f"rejections {result.rejections}")
     print(f"resident memory {result.memory[0]:.0f} MiB once it is warm, {result.memory[1]:.0f} MiB at most after it")
-    for line in result.problems:
-        print(f"PROBLEM: {line}")
-    print("problems: none" if not result.problems else f"problems: {len(result.problems)}")
-    return 1 if result.problems else 0
+    return _judged(result.problems)
 
 
 def _damage(rounds: int, seed: int) -> int:
@@ -127,10 +121,15 @@ def _damage(rounds: int, seed: int) -> int:
     print(f"seed {seed}, {time.monotonic() - started:.0f} s, {rounds:,} damaged copies")
     for (what, became), count in sorted(result.outcomes.items()):
         print(f"{count:8,} {what}: {became}")
-    for line in result.problems:
+    return _judged(result.problems)
+
+
+def _judged(problems: Sequence[str]) -> int:
+    """Print what is not as it must be, and return the exit status."""
+    for line in problems:
         print(f"PROBLEM: {line}")
-    print("problems: none" if not result.problems else f"problems: {len(result.problems)}")
-    return 1 if result.problems else 0
+    print("problems: none" if not problems else f"problems: {len(problems)}")
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":
