@@ -21,6 +21,8 @@ from otel_clinical.cli._readiness import judge, readiness
 from otel_clinical.cli._report import report
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
     from otel_clinical.rollback.page import Proxy
@@ -225,6 +227,8 @@ def status(policy_path: Path, state: Path | None) -> None:
             click.echo(f"incidents: {seen.open_incidents} open, {seen.incidents} in all")
         for item in incidents(state) if state is not None else []:
             click.echo(_line(item))
+            for line in _guards(item):
+                click.echo(line)
 
 
 def _people(alertmanager: str | None, token_file: Path | None, url: str) -> People | None:
@@ -285,6 +289,15 @@ def _line(item: dict[str, Any]) -> str:
     opened = _when(item["opened_at"])
     where = "all" if key["segment"]["name"] == "all" else f"{key['segment']['name']}={key['segment']['value']}"
     return f"{item['id']}  {opened}  {key['model']} {item['version']}  {where}  {item['state']}  {item['reason']}"
+
+
+def _guards(item: dict[str, Any]) -> Iterator[str]:
+    """Say which guards did not pass, or had nothing to compare with."""
+    from otel_clinical.rollback.leaving import leaving
+
+    for said in leaving(item)["guards"]:
+        if said["result"] != "pass":
+            yield f"    guard {said['guard']}: {said['result'].replace('_', ' ')} ({said['because']})"
 
 
 def _terms(policy_path: Path, model: str) -> Terms:

@@ -31,11 +31,16 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """One guard: what it asks, its result (pass, fail, unknown), and the fact that decided it."""
+    """One guard: what it asks, its result (pass, fail, unknown, not_compared), and the fact that decided it."""
 
     question: str
     result: str
     because: str
+
+    @property
+    def words(self) -> str:
+        """Return the result as people read it."""
+        return self.result.replace("_", " ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,7 +51,7 @@ def _lines(report: IncidentReport) -> Iterator[str]:
     yield "\n## Evidence\n"
     yield from _table(("What", "Value", "Meaning"), [(fact.name, fact.value, fact.meaning) for fact in report.facts])
     yield "\n## Guards\n"
-    yield from _table(("Question", "Result", "Because"), [(g.question, g.result, g.because) for g in report.guards])
+    yield from _table(("Question", "Result", "Because"), [(g.question, g.words, g.because) for g in report.guards])
     yield "\n## What people did\n"
     yield from _table(("When", "Who", "What", "Why"), [(p.at, p.who, p.what, p.why) for p in report.people])
     yield "\n## Everything that happened\n"

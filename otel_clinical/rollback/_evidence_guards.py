@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback._verdicts import failed, finite, judged, passed, unknown
+from otel_clinical.rollback._verdicts import failed, finite, judged, not_compared, passed, unknown
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.semconv.enums import AttributionCause
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
@@ -59,11 +59,11 @@ def label_health(terms: Terms, first: Sample, second: Sample) -> GuardReport:
     if second.coverage is not None and second.coverage < terms.minimum_coverage:
         because = f"{second.coverage:.0%} of the mature cases have an outcome, needs {terms.minimum_coverage:.0%}"
         return failed(guard, because, **facts)
-    if second.coverage is None and silent is None:
-        return unknown(guard, "neither the coverage nor the age of the labels is known", **facts)
-    share = "coverage not known yet" if second.coverage is None else f"coverage {second.coverage:.0%}"
-    heard = "" if silent is None else f", newest outcome {silent:.0f} s ago"
-    return passed(guard, f"{share}{heard}", **facts)
+    if second.coverage is None:
+        return unknown(guard, "which share of the mature cases has an outcome is not known", **facts)
+    if silent is None:
+        return unknown(guard, "when the newest outcome came is not known", **facts)
+    return passed(guard, f"coverage {second.coverage:.0%}, newest outcome {silent:.0f} s ago", **facts)
 
 
 def common_cause(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
@@ -111,10 +111,14 @@ def baseline(terms: Terms, sample: Sample) -> GuardReport:
 
 
 def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
-    """G9: where the version to go back to runs beside the serving one, it must be better on today's cases."""
+    """G9: where the version to go back to runs beside the serving one, it must be better on today's cases.
+
+    Where none runs beside it, nothing was compared: said as such, and no reason to wait for what will not come.
+    """
     guard, arm, current = Guard.COUNTERFACTUAL, sample.arm, sample.current
     if arm is None:
-        return passed(guard, "no earlier version runs beside the serving one", compared=0.0)
+        because = "nothing was compared: no earlier version runs beside the serving one"
+        return not_compared(guard, because, compared=0.0)
     facts = {"compared": 1.0, "arm_labels": arm.samples, "arm": arm.performance}
     facts |= {"labels": current.samples if current else None, "current": current.performance if current else None}
     if arm.verdict and arm.pairs:

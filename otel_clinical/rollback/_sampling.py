@@ -88,7 +88,7 @@ def _inconclusive(
         state=RollbackState.INCONCLUSIVE,
         decision=RollbackDecision.INCONCLUSIVE,
         next_at=now + setting.timing.retry,
-        reason="; ".join(f"{r.guard}: {r.because}" for r in looked.guards if r.result != "pass"),
+        reason="; ".join(f"{r.guard}: {r.because}" for r in looked.guards if guards.objects(r)),
         undecided_since=since,
         act_at=act_at,
         paged_at=before.paged_at or now,

@@ -23,6 +23,11 @@ def unknown(guard: RollbackGuardName, because: str, **facts: float | None) -> Gu
     return GuardReport(guard, RollbackGuardResult.UNKNOWN, because, _numbers(facts))
 
 
+def not_compared(guard: RollbackGuardName, because: str, **facts: float | None) -> GuardReport:
+    """Report that there is nothing to compare with: neither yes nor no, and no reason to wait."""
+    return GuardReport(guard, RollbackGuardResult.NOT_COMPARED, because, _numbers(facts))
+
+
 def judged(guard: RollbackGuardName, because: str, *, good: bool, **facts: float | None) -> GuardReport:
     """Report pass or fail by `good`."""
     return (passed if good else failed)(guard, because, **facts)

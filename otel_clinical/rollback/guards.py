@@ -1,8 +1,9 @@
 """Check, before anything is switched, that an alert says what it seems to say.
 
 Each guard is a pure function of two looks at Prometheus, the pointer and the policy's terms. Its result is
-pass, fail, or unknown where a fact is missing, with the numbers it rests on; only all passes let the controller
-act. A guard can delay a decision and pages a person; it never cancels one.
+pass, fail, unknown where a fact is missing, or not compared where there is nothing to compare with, with the numbers
+it rests on. A fail or an unknown keeps the controller from acting. A guard can delay a decision and pages a person; it
+never cancels one.
 """
 
 from __future__ import annotations
@@ -55,8 +56,14 @@ def all_pass(reports: tuple[GuardReport, ...]) -> bool:
     """Tell whether nothing stands in the way of a decision.
 
     That going back would not help is known for certain where `counterfactual` fails: it decides, it does not delay.
+    Where it had nothing to compare with, the other guards decide.
     """
-    return all(report.result is Result.PASS or futile(report) for report in reports)
+    return all(not objects(report) or futile(report) for report in reports)
+
+
+def objects(report: GuardReport) -> bool:
+    """Tell whether a report speaks against acting, or leaves open whether it does."""
+    return report.result in {Result.FAIL, Result.UNKNOWN}
 
 
 def serving(reports: tuple[GuardReport, ...]) -> bool:

@@ -16,7 +16,7 @@ _KEPT: Final = ("needed", "taken_at", "clock", "evaluated_at", "change_point", "
 _LOOKS: Final = ("last", "evidence")
 """Where an incident or an audit event keeps the look that its sentences and numbers rest on."""
 _COUNTED: Final = re.compile(
-    r"(?P<figure>evidence (?:over )?[\d.,]+ on )?(?<![\d.,])(?P<count>\d+) (?P<unit>labels|records|outcomes)\b"
+    r"(?P<figure>evidence (?:over )?[\d.,]+ on )?(?<![\d.,])(?P<count>\d+) (?P<unit>labels|records|outcomes|cases)\b"
 )
 _SHARE: Final = re.compile(r"[+-]?\d+(?:\.\d+)?(?: ?%| points)")
 

@@ -51,7 +51,11 @@ _SCHEMAS: Final[dict[str, Any]] = {
     "Guard": {
         "type": "object",
         "required": ["guard", "result", "because"],
-        "properties": {"guard": _TEXT, "result": {"enum": ["pass", "fail", "unknown"]}, "because": _TEXT},
+        "properties": {
+            "guard": _TEXT,
+            "result": {"enum": ["pass", "fail", "unknown", "not_compared"]},
+            "because": _TEXT,
+        },
     },
     "AuditEvent": {
         "type": "object",

@@ -238,7 +238,8 @@ def test_metrics_carry_the_registrys_names_and_what_was_decided(
     controller.wait_state("converging", "verifying")
     assert value(controller, metrics.DEPLOYMENT_CHANGES.prometheus, deployment_change_type="rollback") == 1
     assert value(controller, metrics.ROLLBACK_DECISIONS.prometheus, rollback_decision="rollback") == 1
-    assert value(controller, metrics.ROLLBACK_GUARD_RESULTS.prometheus, rollback_guard_result="pass") == 11
+    assert value(controller, metrics.ROLLBACK_GUARD_RESULTS.prometheus, rollback_guard_result="pass") == 10
+    assert value(controller, metrics.ROLLBACK_GUARD_RESULTS.prometheus, rollback_guard_result="not_compared") == 1
     assert value(controller, metrics.RELEASE_EPOCH.prometheus) == 3
     assert value(controller, metrics.RELEASE_STATUS.prometheus, model_version="7") == 1
     assert value(controller, metrics.ROLLBACK_STATE.prometheus, model_name="coding") == 1

@@ -117,6 +117,6 @@ def _skeleton(
 def _guards(report: IncidentReport) -> str:
     if not report.guards:
         return "not asked yet"
-    bad = [f"{guard.question} {guard.result} ({guard.because})" for guard in report.guards if guard.result != "pass"]
+    bad = [f"{guard.question} {guard.words} ({guard.because})" for guard in report.guards if guard.result != "pass"]
     passed = len(report.guards) - len(bad)
     return "; ".join([f"{passed} of {len(report.guards)} pass", *bad])

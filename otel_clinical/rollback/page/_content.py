@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 AUDIT_ROWS: Final = 100
 _HEARTBEAT: Final = 300.0
-_RESULTS: Final = tuple(RollbackGuardResult(name) for name in ("fail", "unknown", "pass"))
+_RESULTS: Final = tuple(RollbackGuardResult(name) for name in ("fail", "unknown", "not_compared", "pass"))
 _FORMS: Final = {
     ActKind.ACKNOWLEDGE: "Tells everybody that somebody is on it. It changes nothing in the machine.",
     ActKind.VETO: "Keeps the machine from acting on this incident. One person stops a change that is announced; to "

@@ -92,7 +92,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.target.name": AttributeRule("string", "none", "required", 63, None),
         "clinical_ai.target.state": AttributeRule("string", "none", "required", None, frozenset({"in_step", "converging", "overridden", "denied", "unreachable"})),
         "clinical_ai.rollback.guard.name": AttributeRule("string", "none", "required", None, frozenset({"active_version", "sample", "label_health", "common_cause", "telemetry", "baseline", "confirmation", "alert_age", "counterfactual", "case_mix", "attribution", "limits", "_OTHER"})),
-        "clinical_ai.rollback.guard.result": AttributeRule("string", "none", "required", None, frozenset({"pass", "fail", "unknown"})),
+        "clinical_ai.rollback.guard.result": AttributeRule("string", "none", "required", None, frozenset({"pass", "fail", "unknown", "not_compared"})),
         "clinical_ai.rollback.access.refusal": AttributeRule("string", "none", "required", None, frozenset({"identity_header", "login", "form"})),
         "clinical_ai.rollback.incident.id": AttributeRule("string", "none", "never", 64, None),
         "clinical_ai.rollback.audit.sequence": AttributeRule("int", "none", "never", None, None),

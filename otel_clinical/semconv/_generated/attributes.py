@@ -336,7 +336,7 @@ ROLLBACK_GUARD_NAME: Final = "clinical_ai.rollback.guard.name"
 """Check that an automatic decision must pass."""
 
 ROLLBACK_GUARD_RESULT: Final = "clinical_ai.rollback.guard.result"
-"""Result of a guard."""
+"""Result of a guard; `not_compared` where there is nothing to compare with."""
 
 ROLLBACK_ACCESS_REFUSAL: Final = "clinical_ai.rollback.access.refusal"
 """What the controller's pages did not believe."""

@@ -574,11 +574,12 @@ class RollbackGuardName(StrEnum):
 
 
 class RollbackGuardResult(StrEnum):
-    """Result of a guard."""
+    """Result of a guard; `not_compared` where there is nothing to compare with."""
 
     PASS = "pass"
     FAIL = "fail"
     UNKNOWN = "unknown"
+    NOT_COMPARED = "not_compared"
 
 
 class RollbackAccessRefusal(StrEnum):
