@@ -30,8 +30,18 @@ def pack(kind: str, version: int, meta: Mapping[str, Any], arrays: Mapping[str, 
 
     The same input gives the same bytes, so equal states can be compared as bytes.
     """
+    return pack_encoded(kind, version, encode(meta), arrays)
+
+
+def encode(value: Any) -> bytes:
+    """Return a JSON value as `pack` writes it."""
+    return _encode(value).encode()
+
+
+def pack_encoded(kind: str, version: int, meta: bytes, arrays: Mapping[str, NDArray[Any]]) -> bytes:
+    """Do what `pack` does with what `encode` returned, or with bytes that are the same."""
     shapes = _shapes(tuple([(name, array.dtype, array.shape) for name, array in arrays.items()]))
-    header = b"".join((_beginning(kind, version), b",", _encode(meta).encode(), b",", shapes, b"]"))
+    header = b"".join((_beginning(kind, version), b",", meta, b",", shapes, b"]"))
     rest = b"".join((len(header).to_bytes(4, "little"), header, *[array.tobytes() for array in arrays.values()]))
     return b"".join((_MAGIC, zlib.crc32(rest).to_bytes(4, "little"), rest))
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack_any
+from otel_clinical.drift._codec import encode, pack_encoded, unpack_any
 from otel_clinical.drift.explode._squeezed import spread, squeeze
 from otel_clinical.features import ABSENT as NO_PLACE
 from otel_clinical.features import MOST_FEATURES
@@ -64,6 +65,10 @@ _WHOLE: Final = np.dtype((np.void, RECORD.itemsize))
 NO_FEATURES: Final = (NO_PLACE,) * MOST_FEATURES
 """Column `features` of a record that says nothing about them."""
 
+_WORDS_PER_ROW: Final = 2
+"""Declared words for each record up to which all are written: to find out which occur takes longer."""
+_COLUMNS: Final = ("model", "version", "segments")
+
 LATEST: Final = 2**62
 """Microseconds; later than any clock."""
 
@@ -93,7 +98,8 @@ class Batch:
 
     Attributes:
         rows: One-dimensional array of `RECORD`.
-        words: Models, versions and segment values that the rows point into; `words[0]` is empty.
+        words: Models, versions and segment values that the rows point into, whether they occur or not; `words[0]` is
+            empty.
         received: When the request arrived, microseconds. A sender whose clock is ahead cannot push event time
             past it.
     """
@@ -114,17 +120,17 @@ class Batch:
     @classmethod
     def concat(cls, batches: Sequence[Batch]) -> Batch:
         """Return one batch with the records of all `batches`, in their order."""
-        words: dict[str, int] = {"": 0}
         rows = np.empty(sum(map(len, batches)), RECORD)
+        first = batches[0].words if batches else ("",)
+        words = dict(zip(first, range(len(first)), strict=True))
         end = 0
         for batch in batches:
             begin, end = end, end + len(batch)
             rows[begin:end].view(_WHOLE)[:] = batch.rows.view(_WHOLE)
-            table = np.array([words.setdefault(word, len(words)) for word in batch.words], "<u2")
-            if (table != np.arange(len(table))).any():  # senders of one policy mostly use the same words
-                to_ours(rows[begin:end], table)
+            if batch.words != first:  # never, while one policy reads them
+                to_ours(rows[begin:end], np.array([words.setdefault(one, len(words)) for one in batch.words], "<u2"))
         received = max((batch.received for batch in batches), default=LATEST)
-        return cls(rows, tuple(words), received)
+        return cls(rows, first if len(words) == len(first) else tuple(words), received)
 
     def take(self, chosen: NDArray[np.intp] | Sequence[int]) -> Batch:
         """Return the records at the positions `chosen`, in that order, repeats included."""
@@ -132,8 +138,11 @@ class Batch:
 
     def to_bytes(self) -> bytes:
         """Return the journal form: versioned, with a checksum, never a pickle."""
-        meta = {"words": list(self.words), "received": self.received}
-        return pack(_KIND, _VERSIONS[0], meta, squeeze(self.rows))
+        rows, words = self.rows, self.words
+        if len(words) > _WORDS_PER_ROW * len(rows):
+            rows, words = _fewer_words(rows, words)
+        meta = b'{"received":%d,"words":%b}' % (self.received, _encoded(words))
+        return pack_encoded(_KIND, _VERSIONS[0], meta, squeeze(rows))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Batch:
@@ -149,6 +158,22 @@ class Batch:
         return cls(checked(rows, len(words)), words, meta["received"])
 
 
+def _fewer_words(rows: NDArray[np.void], words: tuple[str, ...]) -> tuple[NDArray[np.void], tuple[str, ...]]:
+    """Return the same records with those words alone that occur in them."""
+    occur = np.zeros(len(words), np.bool_)
+    occur[0] = True
+    for column in _COLUMNS:
+        occur[rows[column]] = True
+    places = np.flatnonzero(occur)
+    return translate(rows, (occur.cumsum() - 1).astype("<u2")), tuple([words[place] for place in places.tolist()])
+
+
+@lru_cache(16)
+def _encoded(words: tuple[str, ...]) -> bytes:
+    """Return words as they are written; mostly they are those of the policy."""
+    return encode(words)
+
+
 def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.void]:
     """Return a copy of `rows` with every word position `p` replaced by `table[p]`."""
     moved = rows.copy()
@@ -158,7 +183,7 @@ def translate(rows: NDArray[np.void], table: NDArray[np.uint16]) -> NDArray[np.v
 
 def to_ours(rows: NDArray[np.void], table: NDArray[np.uint16]) -> None:
     """Replace every word position `p` in `rows` by `table[p]`."""
-    for column in ("model", "version", "segments"):
+    for column in _COLUMNS:
         rows[column] = table.take(rows[column])
 
 
@@ -188,6 +213,6 @@ def checked(rows: NDArray[np.void], words: int) -> NDArray[np.void]:
     Raises:
         ValueError: They point past the `words`.
     """
-    if len(rows) and max(int(rows[c].max()) for c in ("model", "version", "segments")) >= words:
+    if len(rows) and max(int(rows[column].max()) for column in _COLUMNS) >= words:
         raise ValueError(f"a record points past the {words} words of its batch")
     return rows

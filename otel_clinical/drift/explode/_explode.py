@@ -204,7 +204,7 @@ class _Work(Generic[_Record]):
             rows = np.concatenate([rows, *(made for _, made in self._columns)])
             places = np.concatenate([np.array(self._places, np.intp), *(at for at, _ in self._columns)])
             rows = rows if (places[1:] > places[:-1]).all() else rows[np.argsort(places)]
-        batch = Batch(rows, tuple(self._reader.words), self._reader.received)
+        batch = Batch(rows, self._reader.scope.words, self._reader.received)
         return Exploded(batch, tuple(self._rejections), self._ignored)
 
     def _keep(self, row: Row, place: int) -> None:

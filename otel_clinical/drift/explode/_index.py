@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.explode._wire_tables import Tables
+from otel_clinical.semconv import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from otel_clinical.features import FeatureSet
     from otel_clinical.policy import Policy
+
+_MOST_WORDS: Final = 65_000
+"""Records number their words in two bytes."""
 
 
 @dataclass(frozen=True)
@@ -49,9 +53,30 @@ class PolicyIndex:
     retention: float
 
     @cached_property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of every declared word; 0 is the absent word, 1 is `_OTHER`.
+
+        Raises:
+            ValueError: More words than records can number.
+        """
+        declared = set(self.models)
+        for model in self.models.values():
+            declared.update(model.versions, *model.segments.values())
+        if len(declared) > _MOST_WORDS:
+            raise ValueError(
+                f"the policy declares {len(declared)} models, versions and segment values; at most {_MOST_WORDS}"
+            )
+        return {word: place for place, word in enumerate(["", OTHER, *sorted(declared - {"", OTHER})])}
+
+    @cached_property
+    def words(self) -> tuple[str, ...]:
+        """Every declared word by its number."""
+        return tuple(self.numbers)
+
+    @cached_property
     def tables(self) -> Tables:
         """The words as tables of bytes."""
-        return Tables.of(self.models)
+        return Tables.of(self.models, self.numbers)
 
     @classmethod
     def of(cls, policy: Policy) -> PolicyIndex:

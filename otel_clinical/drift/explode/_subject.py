@@ -12,8 +12,6 @@ from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from otel_clinical.drift.explode._index import ModelIndex, PolicyIndex
     from otel_clinical.drift.explode._values import Values
 
@@ -37,17 +35,15 @@ class Reader:
     Attributes:
         scope: The declared words.
         received: When the request arrived, in microseconds.
-        words: Position of every word used so far.
         aside: (reason, detail) of each optional value set aside, of all records.
     """
 
     scope: PolicyIndex
     received: int
-    words: dict[str, int] = field(default_factory=lambda: {"": 0})
     aside: list[tuple[ProcessorRejection, str]] = field(default_factory=list)
 
     def subject(self, values: Values) -> tuple[int, int, tuple[int, ...], int]:
-        """Return the positions of (model, version, segment values) and the activation.
+        """Return the numbers of (model, version, segment values) and the activation.
 
         An undeclared version or segment value becomes `_OTHER` and is counted: the record still tells how well
         the model does as a whole.
@@ -62,8 +58,8 @@ class Reader:
                 ProcessorRejection.UNKNOWN_MODEL, f"{attributes.MODEL_NAME} is not declared in the policy"
             )
         return (
-            self.word(model),
-            self.word(self._version(values, declared)),
+            self.scope.numbers[model],
+            self.scope.numbers[self._version(values, declared)],
             tuple(self._segment(values, key, name, declared) for key, name in _SEGMENTS),
             ordinal(values, attributes.DEPLOYMENT_ACTIVATION),
         )
@@ -116,26 +112,13 @@ class Reader:
         value = values[key]
         if value.WhichOneof("value") != "string_value":
             self.aside.append((ProcessorRejection.BAD_ATTRIBUTE, f"{key} is not text"))
-            return self.word(OTHER)
+            return self.scope.numbers[OTHER]
         word = value.string_value
         if word in allowed:
-            return self.word(word)
+            return self.scope.numbers[word]
         if word != OTHER:
             self.aside.append((ProcessorRejection.UNKNOWN_SEGMENT, f"{key} is not declared in the policy"))
-        return self.word(OTHER)
-
-    def word(self, word: str) -> int:
-        """Return the position of a word, the next one if it is new."""
-        return self.words.setdefault(word, len(self.words))
-
-    def numbers(self, words: Sequence[str]) -> Sequence[int]:
-        """Return the position of each of `words`, all different: `word` for many, without a call for each."""
-        known = self.words
-        if not known.keys().isdisjoint(words):
-            return [known.setdefault(word, len(known)) for word in words]
-        new = range(len(known), len(known) + len(words))  # nearly always: segments seldom share words
-        known.update(zip(words, new, strict=True))
-        return new
+        return self.scope.numbers[OTHER]
 
 
 _SEGMENTS: Final = tuple(zip(SEGMENT_KEYS, (str(name) for name in SEGMENTS), strict=True))

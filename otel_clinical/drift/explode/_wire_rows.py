@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from otel_clinical.drift.explode._subject import Reader
     from otel_clinical.drift.explode._wire_columns import Columns
     from otel_clinical.drift.explode._wire_tables import ModelTables
-    from otel_clinical.drift.explode._wire_texts import Texts
 
     Rows = NDArray[np.void]
     Places = NDArray[np.intp]
@@ -151,18 +150,20 @@ def _subject(
     model = columns.known(attributes.MODEL_NAME, tables.names)
     for place, chosen in _alike(model, columns.clean):
         of_model, name = columns.at(chosen), tables.names.known[place]
-        rows["model"][chosen] = reader.word(name)
+        rows["model"][chosen] = reader.scope.numbers[name]
         own = tables.models[name]
-        version = of_model.known(attributes.MODEL_VERSION, own.versions)
+        version = of_model.known(attributes.MODEL_VERSION, own.versions.texts)
         found = [
-            (column, table, of_model.known(key, table)) for column, key, table in own.segments if of_model.has(key)
+            (column, words.numbers, of_model.known(key, words.texts))
+            for column, key, words in own.segments
+            if of_model.has(key)
         ]
         if look is not None:
             look(of_model, own, chosen)
         columns.clean[chosen] = of_model.clean
-        rows["version"][chosen] = _numbers(reader, own.versions, version, of_model.clean)
-        for column, table, segment in found:
-            rows["segments"][chosen, column] = _numbers(reader, table, segment, of_model.clean)
+        rows["version"][chosen] = own.versions.numbers.take(version)
+        for column, numbers, segment in found:
+            rows["segments"][chosen, column] = numbers.take(segment)
 
 
 def _alike(model: Places, clean: NDArray[np.bool_]) -> Iterator[tuple[int, Places]]:
@@ -172,12 +173,3 @@ def _alike(model: Places, clean: NDArray[np.bool_]) -> Iterator[tuple[int, Place
         return
     for place in np.unique(model[clean]).tolist():
         yield place, np.flatnonzero(clean & (model == place))
-
-
-def _numbers(reader: Reader, table: Texts, found: Places, clean: NDArray[np.bool_]) -> NDArray[np.uint16]:
-    """Return the position in the batch's words of the text at each place; only texts of clean records get one."""
-    numbers = np.zeros(len(table.known), np.uint16)
-    certain = found if clean.all() else found[clean]
-    places = np.flatnonzero(np.bincount(certain))
-    numbers[places] = reader.numbers([table.known[place] for place in places.tolist()])
-    return numbers.take(found)

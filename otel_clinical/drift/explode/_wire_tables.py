@@ -14,7 +14,7 @@ from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES
 from otel_clinical.semconv.enums import DeploymentRole, InferenceStatus, OutcomeClass, OutcomeResult, ReviewAction
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -67,6 +67,25 @@ def _place(alone: FeatureSet, letter: str) -> int:
 
 
 @dataclass(frozen=True, eq=False)
+class Words:
+    """Declared words of one kind, with their numbers in the policy.
+
+    Attributes:
+        texts: The words.
+        numbers: (n,) by the place that `texts` gives.
+    """
+
+    texts: Texts
+    numbers: NDArray[np.uint16]
+
+    @classmethod
+    def of(cls, declared: Iterable[str], numbers: Mapping[str, int]) -> Words:
+        """Return declared words, sorted out among all `numbers`."""
+        texts = Texts.of(declared)
+        return cls(texts, np.array([numbers[word] for word in texts.known], np.uint16))
+
+
+@dataclass(frozen=True, eq=False)
 class ModelTables:
     """Words of one model. `_OTHER` is among them: it is no mistake of the sender.
 
@@ -78,23 +97,24 @@ class ModelTables:
         counted: Of each of `CLASSES`, whether the metric counts it; None for every outcome.
     """
 
-    versions: Texts
-    segments: tuple[tuple[int, str, Texts], ...]
+    versions: Words
+    segments: tuple[tuple[int, str, Words], ...]
     minimum_review: float
     features: Letters
     counted: NDArray[np.bool_] | None
 
     @classmethod
-    def of(cls, model: ModelIndex) -> ModelTables:
+    def of(cls, model: ModelIndex, numbers: Mapping[str, int]) -> ModelTables:
         """Return the tables of a model."""
         segments = tuple(
-            (column, key, Texts.of(sorted(model.segments[name] | {OTHER})))
+            (column, key, Words.of(sorted(model.segments[name] | {OTHER}), numbers))
             for column, name, key in SEGMENT_COLUMNS
             if name in model.segments
         )
         letters = Letters.of(model.features)
         counted = None if model.counted is None else np.array([cell in model.counted for cell in CLASSES.known])
-        return cls(Texts.of(sorted(model.versions | {OTHER})), segments, model.minimum_review, letters, counted)
+        versions = Words.of(sorted(model.versions | {OTHER}), numbers)
+        return cls(versions, segments, model.minimum_review, letters, counted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +130,6 @@ class Tables:
     models: Mapping[str, ModelTables]
 
     @classmethod
-    def of(cls, models: Mapping[str, ModelIndex]) -> Tables:
-        """Return the tables of a policy."""
-        return cls(Texts.of(models), {name: ModelTables.of(model) for name, model in models.items()})
+    def of(cls, models: Mapping[str, ModelIndex], numbers: Mapping[str, int]) -> Tables:
+        """Return the tables of a policy; `numbers` of all its words."""
+        return cls(Texts.of(models), {name: ModelTables.of(model, numbers) for name, model in models.items()})

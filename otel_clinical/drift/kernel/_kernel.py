@@ -20,7 +20,7 @@ from otel_clinical.drift.kernel._corrections import Correction, corrections
 from otel_clinical.drift.kernel._discovery import discoveries
 from otel_clinical.drift.kernel._ledger import Ledger
 from otel_clinical.drift.kernel._pairing import PairingRow
-from otel_clinical.drift.kernel._plan import Times, make_plans, micros, vocabulary
+from otel_clinical.drift.kernel._plan import Times, make_plans, micros
 from otel_clinical.drift.kernel._reviews import KINDS, NO_REVIEWS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._safety import KNOWN, SAFETY, SafetyLog
@@ -83,8 +83,8 @@ class Kernel:
         self._policy = policy
         self.index = PolicyIndex.of(policy)
         times = Times(policy)
-        self._numbers = vocabulary(policy)
-        self._words = tuple(self._numbers)
+        self._numbers = self.index.numbers
+        self._words = self.index.words
         self._plans = make_plans(policy, baselines, self._numbers)
         self._reviewed = [number for number, plan in self._plans.items() if plan.policy.metric.of_reviews]
         self._planned = np.zeros(len(self._words), np.bool_)
@@ -308,10 +308,10 @@ class Kernel:
         An outcome becomes effective when its inference is mature, so that labels that come early, which are
         rarely a fair sample, cannot fake a change.
         """
-        ours = map(self._numbers.get, batch.words, repeat(self._numbers[OTHER]))
-        numbers = np.fromiter(ours, "<u2", len(batch.words))
         rows = pending(batch.rows)
-        to_ours(rows, numbers)
+        if batch.words != self._words:  # of the journal, or of a policy that was changed meanwhile
+            ours = map(self._numbers.get, batch.words, repeat(self._numbers[OTHER]))
+            to_ours(rows, np.fromiter(ours, "<u2", len(batch.words)))
         planned = self._planned.take(rows["model"])
         rows = with_reviews(rows if planned.all() else rows[planned], self._reviewed)
         rows["effective"] = rows["time"]

@@ -15,7 +15,6 @@ from otel_clinical.drift.kernel._estimate import Curve
 from otel_clinical.drift.kernel._feature_design import feature_threshold
 from otel_clinical.drift.kernel._features import FeaturePlan
 from otel_clinical.policy import ALL
-from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
 AGGREGATE: Final = (ALL, ALL)
 """(segment, value) of the aggregate."""
 _DISPLAY_BUCKETS: Final = 60
-_MOST_WORDS: Final = 65_000
 
 SegmentKey = tuple[str, str]
 """(segment name, segment value)."""
@@ -217,24 +215,6 @@ def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping
         )
         for name, model in policy.models.items()
     }
-
-
-def vocabulary(policy: Policy) -> dict[str, int]:
-    """Return a number for every declared word; 0 is the absent word, 1 is `_OTHER`.
-
-    Raises:
-        ValueError: More words than records can number.
-    """
-    declared: set[str] = set(policy.models)
-    for model in policy.models.values():
-        declared.update(model.versions)
-        for values in model.segments.values():
-            declared.update(values)
-    if len(declared) > _MOST_WORDS:
-        raise ValueError(
-            f"the policy declares {len(declared)} models, versions and segment values; at most {_MOST_WORDS}"
-        )
-    return {word: place for place, word in enumerate(["", OTHER, *sorted(declared - {"", OTHER})])}
 
 
 def part_of(rows: NDArray[np.void], chosen: NDArray[np.bool_]) -> NDArray[np.void]:

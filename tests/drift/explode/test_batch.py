@@ -12,7 +12,18 @@ from otel_clinical.drift.explode import RECORD, Batch
 from otel_clinical.drift.explode._squeezed import spread, squeeze
 from tests.drift.kernel._world import World
 
+WORDS = {"model", "version", "segments"}
+
 BATCH = World(1).records(20)
+
+
+def spoken(batch):
+    """What the records of a batch say, whatever the numbers of its words are."""
+    found = []
+    for row in batch.rows:
+        names = [str(batch.words[place]) for place in (row["model"], row["version"], *row["segments"])]
+        found.append((*names, *(row[name].tolist() for name in RECORD.names if name not in WORDS)))
+    return found
 
 
 def test_round_trip():
@@ -28,7 +39,30 @@ def test_an_empty_batch_round_trips():
 @given(st.lists(st.integers(0, len(BATCH) - 1), max_size=5))
 def test_any_few_rows_round_trip(chosen):
     few = BATCH.take(chosen)
-    assert Batch.from_bytes(few.to_bytes()).rows.tobytes() == few.rows.tobytes()
+    assert spoken(Batch.from_bytes(few.to_bytes())) == spoken(few)
+
+
+@given(st.lists(st.integers(0, len(BATCH) - 1), max_size=20), st.integers(0, 2000))
+def test_few_records_are_not_written_with_all_the_words_of_a_policy(chosen, more):
+    few = BATCH.take(chosen)
+    of_many = Batch(few.rows, (*few.words, *map(str, range(more))), few.received)
+    again = Batch.from_bytes(of_many.to_bytes())
+    assert spoken(again) == spoken(few)
+    assert len(again.words) <= max(2 * len(few), 12)
+
+
+def test_batches_of_the_same_words_are_joined_without_a_look_at_them():
+    one, other = BATCH.take([0, 1]), BATCH.take([2])
+    joined = Batch.concat([one, other])
+    assert joined.words is BATCH.words
+    assert spoken(joined) == spoken(one) + spoken(other)
+
+
+def test_batches_of_different_words_are_joined_by_what_they_say():
+    other = Batch.from_bytes(BATCH.take([3]).to_bytes())
+    joined = Batch.concat([other, BATCH])
+    assert other.words != BATCH.words
+    assert spoken(joined) == spoken(other) + spoken(BATCH)
 
 
 def test_what_is_the_same_in_all_rows_is_written_once():
