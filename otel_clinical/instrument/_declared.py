@@ -15,6 +15,8 @@ from ._names import CODE, Names
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from otel_clinical.features import FeatureSet
+
 MAX_VALUES: Final = 200
 _UNDECLARED: Final = (
     "an inference or record names {} that the policy does not declare (declared: {}); _OTHER leaves in its "
@@ -96,6 +98,24 @@ class DeclaredModels:
         if version not in known:
             return "UndeclaredVersion", _UNDECLARED.format(f"a version of model {model}", ", ".join(known))
         return None
+
+
+class DeclaredFeatures:
+    """The features of each model, as the policy declares them."""
+
+    def __init__(self) -> None:
+        self._sets: dict[str, FeatureSet] = {}
+
+    def declare(self, model: str, features: FeatureSet) -> None:
+        """Let the inferences of a model carry the bins of `features`; of none, when there are none."""
+        if features.features:
+            self._sets[model] = features
+        else:
+            self._sets.pop(model, None)
+
+    def of(self, model: str) -> FeatureSet | None:
+        """Return the features of a model; None without any."""
+        return self._sets.get(model)
 
 
 def segment_key(name: str) -> tuple[SegmentName, str]:

@@ -1,4 +1,4 @@
-"""Which input features the policy declares, and where a call holds them."""
+"""Where a call holds the input features that the policy declares."""
 
 from __future__ import annotations
 
@@ -17,24 +17,6 @@ if TYPE_CHECKING:
 
 FeatureReaders = dict[str, "Callable[[Arguments], object]"]
 """Reader of each feature that is not simply the parameter or field of its own name."""
-
-
-class DeclaredFeatures:
-    """The features of each model, as the policy declares them."""
-
-    def __init__(self) -> None:
-        self._sets: dict[str, FeatureSet] = {}
-
-    def declare(self, model: str, features: FeatureSet) -> None:
-        """Let the inferences of a model carry the bins of `features`; of none, when there are none."""
-        if features.features:
-            self._sets[model] = features
-        else:
-            self._sets.pop(model, None)
-
-    def of(self, model: str) -> FeatureSet | None:
-        """Return the features of a model; None without any."""
-        return self._sets.get(model)
 
 
 def read_feature(values: Mapping[str, object], name: str) -> object:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otel_clinical.semconv import attributes, events, metrics
 from otel_clinical.semconv.enums import DeploymentRole, InputQualityAction
 
 from ._event_fields import event_fields, new_event_id
-from ._sink import context_of
+from ._sink import Shape, context_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,23 +18,6 @@ if TYPE_CHECKING:
 
     from ._current import Inference
     from ._sink import Labels, Point, Sink
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What is the same for all inferences that differ in their numbers only.
-
-    Attributes:
-        counts: Points that count one for each inference.
-        timed: Labels of the duration.
-        served: Labels of the confidence.
-        checked: Labels of the input quality.
-    """
-
-    counts: tuple[Point, ...]
-    timed: Labels
-    served: Labels
-    checked: Labels
 
 
 def derive_inference(inference: Inference, sink: Sink) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from opentelemetry.metrics import Observation
 
@@ -11,19 +11,41 @@ from otel_clinical.semconv import attributes, metrics
 from otel_clinical.semconv.enums import DeploymentState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from opentelemetry.metrics import CallbackOptions
 
+    from otel_clinical.release import ReleasePointer
     from otel_clinical.semconv import MetricDef
 
-    from ._router import ModelRouter
     from ._telemetry import Telemetry
 
-_routers: weakref.WeakKeyDictionary[Telemetry, weakref.WeakSet[ModelRouter]] = weakref.WeakKeyDictionary()
+
+class Router(Protocol):
+    """What a router shows of itself."""
+
+    model: str
+    degraded: bool
+
+    @property
+    def versions(self) -> Mapping[str, object]:
+        """The versions it can call."""
+
+    @property
+    def pointer(self) -> ReleasePointer | None:
+        """The pointer in use."""
+
+    def route(self) -> object:
+        """Look at the pointer where it is time to."""
+
+    def beside(self) -> Iterator[tuple[DeploymentState, str | None]]:
+        """Yield in which parts another version may run beside the serving one, and which does now."""
 
 
-def observe_router(telemetry: Telemetry, router: ModelRouter) -> None:
+_routers: weakref.WeakKeyDictionary[Telemetry, weakref.WeakSet[Router]] = weakref.WeakKeyDictionary()
+
+
+def observe_router(telemetry: Telemetry, router: Router) -> None:
     """Add a router to those that the telemetry reports on."""
     known = _routers.get(telemetry)
     if known is None:
@@ -36,8 +58,8 @@ def observe_router(telemetry: Telemetry, router: ModelRouter) -> None:
 def _create(
     telemetry: Telemetry,
     metric: MetricDef,
-    routers: Iterable[ModelRouter],
-    observe: Callable[[ModelRouter], Iterator[Observation]],
+    routers: Iterable[Router],
+    observe: Callable[[Router], Iterator[Observation]],
 ) -> None:
     def callback(_: CallbackOptions) -> list[Observation]:
         # One model may be routed in several places of a process; they read the same file.
@@ -47,7 +69,7 @@ def _create(
     telemetry.meter.create_observable_up_down_counter(metric.name, [callback], metric.unit, metric.description)
 
 
-def _status(router: ModelRouter) -> Iterator[Observation]:
+def _status(router: Router) -> Iterator[Observation]:
     router.route()  # looks at the pointer even while no inference comes in
     active = router.pointer.version if router.pointer is not None else None
     for state, serving in ((DeploymentState.ACTIVE, active), *router.beside()):
@@ -60,5 +82,5 @@ def _status(router: ModelRouter) -> Iterator[Observation]:
             yield Observation(int(version == serving), labels)
 
 
-def _degraded(router: ModelRouter) -> Iterator[Observation]:
+def _degraded(router: Router) -> Iterator[Observation]:
     yield Observation(int(router.degraded), {attributes.MODEL_NAME: router.model})

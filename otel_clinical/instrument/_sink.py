@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from opentelemetry import context as otel_context
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import Counter, Histogram, Meter
 
     from otel_clinical.semconv import MetricDef
-
-    from ._inference_points import Shape
 
     Origin = Context | SpanContext | None
     """What a point belongs to: a context, or the trace that one is to be made of when somebody asks."""
@@ -56,6 +55,23 @@ class Bulk(Protocol):
 
     def __call__(self, instrument: Counter | Histogram, labels: Labels, values: Sequence[Value]) -> bool:
         """Record all of the values and return True, or none and return False."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What is the same for all inferences that differ in their numbers only.
+
+    Attributes:
+        counts: Points that count one for each inference.
+        timed: Labels of the duration.
+        served: Labels of the confidence.
+        checked: Labels of the input quality.
+    """
+
+    counts: tuple[Point, ...]
+    timed: Labels
+    served: Labels
+    checked: Labels
 
 
 class Instruments:

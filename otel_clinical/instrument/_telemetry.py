@@ -18,9 +18,8 @@ from otel_clinical.semconv import metrics as names
 from otel_clinical.semconv.enums import TelemetryComponent, TelemetryRedactionReason
 
 from . import _ambient
-from ._declared import DeclaredModels, DeclaredValues
+from ._declared import DeclaredFeatures, DeclaredModels, DeclaredValues
 from ._errors import error_type
-from ._features import DeclaredFeatures
 from ._fork import renew_in_child
 from ._sink import Instruments, Sink
 from ._span_start import SpanStarter

@@ -23,7 +23,7 @@ from otel_clinical.policy._baseline_approval import (
 from otel_clinical.policy._baseline_builder import BaselineBuilder
 from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_features import CONFIDENCE
-from otel_clinical.policy._baseline_file import BaselineError, load_baseline, parse_baseline
+from otel_clinical.policy._baseline_file import load_baseline, parse_baseline
 from otel_clinical.policy._baseline_hours import ENOUGH as HOUR_ENOUGH
 from otel_clinical.policy._baseline_hours import HOURS, SAME_HOUR, hour_of_week
 from otel_clinical.policy._baseline_labels import EDGES as LABEL_EDGES
@@ -43,7 +43,7 @@ from otel_clinical.policy._follow import (
 from otel_clinical.policy._load import load_policy, parse_policy, policy_problems
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._open import with_open_values
-from otel_clinical.policy._problems import PolicyErrors, PolicyProblem
+from otel_clinical.policy._problems import BaselineError, PolicyErrors, PolicyProblem
 from otel_clinical.policy._quantities import (
     Budget,
     duration_text,

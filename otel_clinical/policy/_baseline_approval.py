@@ -13,7 +13,7 @@ import unicodedata
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from otel_clinical.policy._baseline_file import BaselineError
+from otel_clinical.policy._problems import BaselineError
 
 if TYPE_CHECKING:
     from pathlib import Path

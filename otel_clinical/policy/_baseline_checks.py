@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from otel_clinical.policy._baseline import PREVIOUS_VERSION
-from otel_clinical.policy._baseline_file import BaselineError, load_baseline
+from otel_clinical.policy._baseline_file import load_baseline
 from otel_clinical.policy._baseline_hours import ENOUGH as HOUR_ENOUGH
 from otel_clinical.policy._baseline_hours import SAME_HOUR
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._open import open_values
-from otel_clinical.policy._problems import dotted
+from otel_clinical.policy._problems import BaselineError, dotted
 from otel_clinical.semconv import AGGREGATE, OTHER
 from otel_clinical.semconv.small_cells import SMALL_CELL, enough
 

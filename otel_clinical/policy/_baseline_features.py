@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.features import MISSING_PLACE, UNREADABLE_PLACE, Feature, FeatureSet, Kind
 from otel_clinical.policy._baseline import ALL, FeatureReference, HourBlock
 from otel_clinical.policy._baseline_hours import HOURS, hour_of_week, merged_hours
+from otel_clinical.policy._problems import BaselineError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,10 +15,6 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = Feature("confidence", Kind.NUMERIC, edges=tuple(i / 20 for i in range(1, 20)))
 """The confidence, watched like a feature in every model."""
 _LARGEST: Final = 2**53
-
-
-class BaselineError(ValueError):
-    """A baseline file is missing, malformed or contradicts itself; the text says which and where."""
 
 
 class FeatureCounts:

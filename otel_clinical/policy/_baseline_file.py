@@ -7,8 +7,9 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from otel_clinical.policy._baseline import ALL, BASELINE_KINDS, FIXED, SCHEMA, Baseline, Cell, CellKey, Spread
-from otel_clinical.policy._baseline_features import BaselineError, parse_features
+from otel_clinical.policy._baseline_features import parse_features
 from otel_clinical.policy._baseline_labels import parse_labels
+from otel_clinical.policy._problems import BaselineError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _HISTOGRAM_KEYS = frozenset({"edges", "counts", "sums"})
 
 
-__all__ = ["BaselineError", "load_baseline", "parse_baseline"]
+__all__ = ["load_baseline", "parse_baseline"]
 
 
 def load_baseline(path: Path) -> Baseline:

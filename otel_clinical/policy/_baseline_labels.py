@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
-from otel_clinical.policy._baseline_features import BaselineError
+from otel_clinical.policy._problems import BaselineError
 
 _DAY: Final = 86_400
 _HOURS: Final = 1, 3, 6, 12

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical._spelling import did_you_mean
 from otel_clinical.policy._detectors import check_detectors
 from otel_clinical.policy._features import check_features
-from otel_clinical.policy._follow import check_followers
+from otel_clinical.policy._follow import check_followers, check_pointers
 from otel_clinical.policy._lenient import Unusable
 from otel_clinical.policy._names import TIERS
 from otel_clinical.policy._problems import Path
@@ -294,7 +294,8 @@ _MODEL_RULES: tuple[Callable[[ModelPolicy], Iterator[Finding]], ...] = (
     _tier_guard,
     _limits,
     _enforce,
-    check_features,
-    check_detectors,
-    check_followers,
+    lambda model: check_features(model.features),
+    lambda model: check_detectors(model.detectors, model.features),
+    lambda model: check_followers(model.rollback.follow, model.versions),
+    lambda model: check_pointers(model.rollback.follow, model.rollback.target.path),
 )

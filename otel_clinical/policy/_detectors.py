@@ -11,9 +11,9 @@ from otel_clinical.policy._names import text
 from otel_clinical.policy._section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from otel_clinical.policy._schema import ModelPolicy
+    from otel_clinical.policy._features import FeaturePolicy
 
 FEATURE: Final = "feature:"
 """In front of a feature's name where a signal is named."""
@@ -48,11 +48,13 @@ class DetectorPolicy(Section):
 Detectors = Annotated[tuple[DetectorPolicy, ...], Field(max_length=5)]
 
 
-def check_detectors(model: ModelPolicy) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def check_detectors(
+    detectors: Sequence[DetectorPolicy], features: Mapping[str, FeaturePolicy]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Yield detectors that are declared twice for one signal, and those of features that have no order."""
-    numeric = sorted(name for name, feature in model.features.items() if feature.kind is Kind.NUMERIC)
+    numeric = sorted(name for name, feature in features.items() if feature.kind is Kind.NUMERIC)
     seen: set[tuple[str, str]] = set()
-    for place, detector in enumerate(model.detectors):
+    for place, detector in enumerate(detectors):
         if (detector.name, detector.signal) in seen:
             yield ("detectors", place), f"{detector.name} on {detector.signal} is declared twice", "each once"
         seen.add((detector.name, detector.signal))

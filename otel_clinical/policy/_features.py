@@ -16,9 +16,6 @@ from otel_clinical.policy._section import Section
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from otel_clinical.policy._schema import ModelPolicy
-
-
 Word = Annotated[str, BeforeValidator(text), Field(min_length=1, max_length=64)]
 Words = Annotated[tuple[Word, ...], Field(max_length=MOST_BINS - 1)]
 Edge = Annotated[float, Field(allow_inf_nan=False)]
@@ -80,9 +77,9 @@ def feature_set(features: Mapping[str, FeaturePolicy]) -> FeatureSet:
 _BINS: Final = {Kind.NUMERIC: "edges", Kind.CATEGORICAL: "values", Kind.FORMAT: "masks"}
 
 
-def check_features(model: ModelPolicy) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+def check_features(features: Mapping[str, FeaturePolicy]) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
     """Yield what is wrong with the bins of each feature."""
-    for name, feature in model.features.items():
+    for name, feature in features.items():
         at = ("features", name)
         if name == CONFIDENCE.name:
             yield at, f'"{name}" is reserved for the confidence itself, which is always watched', "another name"

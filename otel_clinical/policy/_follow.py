@@ -11,9 +11,8 @@ from otel_clinical.policy._quantities import Duration
 from otel_clinical.policy._section import Section
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from otel_clinical.policy._schema import ModelPolicy
+    from collections.abc import Collection, Iterator, Mapping
+    from pathlib import Path
 
 Word = Annotated[str, BeforeValidator(text), Field(min_length=1, max_length=256)]
 Timeout = Annotated[Duration, Field(gt=0, le=60)]
@@ -98,15 +97,24 @@ Follower = Annotated[
 Followers = Annotated[dict[MetricName, Follower], Field(max_length=10)]
 
 
-def check_followers(model: ModelPolicy) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
-    """Yield what is wrong between the parts of a follower."""
-    for name, place in model.rollback.follow.items():
+def check_followers(
+    followers: Mapping[str, Follower], versions: Collection[str]
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yield what is wrong between the parts of a follower, and with the versions that it translates."""
+    for name, place in followers.items():
         at = ("rollback", "follow", name)
         if isinstance(place, FollowKubernetes) and (place.env is None) == (place.field is None):
             yield at, "names neither or both of env and field", "one of env (a variable) and field (a JSON pointer)"
-        if isinstance(place, FollowPointer) and place.path == model.rollback.target.path:
-            yield (*at, "path"), f'"{place.path}" is the release pointer itself', "another file"
         for key in ("versions", "values"):
             for version in getattr(place, key, {}):
-                if version not in model.versions:
-                    yield (*at, key, version), f'"{version}" is no version of this model', ", ".join(model.versions)
+                if version not in versions:
+                    yield (*at, key, version), f'"{version}" is no version of this model', ", ".join(versions)
+
+
+def check_pointers(
+    followers: Mapping[str, Follower], pointer: Path
+) -> Iterator[tuple[tuple[str | int, ...], str, str]]:
+    """Yield followers that are the release pointer itself."""
+    for name, place in followers.items():
+        if isinstance(place, FollowPointer) and place.path == pointer:
+            yield ("rollback", "follow", name, "path"), f'"{place.path}" is the release pointer itself', "another file"

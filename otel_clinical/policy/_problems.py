@@ -1,4 +1,4 @@
-"""What is wrong with a policy file, where, and what would be right."""
+"""What is wrong with a policy or a baseline file, where, and what would be right."""
 
 from __future__ import annotations
 
@@ -52,6 +52,10 @@ class PolicyErrors(Exception):  # noqa: N818  -- one exception that carries ever
     def __init__(self, problems: Iterable[PolicyProblem]) -> None:
         self.problems: tuple[PolicyProblem, ...] = tuple(sorted(set(problems)))
         super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class BaselineError(ValueError):
+    """A baseline file is missing, malformed or contradicts itself; the text says which and where."""
 
 
 def dotted(path: Sequence[str | int]) -> str:
