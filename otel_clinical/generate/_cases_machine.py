@@ -56,6 +56,12 @@ def controller_cases(model: str, interval: float) -> Iterator[Scenario]:
         },
         quiet={"Prometheus answers": (running, growing(read, {}, interval))},
     )
+    store = metrics.ROLLBACK_STORE_STATUS
+    yield Scenario(
+        "ClinicalAIControllerCannotStore",
+        fires={"nothing can be written": (running, level(store, {}, 0))},
+        quiet={"every write succeeds": (running, level(store, {}, 1))},
+    )
     yield Scenario(
         "ClinicalAIAuditBroken",
         fires={"the newest number went back": (Series(sequence.prometheus, f"90x{LOOKS - 10} 40x9"),)},

@@ -103,6 +103,7 @@ def _of_controller(author: Author, pace: Pace) -> Iterator[Alert]:
     )
     yield _heartbeat(author, pace)
     yield _confirmation(author, pace)
+    yield _store(author, pace)
     yield _audit(author, pace)
     yield author.alert(
         "ClinicalAIWebhookRefused",
@@ -156,6 +157,23 @@ def _confirmation(author: Author, pace: Pace) -> Alert:
             f"{duration_text(pace.recent)}, or never). Nothing can be confirmed, so nothing is done.",
             "Compare --prometheus of the controller with the address of this Prometheus; /readyz and the log of the "
             "controller say what fails. Until it is back you are the rollback.",
+        ),
+        severity="critical",
+        category="rollback",
+        pending=pace.settle,
+    )
+
+
+def _store(author: Author, pace: Pace) -> Alert:
+    return author.alert(
+        "ClinicalAIControllerCannotStore",
+        f"min({metrics.ROLLBACK_STORE_STATUS.prometheus}) == 0",
+        Message(
+            "The controller cannot write its state",
+            "What: the disk of the controller's state directory is full, or it became read-only. Webhooks are answered "
+            "503 and come again; nothing is decided or changed, because nothing is done that is not on disk first.",
+            "Look at the disk of --state and make room, or make it writable again: the controller goes on by itself. "
+            "/readyz and its log say what fails. Until then you are the rollback.",
         ),
         severity="critical",
         category="rollback",

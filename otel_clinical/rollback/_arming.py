@@ -32,10 +32,13 @@ def _by_readiness(setting: Setting, state: ModelState, event: ReadinessSeen) -> 
         return _armed(setting, state, "it acted before readiness was asked for", event)
     if not event.unmet:
         return _armed(setting, state, "every condition is met", event)
-    if NOT_READY in state.standing:
+    # The figures of a condition change every hour; people are told again when others are missing.
+    missing = ", ".join(condition.partition(":")[0] for condition in event.unmet)
+    known = state.standing.get(NOT_READY)
+    if known is not None and known.about == missing:
         return Step(state)
-    standing = Standing(NOT_READY, "", ("controller",), "; ".join(event.unmet), setting.now)
-    record = Record("controller.not_ready", setting.terms.model, {"unmet": list(event.unmet)}, page=True)
+    standing = Standing(NOT_READY, missing, ("controller",), "; ".join(event.unmet), setting.now)
+    record = Record("controller.not_ready", setting.terms.model, {"unmet": list(event.unmet)}, page=known is None)
     return Step(replace(state, standing={**state.standing, NOT_READY: standing}), (record,))
 
 

@@ -24,7 +24,7 @@ from otel_clinical.rollback.openapi import document
 from otel_clinical.rollback.ordering import Ordering
 from otel_clinical.rollback.persons import SCHEME
 from otel_clinical.rollback.refusal import RequestRefusedError
-from otel_clinical.rollback.store import Received
+from otel_clinical.rollback.store import CANNOT_STORE, Received
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -209,6 +209,8 @@ class Receiver:
             await run_in_threadpool(self._store.audit_head)
         except sqlite3.Error:
             return _not_ready("the state directory cannot be read")
+        if self._store.problem:
+            return _not_ready(CANNOT_STORE.format(self._store.problem))
         if not self._worker.working():
             return _not_ready("the worker does no turns; restart the controller with its state directory")
         problem = self._unconfirmed()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -21,7 +22,6 @@ from otel_clinical.rollback.replay import changes
 from otel_clinical.rollback.signing import SignedCheckpoint
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 ACTOR: Final = "controller"
 KEEP_WEBHOOKS: Final = 30 * 86_400.0
 """Seconds for which raw request bodies are kept; what they led to stays in the audit."""
+
+CANNOT_STORE: Final = (
+    "the state directory cannot be written ({}): nothing is decided or changed until it can; look at its disk"
+)
 
 _ALERT: TypeAdapter[Alert] = TypeAdapter(Alert)
 _ORDER: TypeAdapter[Order] = TypeAdapter(Order)
@@ -59,12 +63,23 @@ class Store:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
+        self._problem = ""
         self._connection = open_database(folder / DATABASE)
 
     def close(self) -> None:
         """Close the database."""
         with self._lock:
             self._connection.close()
+
+    @property
+    def problem(self) -> str:
+        """Say why the last write failed, or an empty string where it was committed."""
+        return self._problem
+
+    def try_writing(self, at: float) -> None:
+        """Commit that the controller is alive, so that a disk that fails is known before anything needs it."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO alive VALUES (1, ?)", (at,))
 
     def receive(self, body: bytes, notification: Notification, at: float) -> None:
         """Commit that one notification came, as `receive_all` does."""
@@ -199,10 +214,11 @@ class Store:
         return next((time for (time,) in self._rows("SELECT time FROM heartbeat")), None)
 
     def last_alive(self) -> float | None:
-        """Return when a controller last heard the watchdog or wrote into the audit; None for a new store."""
-        ((written,),) = self._rows("SELECT max(time) FROM audit WHERE actor = ?", ACTOR)
-        known = [at for at in (self.last_heartbeat(), written) if at is not None]
-        return max(known, default=None)
+        """Return when a controller last gave a sign of life; None for a new store."""
+        written = self._rows("SELECT time FROM audit WHERE actor = ? ORDER BY seq DESC LIMIT 1", ACTOR)
+        tried = self._rows("SELECT time FROM alive")
+        known = [self.last_heartbeat(), *(at for (at,) in (*written, *tried))]
+        return max((at for at in known if at is not None), default=None)
 
     def prune(self, at: float) -> None:
         """Drop webhooks and used alerts past their retention."""
@@ -313,14 +329,18 @@ class Store:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
             try:
+                self._connection.execute("BEGIN IMMEDIATE")
                 yield self._connection
                 self._connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
+                # What breaks a constraint or is refused by us says nothing about the disk.
+                if type(error) in {sqlite3.OperationalError, sqlite3.DatabaseError}:
+                    self._problem = str(error)
                 raise
+            self._problem = ""
 
 
 def _receive(connection: sqlite3.Connection, received: Received) -> None:

@@ -118,7 +118,7 @@ class Counters:
 class Snapshot:
     """What the collector shows: states and pointers by model, heartbeat, last answer of Prometheus, head of the audit.
 
-    `now` is the controller's clock: what people ordered may have ended by it.
+    `now` is the controller's clock: what people ordered may have ended by it. `stored`: the last write was committed.
     """
 
     states: Mapping[str, ModelState]
@@ -127,6 +127,7 @@ class Snapshot:
     confirmation: float | None
     audit: Checkpoint
     now: float
+    stored: bool = True
 
 
 class ControllerCollector(Collector):
@@ -158,6 +159,7 @@ class ControllerCollector(Collector):
         yield _histogram(metrics.ROLLBACK_DURATION, self._counters.durations())
         yield _gauge(metrics.ROLLBACK_HEARTBEAT_TIME, _once(seen.heartbeat))
         yield _gauge(metrics.ROLLBACK_CONFIRMATION_TIME, _once(seen.confirmation))
+        yield _gauge(metrics.ROLLBACK_STORE_STATUS, [((), float(seen.stored))])
         yield _gauge(metrics.ROLLBACK_AUDIT_SEQUENCE, [((), seen.audit.seq)])
         yield _gauge(metrics.ROLLBACK_AUDIT_DIGEST, [((), seen.audit.digest)])
         unapproved = (((model,), float(POLICY_CHANGED in state.standing)) for model, state in seen.states.items())

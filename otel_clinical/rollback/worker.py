@@ -9,50 +9,37 @@ from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback import faults
-from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback._records import Timing
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.carrying import FilesBeside
 from otel_clinical.rollback.clock import ClockWatch
-from otel_clinical.rollback.confirm import ended_alerts, firing_alerts, labels_of, look, look_at_recovery
+from otel_clinical.rollback.confirm import look, look_at_recovery
 from otel_clinical.rollback.earned import readiness_of, unmet
-from otel_clinical.rollback.engine import Look, Make, Work, due, next_due, step
+from otel_clinical.rollback.engine import Look, Make, Work, due, next_due
 from otel_clinical.rollback.events import (
     AlertSeen,
     ChangeBegun,
     ChangeMade,
-    Event,
-    HeartbeatLooked,
-    PointerSeen,
     ReadinessSeen,
     RecoverySeen,
-    ReleaseSeen,
     Sampled,
     TargetUnreachable,
 )
 from otel_clinical.rollback.executor import carry_out
+from otel_clinical.rollback.finding import Finder
 from otel_clinical.rollback.ledger import candidate
-from otel_clinical.rollback.orders import OrderKind
-from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError
-from otel_clinical.rollback.state import Key
-from otel_clinical.rollback.targets import Applied, Unreachable
-from otel_clinical.rollback.targets.file import ACTOR
+from otel_clinical.rollback.orders import ARMED, OrderKind
+from otel_clinical.rollback.serving import Serving
+from otel_clinical.rollback.stepping import Stepper
 from otel_clinical.rollback.telemetry import Counters, Snapshot
 from otel_clinical.rollback.witness import witness
-from otel_clinical.semconv.enums import (
-    DeploymentChangeReason,
-    DeploymentChangeTrigger,
-    DeploymentChangeType,
-)
+from otel_clinical.semconv.enums import RollbackMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from otel_clinical.release import ReleasePointer
-    from otel_clinical.rollback._records import Record
-    from otel_clinical.rollback.alerts import Alert
     from otel_clinical.rollback.orders import Order
+    from otel_clinical.rollback.prometheus import Prometheus
     from otel_clinical.rollback.signing import Signer
     from otel_clinical.rollback.state import ModelState
     from otel_clinical.rollback.store import Store
@@ -67,9 +54,6 @@ _LONGEST_TURN: Final = 120.0
 _LONGEST_PAUSE: Final = 1.0
 """Seconds after which the worker looks again at what people left for it, whoever wrote it."""
 _SHORTEST_WAIT: Final = 0.02
-_LONGEST_ABSENCE: Final = 86_400.0
-_OVERLAP: Final = 3_600.0
-"""Seconds before an absence that are looked at as well: what was heard then is known and not taken up twice."""
 
 
 class Worker:
@@ -107,23 +91,27 @@ class Worker:
         preflight: Callable[[str], str] = lambda _model: "",
     ) -> None:
         self._acted, self._policy, self._preflight = acted, policy, preflight
-        self._signer, self._witness_due, self._next_witness = signer, False, 0.0
-        self._terms, self._targets = terms, targets
-        self._store, self._prometheus, self._counters = store, prometheus, counters
+        self._signer, self._next_witness = signer, 0.0
+        self._terms, self._targets, self._store, self._prometheus = terms, targets, store, prometheus
         self._clock, self._timing, self._pull = clock, timing or Timing(), pull
-        self._states: dict[str, ModelState] = {model: store.load(model) for model in terms}
-        self._pointers: dict[str, ReleasePointer] = {}
-        self._unread: set[str] = set()
+        self._stepper = Stepper(terms, store, counters, clock, self._timing)
+        self._serving = Serving(targets, self._stepper, store, counters, clock)
         self._files = FilesBeside(terms, store, clock)
-        self._started, self._clocks = clock(), ClockWatch(clock, store)
+        self._finder = Finder(
+            terms, self._stepper, self._serving, files=self._files, store=store, prometheus=prometheus, clock=clock
+        )
+        self._clocks = ClockWatch(clock, store)
         self._tried = {intent for state in self._states.values() for intent in state.intents}
         self._next_pull = self._next_hour = 0.0
-        self._deaf_since = store.last_alive()
         self._heard = 0
         self._failed_until = 0.0
         self._last_turn = time.monotonic()
         self._wake = threading.Event()
         self._stopping = threading.Event()
+
+    @property
+    def _states(self) -> dict[str, ModelState]:
+        return self._stepper.states
 
     def run(self) -> None:
         """Work until `stop` is called."""
@@ -157,7 +145,8 @@ class Worker:
         self._clocks.look()
         if self._clock() >= self._next_pull:
             self._next_pull = self._clock() + self._pull
-            self._pull_state()
+            self._store.try_writing(self._clock())
+            self._finder.look()
         if self._clock() >= self._next_hour:
             self._next_hour = self._clock() + _HOUR
             self._judge_readiness()
@@ -167,21 +156,33 @@ class Worker:
             if order.model in self._terms:
                 self._obey(row, order)
         for row, model, closure in self._store.waiting_closures():
-            self._apply(model, closure, closure=row)
+            self._stepper.apply(model, closure, closure=row)
         for _ in range(_AT_ONCE):
             if not any(self._work(model) for model in self._terms):
                 break
         self._witness()
+
+    def snapshot(self) -> Snapshot:
+        """Return what the metrics show."""
+        return Snapshot(
+            states=dict(self._states),
+            pointers=dict(self._serving.pointers),
+            heartbeat=self._store.last_heartbeat(),
+            confirmation=self._prometheus.reach.last,
+            audit=self._store.audit_head(),
+            stored=not self._store.problem,
+            now=self._clock(),
+        )
 
     def _hear(self) -> None:
         """Take some of the waiting alerts into account: a flood of them must not hold back what is under way."""
         waiting = self._store.waiting_alerts(self._heard, _AT_ONCE)
         for _, same in groupby(waiting, lambda found: replace(found[1], starts_at=0.0)):
             (row, alert), *rest = same
-            pointer = self._read(alert.model)
+            pointer = self._serving.read(alert.model)
             if pointer is None:
                 continue
-            self._apply(alert.model, AlertSeen(alert, pointer), alert=row)
+            self._stepper.apply(alert.model, AlertSeen(alert, pointer), alert=row)
             if rest:  # each request is in the audit; that it said the same again changes nothing
                 self._store.repeated([again for again, _ in rest], self._clock())
         # What cannot be taken up while there is no pointer stays, and must not keep others from being heard.
@@ -193,29 +194,36 @@ class Worker:
     def _obey(self, row: int, order: Order) -> None:
         """Take up what a person ordered; nothing is armed that could not be switched."""
         if order.kind is OrderKind.ARM:
-            problem = self._targets[order.model].preflight() or self._preflight(order.model)
+            problem = self._not_switchable(order.model)
             order = replace(order, facts={"problem": problem}) if problem else order
-        self._files.carry_out(order, self._apply(order.model, order, order=row))
+        self._files.carry_out(order, self._stepper.apply(order.model, order, order=row))
+
+    def _judge_readiness(self) -> None:
+        """See what the controller has earned: mode `enforce` alone does not let it act.
+
+        The places that follow are asked last, once nothing else is missing: that takes a while.
+        """
+        for model, terms in self._terms.items():
+            serving, state = self._serving.pointers.get(model), self._states[model]
+            found = readiness_of(self._store, model, state, serving.version if serving else None, self._clock())
+            missing = unmet(found)
+            if not missing and terms.mode is RollbackMode.ENFORCE and ARMED not in state.standing:
+                problem = self._not_switchable(model)
+                missing = (f"it could be switched now: {problem}",) if problem else ()
+            self._stepper.apply(model, ReadinessSeen(missing, model in self._acted, self._policy))
+
+    def _not_switchable(self, model: str) -> str:
+        """Say why a switch would fail now, in the pointer or in a place that follows it, or return an empty string."""
+        return self._targets[model].preflight() or self._preflight(model)
 
     def _witness(self) -> None:
         """Sign the head of the audit where it is time, and say it where others keep it."""
-        if self._signer is None or not (self._witness_due or self._clock() >= self._next_witness):
+        if self._signer is None or not (self._stepper.paged or self._clock() >= self._next_witness):
             return
         signed = self._store.sign(self._signer, self._clock())
-        self._witness_due, self._next_witness = False, self._clock() + _WITNESS_EVERY
+        self._stepper.paged, self._next_witness = False, self._clock() + _WITNESS_EVERY
         if signed is not None:
             witness(signed)
-
-    def snapshot(self) -> Snapshot:
-        """Return what the metrics show."""
-        return Snapshot(
-            states=dict(self._states),
-            pointers=dict(self._pointers),
-            heartbeat=self._store.last_heartbeat(),
-            confirmation=self._prometheus.reach.last,
-            audit=self._store.audit_head(),
-            now=self._clock(),
-        )
 
     def _pause(self) -> float:
         now = self._clock()
@@ -236,14 +244,14 @@ class Worker:
             self._make(model, work.intent)
             return
         incident = self._states[model].incidents[work.incident]
-        pointer = self._read(model)
+        pointer = self._serving.read(model)
         if pointer is None:
-            self._apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
+            self._stepper.apply(model, TargetUnreachable(incident.id, "release pointer cannot be read"))
         elif isinstance(work, Look):
             target = candidate(self._states[model], pointer)
             sample = look(self._prometheus, self._terms[model], incident, self._clock(), target)
             self._clocks.compare(sample.clock)
-            self._apply(model, Sampled(incident.id, sample, pointer))
+            self._stepper.apply(model, Sampled(incident.id, sample, pointer))
         else:
             intent = self._states[model].applied(incident.id)
             version = (intent.change.version if intent else None) or pointer.version
@@ -251,148 +259,15 @@ class Worker:
             if intent is not None and intent.change.segment is None:
                 segment = AGGREGATE
             seen = look_at_recovery(self._prometheus, segment, version, pointer, self._clock())
-            self._apply(model, RecoverySeen(incident.id, seen, pointer))
+            self._stepper.apply(model, RecoverySeen(incident.id, seen, pointer))
 
     def _make(self, model: str, key: str) -> None:
-        self._apply(model, ChangeBegun(key))
+        """Make a planned change; once it has begun no veto stops it."""
+        self._stepper.apply(model, ChangeBegun(key))
         event = carry_out(self._targets[model], self._states[model].intents[key], first=key not in self._tried)
         self._tried.add(key)
         if isinstance(event, TargetUnreachable):
             _log.error("release pointer of %s cannot be read or written", model)
-        elif isinstance(event, ChangeMade):
-            self._pointers[model] = event.pointer
-        self._apply(model, event)
-
-    def _apply(
-        self,
-        model: str,
-        event: Event,
-        *,
-        alert: int | None = None,
-        closure: int | None = None,
-        order: int | None = None,
-    ) -> tuple[Record, ...]:
-        """Step the engine, commit what it says before anything else happens, and return it."""
-        now, before = self._clock(), self._states[model]
-        result = step(self._terms[model], before, event, now, self._timing)
-        used = {"alert": alert, "closure": closure, "order": order}
-        if result.state is before and not result.records and all(row is None for row in used.values()):
-            return ()
-        self._store.commit(model, before, result.state, result.records, at=now, **used)
-        self._states[model] = result.state
-        self._witness_due |= any(record.page for record in result.records)
-        self._counters.records(model, result.records)
-        self._count(model, before, result.state, event)
-        if len(result.state.intents) > len(before.intents):
-            faults.reach("after_intent")
+        self._stepper.apply(model, event)
         if isinstance(event, ChangeMade):
-            faults.reach("after_marker")
-        return result.records
-
-    def _count(self, model: str, before: ModelState, after: ModelState, event: Event) -> None:
-        if isinstance(event, Sampled):
-            looked = after.incidents[event.incident]
-            if looked.attempts > before.incidents[event.incident].attempts:
-                self._counters.guards(looked)
-        if isinstance(event, ChangeMade) and after is not before:
-            incident = after.incidents[after.intents[event.intent].incident]
-            begun = max(incident.starts_at, incident.armed_at or 0.0)
-            self._counters.duration(model, (incident.acted_at or 0.0) - begun)
-            self._observe(event.pointer)
-
-    def _pull_state(self) -> None:
-        """Find alerts whose notification was lost, and changes that people made."""
-        heard = self._store.last_heartbeat()
-        # Nobody can have been heard while the controller was not there.
-        heard = None if heard is None else max(heard, self._started)
-        for model in self._terms:
-            self._apply(model, HeartbeatLooked(heard, self._read(model)))
-            self._files.look(model)
-        try:
-            alerts = firing_alerts(self._prometheus, self._terms, self._clock()) + self._ended_meanwhile()
-            for model, serving in self._pointers.items():
-                self._apply(model, ReleaseSeen(serving, labels_of(self._prometheus, model, serving.version)))
-                if BLIND not in self._states[model].standing:
-                    self._store.watch(model, self._clock())
-        except PrometheusUnavailableError:
-            self._deaf_since = self._deaf_since or self._clock()
-            return
-        for alert in alerts:
-            pointer = self._pointers.get(alert.model)
-            if pointer is not None:
-                self._apply(alert.model, AlertSeen(alert, pointer, pulled=True))
-
-    def _ended_meanwhile(self) -> list[Alert]:
-        """Return what fired and ended while nobody could hear it: it is looked at once, and people are called."""
-        if self._deaf_since is None:
-            return []
-        now, found = self._clock(), []
-        for model, pointer in self._pointers.items():
-            since = max(self._deaf_since - _OVERLAP, now - _LONGEST_ABSENCE, pointer.activated_at)
-            for alert in ended_alerts(self._prometheus, self._terms[model], since, now):
-                key = Key(model, alert.cause, alert.segment, pointer.activation)
-                if key.id not in self._states[model].incidents:
-                    found.append(alert)
-        self._deaf_since = None
-        return found
-
-    def _judge_readiness(self) -> None:
-        """See what the controller has earned: mode `enforce` alone does not let it act."""
-        for model in self._terms:
-            serving, state = self._pointers.get(model), self._states[model]
-            found = readiness_of(self._store, model, state, serving.version if serving else None, self._clock())
-            self._apply(model, ReadinessSeen(unmet(found), model in self._acted, self._policy))
-
-    def _read(self, model: str) -> ReleasePointer | None:
-        try:
-            pointer = self._numbered(model, self._targets[model].read())
-        except Unreachable as error:
-            if model not in self._unread:
-                self._unread.add(model)
-                _log.error("%s: %s; until it can be read nothing will be done for %s", model, error, model)
-            return None
-        if model in self._unread:
-            self._unread.remove(model)
-            _log.warning("%s: the release pointer can be read again", model)
-        known = self._pointers.get(model)
-        self._pointers[model] = pointer
-        if known != pointer:
-            self._observe(pointer)
-            self._apply(model, PointerSeen(pointer))
-            self._apply(model, ReleaseSeen(pointer, None))
-        return pointer
-
-    def _numbered(self, model: str, pointer: ReleasePointer) -> ReleasePointer:
-        """Return what serves under an activation number that is its own; raise `Unreachable` where that fails.
-
-        Incidents, evidence and the limit of one rollback per activation are all kept by that number.
-        """
-        if pointer == self._pointers.get(model):
-            return pointer
-        last = self._store.repeats(pointer)
-        if last is None:
-            return pointer
-        outcome = self._targets[model].renumber(pointer.epoch, last)
-        if not isinstance(outcome, Applied):
-            raise Unreachable("the release pointer was changed while its activation was numbered anew")
-        data = {"version": pointer.version, "from": pointer.activation, "to": outcome.pointer.activation}
-        self._store.note("activation.renumbered", model, data, self._clock())
-        _log.warning(
-            "the release pointer of %s was made anew or put back: activation %d was used before, now it is %d",
-            model,
-            pointer.activation,
-            outcome.pointer.activation,
-        )
-        return outcome.pointer
-
-    def _observe(self, pointer: ReleasePointer) -> None:
-        """Note a new activation in the ledger and count it."""
-        if not self._store.observe(pointer, self._clock()) or pointer.previous_version is None:
-            return
-        automatic = pointer.updated_by == ACTOR
-        self._counters.change(
-            pointer.model,
-            DeploymentChangeType.ROLLBACK if automatic else DeploymentChangeType.PROMOTE,
-            DeploymentChangeTrigger.AUTOMATIC if automatic else DeploymentChangeTrigger.MANUAL,
-            DeploymentChangeReason.ACCURACY if automatic else DeploymentChangeReason.RELEASE,
-        )
+            self._serving.changed(event.pointer)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_clinical.rollback import AuditBrokenError, Checkpoint, verify_file
+from otel_clinical.rollback import DATABASE, AuditBrokenError, Checkpoint, verify_file
 from otel_clinical.rollback.audit import SCHEMA, append, chain_hash
+from otel_clinical.rollback.store import Store
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +110,24 @@ def test_a_file_that_is_no_database_is_broken_not_a_crash(tmp_path: Path) -> Non
 def test_a_checkpoint_of_before_the_first_event_is_no_checkpoint(database: Path) -> None:
     with pytest.raises(AuditBrokenError):
         verify_file(database, Checkpoint(3, "0" * 64))
+
+
+def test_what_is_asked_at_every_scrape_reads_no_more_than_it_returns(tmp_path: Path) -> None:
+    """A store of a release that had no such index gets it when it is opened."""
+    Store(tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / DATABASE)) as old:
+        old.execute("DROP INDEX audit_action")
+    plans: list[str] = []
+    with closing(Store(tmp_path)) as store:
+        connection = store._connection
+        connection.set_trace_callback(
+            lambda query: plans.append(query) if " audit " in query and query.startswith("SELECT") else None
+        )
+        store.newest("drill.passed")
+        store.audit_of(["drill.passed", "controller.armed"])
+        store.acted()
+        connection.set_trace_callback(None)
+        assert len(plans) == 3
+        for query in plans:
+            said = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {query}")]
+            assert any("USING INDEX audit_action (action=?" in step for step in said), f"{query}: {said}"

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import resource
 import sqlite3
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,40 +18,10 @@ from tests.rollback._controller import TOKEN, Controller, alert, let_act, notifi
 from tests.rollback._prometheus import degraded, low_input, recovered, serving
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from otel_clinical.rollback import Terms
     from tests.rollback._prometheus import FakePrometheus
-
-
-def test_a_disk_that_is_full_is_answered_503_and_nothing_is_acknowledged_that_is_not_stored(
-    prometheus: FakePrometheus, terms: Terms, tmp_path: Path
-) -> None:
-    controller = Controller(tmp_path, prometheus.url)
-    controller.start()
-    try:
-        wal = tmp_path / "state" / f"{DATABASE}-wal"
-        # The kernel refuses to let any file of the process grow further, as a full disk does.
-        limit = wal.stat().st_size
-        resource.prlimit(_pid_of(controller), resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
-        labels = degraded(prometheus, baseline=terms.baseline_hash, change_point=time.time() - 30)
-        body = notification(alert(labels), padding="x" * 200_000)
-        answer = controller.post(body)
-        assert answer.status_code == 503
-        assert answer.headers["retry-after"] == "5"
-        assert controller.pointer().version == "8"
-        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        resource.prlimit(_pid_of(controller), resource.RLIMIT_FSIZE, unlimited)
-        assert controller.post(body).status_code == 202
-        controller.wait_state("converging", "verifying")
-        controller.verify_audit()
-    finally:
-        controller.process.stop()
-
-
-def _pid_of(controller: Controller) -> int:
-    """Return the controller's own process, below the tether that ends it with the tests."""
-    tether = controller.process.pid
-    children = (Path("/proc") / str(tether) / "task" / str(tether) / "children").read_text().split()
-    return int(children[0]) if children else tether
 
 
 def test_an_alert_whose_webhook_was_lost_is_found_in_prometheus(

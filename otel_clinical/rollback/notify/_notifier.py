@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sqlite3
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,14 +120,20 @@ class Notifier:
         raised = {event["data"].get("to") for event in events}
         for name in LINES[1 : line + 1]:
             if name not in raised:
-                data = {"to": name, "waiting": round(now - begun, 1), "page": True}
-                self._store.note(RAISED, incident["id"], data, now)
+                self._note(incident["id"], {"to": name, "waiting": round(now - begun, 1), "page": True}, now)
         token = self._links.make(incident["id"], LINES[line], now, nonce=_nonce(incident, line))
         moments = Moments(now, self._zone)
         kept = disarmed(self._store.load(incident["key"]["model"]), now)
         held = "" if kept is None else held_text(kept)
         shown, where = leaving(incident), {"url": self._url, "token": token, "runbooks": self._runbooks}
         return alert(shown, terms, moments, **where, held=held)
+
+    def _note(self, incident: str, data: Mapping[str, Any], now: float) -> None:
+        """Write a rise into the audit; where that fails it is tried at the next turn, and people are told meanwhile."""
+        try:
+            self._store.note(RAISED, incident, dict(data), now)
+        except sqlite3.Error as error:
+            _log.error("cannot write into the audit that the next in line is called: %s", type(error).__name__)
 
 
 def _nonce(incident: Mapping[str, Any], line: int) -> str:

@@ -17,6 +17,7 @@ from otel_clinical.rollback.page._overview import OPEN, cards, held_text, where_
 from otel_clinical.rollback.page._plans import did, will_do
 from otel_clinical.rollback.page._tiers import look_at_tiers
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
+from otel_clinical.rollback.store import CANNOT_STORE
 from otel_clinical.semconv.enums import RollbackGuardResult
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ def overview(source: Sources) -> dict[str, Any]:
         "moments": moments,
         "cards": cards(seen, source.terms, picture, moments),
         "problem": picture.problem,
+        "unstored": CANNOT_STORE.format(source.store.problem) if source.store.problem else "",
         "waiting": [item for item in incidents if item["open"] or (item["page"] and not item["acknowledged"])],
         "health": tuple(_health(source, moments)),
     }
@@ -197,5 +199,7 @@ def _health(source: Sources, moments: Moments) -> Iterator[tuple[str, bool, str]
     heard = beat is not None and moments.now - beat < _HEARTBEAT
     told = f"heartbeat {moments.ago(beat)}" if heard else f"heartbeat {moments.ago(beat)}: alerts may not arrive"
     yield "Alertmanager", heard, told
+    problem = source.store.problem
+    yield "State directory", not problem, CANNOT_STORE.format(problem) if problem else "can be written"
     head = source.store.audit_head()
     yield "Audit", True, f"event {head.seq}, head {head.hash[:12]}"

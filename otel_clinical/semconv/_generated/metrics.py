@@ -95,6 +95,7 @@ __all__ = [
     "ROLLBACK_MODE",
     "ROLLBACK_POLICY_UNAPPROVED",
     "ROLLBACK_STATE",
+    "ROLLBACK_STORE_STATUS",
     "ROLLBACK_WAY_BACK",
     "ROLLBACK_WEBHOOKS",
     "ROUTER_DEGRADED",
@@ -200,6 +201,17 @@ ROLLBACK_CONFIRMATION_TIME: Final = MetricDef(
     attributes=(),
     buckets=None,
     prometheus="clinical_ai_rollback_confirmation_time_seconds",
+    source="controller",
+)
+
+ROLLBACK_STORE_STATUS: Final = MetricDef(
+    name="clinical_ai.rollback.store.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 while the controller can write its state directory, 0 from the first write that failed until one succeeds.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_rollback_store_status",
     source="controller",
 )
 
@@ -1279,6 +1291,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ROLLBACK_ACCESS_REFUSALS,
     ROLLBACK_HEARTBEAT_TIME,
     ROLLBACK_CONFIRMATION_TIME,
+    ROLLBACK_STORE_STATUS,
     ROLLBACK_AUDIT_SEQUENCE,
     ROLLBACK_AUDIT_DIGEST,
     ROLLBACK_DURATION,
