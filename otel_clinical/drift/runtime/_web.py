@@ -63,6 +63,8 @@ def _config(app: Starlette, certificate: Certificate | None) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        # Whoever may write X-Forwarded-For could pass for any source, and for a new one with each request.
+        proxy_headers=False,
         timeout_keep_alive=60,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )

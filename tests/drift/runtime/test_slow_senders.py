@@ -158,6 +158,22 @@ class TestRate:
             page = ask(str(service.addresses.metrics), "GET", "/metrics", None, {}).body.decode()
             assert 'rate_limited"} 2.0' in page
 
+    def test_nobody_can_say_that_it_is_another_source(self, tmp_path: Path, policy_path: Path):
+        with serving(tmp_path, policy_path, rate=0.1) as service:
+            where = str(service.addresses.http)
+            for number, expected in enumerate([200, 429, 429]):
+                names = ("X-Forwarded-For", "Forwarded", "X-Real-IP")
+                headers = PROTOBUF | dict.fromkeys(names, f"10.0.0.{number}")
+                assert ask(where, "POST", TRACES, body(), headers).status == expected
+
+    def test_all_addresses_of_an_ipv6_network_are_one_source(self):
+        limit = RateLimit(0.2, clock=lambda: 0.0)
+        assert limit.wait("2001:db8::1") == 0.0
+        assert limit.wait("2001:db8::ffff:2%eth0") > 0.0
+        assert limit.wait("2001:db8:0:1::1") == 0.0
+        assert limit.wait("::ffff:10.0.0.7") == 0.0
+        assert limit.wait("10.0.0.7") > 0.0
+
     def test_each_source_has_its_own_bucket_and_gets_tokens_back(self):
         now = [0.0]
         limit = RateLimit(2.0, clock=lambda: now[0])
