@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import tracemalloc
 
 import pytest
@@ -47,3 +48,18 @@ def test_a_bomb_costs_no_more_memory_than_the_limit():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * 1024 * 1024
+
+
+def test_later_members_of_any_length_are_read_whole():
+    """They are read in pieces, which a member may begin, end or fill."""
+    chance = random.Random(5)
+    members = [chance.randbytes(size) for size in (0, 10, 65_500, 65_536, 200_000, 1, 0, 131_072)]
+    assert gunzip(b"".join(map(gzip.compress, members)), 2**20) == b"".join(members)
+    with pytest.raises(CorruptBodyError, match="truncated"):
+        gunzip(b"".join(map(gzip.compress, members))[:-1], 2**20)
+
+
+def test_a_bomb_of_empty_members_costs_no_more_than_some_members():
+    """Each member that ends leaves a copy of what follows it: 16 MiB of them would be copied 800,000 times."""
+    with pytest.raises(CorruptBodyError, match="more than 1024 gzip members"):
+        gunzip(gzip.compress(b"") * 800_000, 1024)
