@@ -4,6 +4,7 @@ exploded = explode_logs(body, received, index)
 """
 
 from otel_clinical.drift.explode._batch import ABSENT, MICRO, NO_FEATURES, RECORD, SEGMENTS, Batch, Kind
+from otel_clinical.drift.explode._bounds import TooMuchError
 from otel_clinical.drift.explode._explode import explode_logs, explode_traces
 from otel_clinical.drift.explode._exploded import Exploded, Rejection
 from otel_clinical.drift.explode._index import ModelIndex, PolicyIndex
@@ -20,6 +21,7 @@ __all__ = [
     "ModelIndex",
     "PolicyIndex",
     "Rejection",
+    "TooMuchError",
     "explode_logs",
     "explode_traces",
 ]

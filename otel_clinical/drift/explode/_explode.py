@@ -14,6 +14,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from otel_clinical.drift.explode._batch import RECORD, Batch
+from otel_clinical.drift.explode._bounds import is_dense, weigh
 from otel_clinical.drift.explode._exploded import Exploded, Rejection
 from otel_clinical.drift.explode._records import (
     LOG_KEYS,
@@ -27,7 +28,7 @@ from otel_clinical.drift.explode._records import (
 )
 from otel_clinical.drift.explode._salvage import salvage
 from otel_clinical.drift.explode._subject import SUBJECT_KEYS, Reader
-from otel_clinical.drift.explode._values import RefusedError, pick
+from otel_clinical.drift.explode._values import RefusedError
 from otel_clinical.drift.explode._wire import EVENTS, FEWEST, SPANS, Wire
 from otel_clinical.drift.explode._wire_skeleton import UnusualError
 from otel_clinical.semconv.enums import ProcessorRejection
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from google.protobuf.message import Message
     from numpy.typing import NDArray
     from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+    from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
     from otel_clinical.drift.explode._index import PolicyIndex
     from otel_clinical.drift.explode._wire import Gathered
@@ -55,6 +57,9 @@ def explode_traces(body: bytes, received: float, scope: PolicyIndex, *, fewest: 
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
         fewest: Records alike below which they are read one by one; the result is the same.
+
+    Raises:
+        TooMuchError: It is made of more than a request may be.
     """
     return _Work(_TRACES, scope, received, fewest).walk(body)
 
@@ -67,18 +72,23 @@ def explode_logs(body: bytes, received: float, scope: PolicyIndex, *, fewest: in
         received: Unix seconds at which it arrived; times more than 5 minutes later are refused.
         scope: The declared words.
         fewest: Records alike below which they are read one by one; the result is the same.
+
+    Raises:
+        TooMuchError: It is made of more than a request may be.
     """
     return _Work(_LOGS, scope, received, fewest).walk(body)
 
 
 def _span_row(reader: Reader, span: Span, shared: Mapping[str, AnyValue]) -> Row | None:
-    values = {**shared, **pick(span.attributes, SPAN_KEYS)}
+    values = {**shared, **reader.pick(span.attributes, SPAN_KEYS)}
     return inference_row(reader, span, values) if is_inference(values) and not is_shadow(values) else None
 
 
 def _log_row(reader: Reader, record: LogRecord, shared: Mapping[str, AnyValue]) -> Row | None:
     kind = kind_of(record)
-    return None if kind is None else event_row(reader, kind, record, {**shared, **pick(record.attributes, LOG_KEYS)})
+    if kind is None:
+        return None
+    return event_row(reader, kind, record, {**shared, **reader.pick(record.attributes, LOG_KEYS)})
 
 
 @dataclass(frozen=True)
@@ -100,11 +110,13 @@ class _Shape(Generic[_Record]):
     row: Callable[[Reader, _Record, Mapping[str, AnyValue]], Row | None]
     layout: Layout
 
-    def scopes(self, request: Message) -> Iterator[tuple[tuple[int, int], Sequence[_Record], Mapping[str, AnyValue]]]:
+    def scopes(
+        self, request: Message, reader: Reader
+    ) -> Iterator[tuple[tuple[int, int], Sequence[_Record], Mapping[str, AnyValue]]]:
         """Yield (resource and scope, records, what the resource says about all of them)."""
         resources, scopes, records = self.fields
         for place, group in enumerate(getattr(request, resources)):
-            shared = pick(group.resource.attributes, SUBJECT_KEYS)
+            shared = reader.pick(group.resource.attributes, SUBJECT_KEYS)
             for ordinal, scope in enumerate(getattr(group, scopes)):
                 yield (place, ordinal), getattr(scope, records), shared
 
@@ -136,12 +148,16 @@ class _Work(Generic[_Record]):
             for found in gathered.values():
                 self._add(found)
             return self._done()
+        if not weigh(body):
+            return _undecodable(body)
+        if is_dense(body):
+            return self._salvage(body)
         request = self._shape.request()
         try:
             request.ParseFromString(body)
         except DecodeError:
             return self._salvage(body)
-        for place, records, shared in self._shape.scopes(request):
+        for place, records, shared in self._shape.scopes(request, self._reader):
             first = self._count
             rest: Iterable[int] = range(len(records))
             if place in gathered:
@@ -184,14 +200,17 @@ class _Work(Generic[_Record]):
             found = []
         if not found:
             return _undecodable(body)
+        said: tuple[Resource, Mapping[str, AnyValue]] | None = None
         for place, (resource, data) in enumerate(found):
+            if said is None or said[0] is not resource:
+                said = resource, self._reader.pick(resource.attributes, SUBJECT_KEYS)
             record = self._shape.record()
             try:
                 record.ParseFromString(data)
             except DecodeError:
                 self._rejections.append(_unreadable(data))
             else:
-                self._take(record, pick(resource.attributes, SUBJECT_KEYS), place)
+                self._take(record, said[1], place)
         return self._done()
 
     def _done(self) -> Exploded:

@@ -6,12 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.explode._batch import NO_FEATURES, SEGMENTS
+from otel_clinical.drift.explode._bounds import MOST_ATTRIBUTES, bound_attributes
 from otel_clinical.drift.explode._values import RefusedError, bad, encounter, ordinal, share, text
 from otel_clinical.features import WireError
 from otel_clinical.semconv import OTHER, SEGMENT_ATTRIBUTES, attributes
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+
     from otel_clinical.drift.explode._index import ModelIndex, PolicyIndex
     from otel_clinical.drift.explode._values import Values
 
@@ -36,11 +41,24 @@ class Reader:
         scope: The declared words.
         received: When the request arrived, in microseconds.
         aside: (reason, detail) of each optional value set aside, of all records.
+        looked: How many attributes were looked at one by one.
     """
 
     scope: PolicyIndex
     received: int
     aside: list[tuple[ProcessorRejection, str]] = field(default_factory=list)
+    looked: int = 0
+
+    def pick(self, attributes: Sequence[KeyValue], wanted: frozenset[str]) -> dict[str, AnyValue]:
+        """Return the values of the `wanted` keys; only those are looked at.
+
+        Raises:
+            TooMuchError: The request has more attributes than it may have.
+        """
+        self.looked += len(attributes)
+        if self.looked > MOST_ATTRIBUTES:
+            bound_attributes(self.looked)
+        return {key: pair.value for pair in attributes if (key := pair.key) in wanted}
 
     def subject(self, values: Values) -> tuple[int, int, tuple[int, ...], int]:
         """Return the numbers of (model, version, segment values) and the activation.

@@ -11,9 +11,9 @@ from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.semconv.enums import ProcessorRejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
-    from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+    from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
     Values = Mapping[str, AnyValue]
 
@@ -34,11 +34,6 @@ class RefusedError(Exception):
         super().__init__(detail)
         self.reason = reason
         self.detail = detail
-
-
-def pick(attributes: Iterable[KeyValue], wanted: frozenset[str]) -> dict[str, AnyValue]:
-    """Return the values of the `wanted` keys; only those are looked at."""
-    return {key: pair.value for pair in attributes if (key := pair.key) in wanted}
 
 
 def text(values: Values, key: str) -> str:

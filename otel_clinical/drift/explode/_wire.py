@@ -19,7 +19,6 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from otel_clinical.drift.explode._batch import Kind
 from otel_clinical.drift.explode._records import KINDS, LOG_KEYS, SPAN_KEYS, is_inference
 from otel_clinical.drift.explode._subject import SUBJECT_KEYS
-from otel_clinical.drift.explode._values import pick
 from otel_clinical.drift.explode._wire_bytes import Bytes
 from otel_clinical.drift.explode._wire_cast import cast
 from otel_clinical.drift.explode._wire_columns import Columns
@@ -65,6 +64,8 @@ EVENTS: Final = Layout(
 FEWEST: Final = 24
 """Records of one skeleton below which one by one is faster."""
 _MOST_SKELETONS: Final = 16
+_MOST_LEARNT: Final = 64
+"""Skeletons that are learnt from one request: each takes as long as some records read one by one."""
 _TAG_AND_SIZE: Final = 5  # bytes before a record: its tag, and its length in at most four
 _RECENT: Final = {layout.attributes: Recent() for layout in (SPANS, EVENTS)}
 _BUILD: Final[Mapping[Kind, Build]] = {Kind.OUTCOME: outcome_rows, Kind.REVIEW: review_rows}
@@ -114,6 +115,7 @@ class Wire:
         self.raw = body
         self.layout, self.record = layout, record
         self.fewest = max(fewest, 1)
+        self._learnt = 0
         self._groups = groups(body)
         worth = any(len(frame.starts) >= self.fewest for group in self._groups for frame in group.frames)
         self._body = Bytes(body) if worth else None
@@ -123,7 +125,7 @@ class Wire:
         if self._body is None:
             return {}
         try:
-            shared = [self._shared(group) for group in self._groups]
+            shared = [self._shared(group, reader) for group in self._groups]
         except (DecodeError, UnicodeDecodeError):
             return {}
         return {
@@ -132,7 +134,19 @@ class Wire:
             for frame in group.frames
         }
 
-    def _shared(self, group: Group) -> Mapping[str, AnyValue]:
+    def learn(self, record: bytes) -> Known:
+        """Return the skeleton of a record.
+
+        Raises:
+            UnusualError: It cannot serve as one, or as many were learnt from this request as may be.
+            DecodeError: It is no such message.
+        """
+        self._learnt += 1
+        if self._learnt > _MOST_LEARNT:
+            raise UnusualError
+        return _RECENT[self.layout.attributes].made(record, self.layout, self.record)
+
+    def _shared(self, group: Group, reader: Reader) -> Mapping[str, AnyValue]:
         """Return what a resource says about all its records, after a look at everything around them."""
         resource = Resource()
         for start, end in group.resource:
@@ -142,7 +156,7 @@ class Wire:
                 InstrumentationScope.FromString(self.raw[start:end])
         for start, end in (*group.schemas, *(one for frame in group.frames for one in frame.schemas)):
             self.raw[start:end].decode()
-        return pick(resource.attributes, SUBJECT_KEYS)
+        return reader.pick(resource.attributes, SUBJECT_KEYS)
 
 
 class _Scope:
@@ -204,9 +218,7 @@ class _Scope:
                     return left  # it may have a mould of its own
             followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
             if not followed.matches[0]:  # it resembled a recent one, and is another: that would be tried for ever
-                known = _RECENT[self._wire.layout.attributes].made(
-                    self._first(left), self._wire.layout, self._wire.record
-                )
+                known = self._wire.learn(self._first(left))
                 followed = follow(known.skeleton, self._body, self._starts[left], self._ends[left])
         except (UnusualError, DecodeError):
             self._rest.append(left[:1])
@@ -220,8 +232,8 @@ class _Scope:
         return left[~followed.matches]
 
     def _known(self, left: Places) -> Known:
-        record, recent = self._first(left), _RECENT[self._wire.layout.attributes]
-        return recent.like(record) or recent.made(record, self._wire.layout, self._wire.record)
+        record = self._first(left)
+        return _RECENT[self._wire.layout.attributes].like(record) or self._wire.learn(record)
 
     def _first(self, left: Places) -> bytes:
         first = int(left[0])

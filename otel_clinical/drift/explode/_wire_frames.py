@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from array import array
 from dataclasses import dataclass, field
+from operator import sub
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from otel_clinical.drift.explode._bounds import LARGEST, MOST_RECORDS, bound_frames, bound_records, bound_size
 from otel_clinical.drift.explode._wire_skeleton import UnusualError
 
 if TYPE_CHECKING:
@@ -63,11 +65,30 @@ def groups(body: bytes) -> list[Group]:
 
     Raises:
         UnusualError: It is not as every exporter writes it, or no such request at all.
+        TooMuchError: It is made of more than a request may be.
     """
+    found: list[Group] = []
+    frames = records = 0
     try:
-        return [_group(body, place, *found) for place, (_, found) in enumerate(_children(body, 0, len(body)))]
+        for place, (_, span) in enumerate(_children(body, 0, len(body))):
+            found.append(group := _group(body, place, *span))
+            frames += 1 + len(group.frames)
+            records += sum(len(frame.starts) for frame in group.frames)
+            bound_frames(frames)
+            bound_records(records)
     except IndexError:
         raise UnusualError from None
+    if len(body) > LARGEST:
+        _bound_sizes(found)
+    return found
+
+
+def _bound_sizes(found: list[Group]) -> None:
+    for group in found:
+        for span in (*group.resource, *(one for frame in group.frames for one in frame.around)):
+            bound_size(*span)
+        for frame in group.frames:
+            bound_size(0, max(map(sub, frame.ends, frame.starts), default=0))
 
 
 def _group(body: bytes, place: int, start: int, end: int) -> Group:
@@ -79,6 +100,7 @@ def _group(body: bytes, place: int, start: int, end: int) -> Group:
             frame = Frame(place, len(group.frames))
             _records(body, *found, frame)
             group.frames.append(frame)
+            bound_frames(len(group.frames))
         else:
             group.schemas.append(found)
     if len(group.resource) > 1 or any(len(frame.around) > 1 for frame in group.frames):
@@ -112,6 +134,8 @@ def _records(body: bytes, at: int, end: int, frame: Frame) -> None:
                 continue
             frame.starts.append(begin)
             frame.ends.append(begin + size)
+            if len(frame.starts) > MOST_RECORDS:
+                bound_records(len(frame.starts))
         elif tag == _SCOPE:
             frame.around.append((begin, begin + size))
         elif tag == _SCHEMA:

@@ -109,7 +109,7 @@ def mould_of(skeleton: Skeleton, records: Sequence[bytes], before: Mould | None)
         None if the skeleton passes over something unseen, or a value is too long.
     """
     rows = [_contents(skeleton, record) for record in records]
-    if not skeleton.sound or max(len(content) for row in rows for content in row) > _LONGEST_CONTENT:
+    if not skeleton.sound or max((len(content) for row in rows for content in row), default=0) > _LONGEST_CONTENT:
         return None
     known = (Level.SAME,) * len(skeleton.steps) if before is None else before.levels
     steps = zip(known, skeleton.steps, zip(*rows, strict=True), strict=True)

@@ -25,13 +25,12 @@ from otel_clinical.drift.runtime._refusals import (
     UndecodableError,
     WrongContentTypeError,
 )
-from otel_clinical.drift.runtime.intake import MAXIMUM_BODY, Budget, Intake, Pending
+from otel_clinical.drift.runtime.intake import DECODERS, MAXIMUM_BODY, Budget, Intake, Pending
 from otel_clinical.drift.runtime.pages import health
 
 PROTOBUF = "application/x-protobuf"
 _RETRY_AFTER_SECONDS = "1"
 _COMMIT_SECONDS = 4.0  # exporters wait for 5: a later answer would only make a duplicate
-_DECODERS = 2  # requests decoded at once: more would only wait for each other
 _METRICS_HINT = "the drift processor takes /v1/traces and /v1/logs; send metrics to your metrics backend\n"
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -44,7 +43,7 @@ def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
         intake: Where requests go.
         tokens: Who may send; None lets everybody who can connect.
     """
-    decoding = asyncio.Semaphore(_DECODERS)
+    decoding = asyncio.Semaphore(DECODERS)
 
     def export(signal: Signal) -> Endpoint:
         async def endpoint(request: Request) -> Response:

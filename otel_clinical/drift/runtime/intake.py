@@ -10,17 +10,32 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from otel_clinical.drift.explode import Exploded, PolicyIndex, Rejection, explode_logs, explode_traces
+from otel_clinical.drift.explode import (
+    Exploded,
+    PolicyIndex,
+    Rejection,
+    TooMuchError,
+    explode_logs,
+    explode_traces,
+)
 from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
 from otel_clinical.drift.runtime._pipeline import Work
 from otel_clinical.drift.runtime._rates import RateLimit
-from otel_clinical.drift.runtime._refusals import RateLimitedError, RefusedError, UnavailableError, UndecodableError
+from otel_clinical.drift.runtime._refusals import (
+    OversizedError,
+    RateLimitedError,
+    RefusedError,
+    UnavailableError,
+    UndecodableError,
+)
 from otel_clinical.drift.runtime.writer import Phase, Writer
 
 _LOG = logging.getLogger(__name__)
 
 MAXIMUM_BODY = 16 * 1024 * 1024
 _IN_FLIGHT = 8 * MAXIMUM_BODY
+DECODERS = 2
+"""Requests taken apart at once: more would only wait for each other, each with all its objects in memory."""
 _SET_BACK_SECONDS = 300.0  # as far ahead as the clock of a sender may be
 _EXPLODE = {Signal.TRACES: explode_traces, Signal.LOGS: explode_logs}
 
@@ -106,6 +121,7 @@ class Intake:
         self._index = index
         self._clock = clock
         self._pool = _Pool(_IN_FLIGHT)
+        self._turns = threading.BoundedSemaphore(DECODERS)
         writer.receiving = lambda: self._pool.requests
 
     @property
@@ -138,6 +154,7 @@ class Intake:
 
         Raises:
             UndecodableError: Not a message of this service.
+            OversizedError: It is made of more than a request may be.
             UnavailableError: Not now.
         """
         if self.phase is Phase.UNTIMELY:
@@ -166,7 +183,10 @@ class Intake:
 
     def _explode(self, signal: Signal, body: bytes, received: float) -> Exploded:
         try:
-            exploded = _EXPLODE[signal](body, received, self._index)
+            with self._turns:
+                exploded = _EXPLODE[signal](body, received, self._index)
+        except TooMuchError as error:
+            raise OversizedError(str(error), body) from None
         except Exception as error:  # noqa: BLE001
             # A defect of ours must cost one request, and its text may quote the request: only its type gets out.
             _LOG.error("a request could not be taken apart: %s", type(error).__name__)
