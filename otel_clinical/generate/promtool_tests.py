@@ -19,6 +19,7 @@ from otel_clinical.generate._cases_machine import (
 from otel_clinical.generate._cases_model import Labels, Scenario, Series, Subject
 from otel_clinical.generate._cases_rollback import rollback_cases
 from otel_clinical.generate._cases_signals import signal_cases
+from otel_clinical.generate._cases_tasks import task_cases
 from otel_clinical.generate._cases_tiers import tier_cases
 from otel_clinical.generate._rules_model import to_yaml
 from otel_clinical.generate._rules_promql import duration, quoted
@@ -69,7 +70,7 @@ def suites(policy: Policy, interval: float) -> tuple[Suite, ...]:
     rollback = (scenario for subject in subjects for scenario in rollback_cases(subject))
     return (
         Suite("tiers", rules.TIERS, interval, tuple(tiers)),
-        Suite("quality", rules.QUALITY, interval, tuple(signals)),
+        Suite("quality", rules.QUALITY, interval, (*signals, *task_cases(policy))),
         Suite("blind", rules.MONITOR, interval, (*blind, *processor_cases(policy, interval))),
         Suite("rollback", rules.MONITOR, interval, tuple(rollback)),
         Suite("machine", rules.MONITOR, interval, (*controller_cases(first, interval), *telemetry_cases())),

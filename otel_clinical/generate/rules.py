@@ -12,6 +12,7 @@ from otel_clinical.generate._rules_model import Alert, Group, Pace, rule_file
 from otel_clinical.generate._rules_plumbing import plumbing
 from otel_clinical.generate._rules_rollback import rollbacks
 from otel_clinical.generate._rules_signals import signals
+from otel_clinical.generate._rules_tasks import task_times
 from otel_clinical.generate._rules_tiers import tiers
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def build(policy: Policy, evaluation_interval: float = 15.0) -> dict[str, tuple[
     pace = Pace(evaluation_interval)
     return {
         TIERS: (constants(policy), *tiers(policy), *counters(policy, pace)),
-        QUALITY: tuple(signals(policy, pace)),
+        QUALITY: (*signals(policy, pace), *task_times(policy, pace)),
         MONITOR: (
             expected(policy),
             *blind(policy, pace),

@@ -329,6 +329,18 @@ class Vocabulary(Section):
     categories: Words = Field(default=(), description="Kinds of cost and of risk events.")
 
 
+class TaskTime(Section):
+    """When the model no longer saves people time."""
+
+    maximum_ratio: Annotated[Percent, Field(gt=0)] = Field(
+        default=1.0, description="Mean time of a task with the model, over that without it, allowed."
+    )
+    minimum_tasks: Positive = Field(
+        default=100, description="Tasks with the model, and without it, in the window below which nothing fires."
+    )
+    window: PositiveDuration = Field(default=7 * _DAY, description="Window of the means.")
+
+
 class Policy(Section):
     """The whole file. `path` is where it was read; `hash` identifies its content."""
 
@@ -336,6 +348,7 @@ class Policy(Section):
     fleet: Fleet
     drift: Drift = Field(default=Drift())
     vocabulary: Vocabulary = Field(default=Vocabulary())
+    task_time: TaskTime = Field(default=TaskTime())
     models: Annotated[dict[ModelName, ModelPolicy], Field(min_length=1, max_length=50)]
     _path: Path = PrivateAttr(Path())
     _hash: str = PrivateAttr("")
