@@ -7,12 +7,12 @@ import importlib
 import inspect
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks._rows import Row, table, write
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
 
 
@@ -28,10 +28,17 @@ def _measured(module: ModuleType, chosen: argparse.Namespace, parser: argparse.A
         if not hasattr(module, "whole"):
             parser.error(f"{chosen.name} does not run the whole system; run it without --whole")
         return list(module.whole())
-    sizes = {name: value for name in ("events", "seconds") if (value := getattr(chosen, name)) is not None}
-    for name in sizes.keys() - inspect.signature(module.run).parameters.keys():
+    return list(module.run(**_sizes(module.run, chosen, parser)))
+
+
+def _sizes(
+    function: Callable[..., object], chosen: argparse.Namespace, parser: argparse.ArgumentParser
+) -> dict[str, Any]:
+    """Return how large it was asked to be."""
+    sizes = {name: value for name in ("events", "seconds", "short") if (value := getattr(chosen, name)) is not None}
+    for name in sizes.keys() - inspect.signature(function).parameters.keys():
         parser.error(f"{chosen.name} has a size of its own; run it without --{name}")
-    return list(module.run(**sizes))
+    return sizes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,13 +49,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--report", type=Path, metavar="DIR", help="write the tables and plots into DIR, no musts")
     parser.add_argument("--events", type=int, metavar="N", help="how many events to send (processor)")
     parser.add_argument("--seconds", type=float, metavar="S", help="how long to send webhooks (rollback)")
+    parser.add_argument("--short", action="store_true", default=None, help="fewer runs, in a minute (decisions)")
     parser.add_argument("--whole", action="store_true", help="a bad release of the whole system (rollback)")
     chosen = parser.parse_args(arguments)
     module = importlib.import_module(f"benchmarks.{chosen.name}")
     if chosen.report is not None:
         if not hasattr(module, "report"):
             parser.error(f"{chosen.name} has no report; run it without --report")
-        module.report(chosen.report)
+        module.report(chosen.report, **_sizes(module.report, chosen, parser))
         return 0
     rows = _measured(module, chosen, parser)
     print(table(rows))

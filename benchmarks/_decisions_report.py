@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
 
+from benchmarks._delays import against_cusum
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,6 +34,10 @@ def markdown(found: list[Delay]) -> str:
         early = max(one.early for one in found if one.method == method)
         figures = [_figure(cells.get((method, drop))) for drop in drops]
         lines.append(f"| {method} | " + " | ".join(figures) + f" | {early:.1%} |")
+    ratios = against_cusum(found)
+    if ratios:
+        shown = [f"{ratios[drop]:.2f}" if drop in ratios else "-" for drop in drops]
+        lines.append(f"| rollback, baseline known, over that CUSUM | {' | '.join(shown)} | |")
     return "\n".join(lines) + "\n"
 
 

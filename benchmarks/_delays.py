@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -23,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from benchmarks._spread import Spread
+
     Errors = NDArray[np.float64]
     Method = Callable[[Errors, int], float]
 
@@ -33,12 +32,27 @@ KNOWN = 10**9
 """Labels of a baseline that leaves no doubt: what a tuned CUSUM is told, too."""
 BEFORE = 2000
 AFTER = 20_000
-RUNS = 200
 REFERENCE = 5000
 ROLLBACK = EscalationLevel.ROLLBACK
 TIERS = (EscalationLevel.ENGINEERING_REVIEW, EscalationLevel.GOVERNANCE_REVIEW, ROLLBACK)
 CUSUM = "CUSUM told the drop"
 """Fires as seldom as our rollback tier when the truth is at its guard, and knows both error rates."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes:
+        runs: Runs of each drop.
+        lengths: Runs without one, whose length is the false-alarm rate that the CUSUM is tuned to.
+    """
+
+    runs: int
+    lengths: int
+
+
+FULL = Size(runs=200, lengths=300)
 
 
 @dataclass(frozen=True)
@@ -69,15 +83,20 @@ def designed(model: ModelPolicy, reference: int) -> StreamDesign:
     return design_stream(model, baseline, budgets, "all", "all")
 
 
-def delays(model: ModelPolicy, drops: Sequence[float] = DROPS, only: Collection[str] = ()) -> list[Delay]:
+def delays(
+    model: ModelPolicy,
+    spread: Spread,
+    drops: Sequence[float] = DROPS,
+    only: Collection[str] = (),
+    size: Size = FULL,
+) -> list[Delay]:
     """Measure our tiers, with a known baseline and with one of 5,000 labels, and every rival, at these drops.
 
-    `only` names the methods to measure; all of them by default.
+    `spread` does each drop's part, somewhere; `only` names the methods to measure, all of them by default.
     """
-    labels = false_alarm_labels(model, ROLLBACK, budget(model, ROLLBACK))
-    work = partial(_of_drop, model, labels, only)
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        return [found for of_drop in pool.map(work, drops) for found in of_drop]
+    labels = false_alarm_labels(model, ROLLBACK, budget(model, ROLLBACK), size.lengths)
+    work = partial(_of_drop, model, labels, only, size.runs)
+    return [found for of_drop in spread(work, drops) for found in of_drop]
 
 
 def budget(model: ModelPolicy, level: EscalationLevel) -> float:
@@ -95,7 +114,7 @@ def proof(design: StreamDesign, level: EscalationLevel, errors: Errors, before: 
     return float(max(places[0] + 1 - before, 0)) if len(places) else math.inf
 
 
-def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: float) -> float:
+def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: float, runs: int) -> float:
     """Return the labels between false alarms of a tier that promises `promised`, with the truth at its guard.
 
     The promise is a lower bound; a fair comparison needs what is kept. Simulated at a thousandth of the promise:
@@ -106,7 +125,7 @@ def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: flo
     cells = design.cells[level]
     threshold = math.log(small * (cells.stop - cells.start))
     rng, lengths = np.random.default_rng(4), []
-    for _ in range(300):
+    for _ in range(runs):
         errors = (rng.random(int(small * 12)) < ordinary).astype(float)
         growth = log_growth(errors, design.null[:1, cells], design.bets[:1, cells])
         path = np.logaddexp.reduce(sr_path(np.full(growth.shape[1], -np.inf), growth), axis=1)
@@ -114,9 +133,9 @@ def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: flo
     return float(np.mean(lengths)) * 1000
 
 
-def _of_drop(model: ModelPolicy, labels: float, only: Collection[str], drop: float) -> list[Delay]:
+def _of_drop(model: ModelPolicy, labels: float, only: Collection[str], count: int, drop: float) -> list[Delay]:
     rng = np.random.default_rng(round(drop * 1000))
-    runs = [_run(rng, drop) for _ in range(RUNS)]
+    runs = [_run(rng, drop) for _ in range(count)]
     methods: dict[str, Method] = {
         name(level, reference): partial(proof, designed(model, reference), level)
         for reference in (KNOWN, REFERENCE)
@@ -124,6 +143,13 @@ def _of_drop(model: ModelPolicy, labels: float, only: Collection[str], drop: flo
     }
     methods |= _rival_methods(model, labels, drop)
     return [_delay(method, drop, runs, fires) for method, fires in methods.items() if not only or method in only]
+
+
+def against_cusum(found: Sequence[Delay]) -> dict[float, float]:
+    """Return by drop the median labels of the rollback tier's proof, with a known baseline, over those of the CUSUM."""
+    medians = {(one.method, one.drop): one.median for one in found}
+    drops = sorted({drop for method, drop in medians if method == CUSUM})
+    return {drop: medians[name(ROLLBACK, KNOWN), drop] / medians[CUSUM, drop] for drop in drops}
 
 
 def name(level: EscalationLevel, reference: int) -> str:

@@ -7,11 +7,8 @@ is reached at most as often. Streams are independent here: their number of proof
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from benchmarks._spread import Spread
     from otel_clinical.drift.kernel._design import StreamDesign
     from otel_clinical.policy import Policy
     from otel_clinical.semconv.enums import EscalationLevel
@@ -92,13 +90,14 @@ class Rate:
         return self.years * self.promised
 
 
-def rates(policy: Policy, world: World, years: float, *, models: int = MODELS, tasks: int = 20) -> list[Rate]:
+def rates(
+    policy: Policy, world: World, years: float, spread: Spread, *, models: int = MODELS, tasks: int = 20
+) -> list[Rate]:
     """Simulate `years` fleet-years in `tasks` parts, each with a baseline of its own luck."""
     fleet = fleet_policy(policy, models)
     replicas = max(round(years / tasks / PATH_YEARS), 1)
     work = partial(_part, fleet, world, replicas)
-    with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
-        proofs = sum(pool.map(work, range(tasks)), np.zeros(len(LEVELS), np.int64))
+    proofs = sum(spread(work, range(tasks)), np.zeros(len(LEVELS), np.int64))
     tiers = next(iter(fleet.models.values())).tiers
     simulated = replicas * PATH_YEARS * tasks
     return [

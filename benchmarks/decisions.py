@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from benchmarks import _delays
 from benchmarks._decisions_report import write_report
-from benchmarks._delays import CUSUM, KNOWN, delays, name
+from benchmarks._delays import CUSUM, KNOWN, against_cusum, delays, name
+from benchmarks._fleet import MODELS
 from benchmarks._fleet_report import write_rates
 from benchmarks._fleet_years import ASSUMED, WORLDS, rates
 from benchmarks._rows import Row, row
+from benchmarks._spread import every_core, here
 from otel_clinical.drift.detectors import log_growth, sr_path
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
@@ -21,35 +25,67 @@ from otel_clinical.semconv.enums import EscalationLevel
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from benchmarks._spread import Spread
+
 POLICY = Path(__file__).parents[1] / "examples" / "policy.yaml"
 ACCURACY = 0.90
 REFERENCE = 5000
 LABELS_PER_DAY = 1000
 WINDOW = 200
 TIER = EscalationLevel.ROLLBACK
-FLEET_YEARS = 1000
-WRONG_YEARS = 40
-"""Of each world that is not as the proof assumes."""
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is simulated.
+
+    Attributes:
+        delays: Runs of each drop, and of the tuning of the CUSUM.
+        runs: Runs of 5,000 labels in which tier 3 must not be reached.
+        reached: Runs of each drop in which it must.
+        years: Fleet-years in which nothing gets worse.
+        wrong_years: Of each world that is not as the proof assumes.
+        models: Models of the fleet in those worlds.
+        tasks: Parts of each, with a baseline of its own luck.
+    """
+
+    delays: _delays.Size = _delays.FULL
+    runs: int = 150
+    reached: int = 61
+    years: int = 1000
+    wrong_years: int = 40
+    models: int = MODELS
+    tasks: int = 20
+
+
+FULL = Size()
+SHORT = Size(_delays.Size(runs=40, lengths=60), runs=20, reached=15, years=4, wrong_years=4, models=4, tasks=2)
+"""What the tests run: everything once, with a coarser answer."""
 PUBLISHED = {0.15: 507, 0.20: 227, 0.30: 106}
 """Median labels of an independent simulation of the same method."""
 
 
-def run() -> list[Row]:
-    """Return false alarms at drops that must not fire, and delays at drops that must."""
+def run(*, short: bool = False) -> list[Row]:
+    """Return false alarms at drops that must not fire, and delays at drops that must; `short` for fewer runs."""
+    size, spread = (SHORT, here) if short else (FULL, every_core)
     model = _model()
     baseline = Baseline("coding", None, "accuracy", {("all", "all", "all"): Cell(REFERENCE, REFERENCE * ACCURACY)})
     threshold = model.tiers[TIER].false_alarms.years * 365.25 * LABELS_PER_DAY
     design = design_stream(model, baseline, dict.fromkeys(model.tiers, threshold), "all", "all")
-    return [*_false_alarms(model, design), *_delays(model, design), *_against_cusum(model), *_fleet_years()]
+    rows = [*_false_alarms(model, design, size.runs), *_reached(model, design, size.reached)]
+    with spread() as spreading:
+        return [*rows, *_against_cusum(model, size.delays, spreading), *_fleet_years(size, spreading)]
 
 
-def report(folder: Path) -> None:
-    """Write every delay beside every rival as a table and a plot into `folder`."""
-    write_report(delays(_model()), folder)
+def report(folder: Path, *, short: bool = False) -> None:
+    """Write every delay beside every rival, and every world without a drop, as tables and plots into `folder`."""
+    size, spread = (SHORT, here) if short else (FULL, every_core)
     policy = load_policy(POLICY)
-    found = rates(policy, ASSUMED, FLEET_YEARS)
-    for world in WORLDS:
-        found += rates(policy, world, WRONG_YEARS)
+    with spread() as spreading:
+        write_report(delays(_model(), spreading, size=size.delays), folder)
+        found = rates(policy, ASSUMED, size.years, spreading, tasks=size.tasks)
+        for world in WORLDS:
+            found += rates(policy, world, size.wrong_years, spreading, models=size.models, tasks=size.tasks)
     write_rates(found, folder)
 
 
@@ -57,50 +93,55 @@ def _model() -> ModelPolicy:
     return load_policy(POLICY).models["coding"].model_copy(update={"standardise_by": None, "segments": {}})
 
 
-def _against_cusum(model: ModelPolicy) -> list[Row]:
+def _against_cusum(model: ModelPolicy, size: _delays.Size, spread: Spread) -> list[Row]:
     """Hold the rollback tier's proof, with a known baseline, against the CUSUM that knows everything."""
     proof, drops = name(TIER, KNOWN), (0.15, 0.20, 0.30, 0.50)
-    medians = {(one.method, one.drop): one.median for one in delays(model, drops, {proof, CUSUM})}
-    rows = []
-    for drop in drops:
-        ours, best = medians[proof, drop], medians[CUSUM, drop]
-        rows.append(
-            row(f"median labels to the proof at {drop:.0%}, against a CUSUM told the drop", ours, best, "<= 1.15")
-        )
-    return rows
-
-
-def _fleet_years() -> list[Row]:
-    """Count the proofs of a whole fleet in which nothing gets worse, against what the policy accepts."""
+    found = delays(model, spread, drops, {proof, CUSUM}, size)
+    medians = {(one.method, one.drop): one.median for one in found}
     return [
-        row(f"proofs of {one.level} in {one.years:,.0f} fleet-years without a drop", one.proofs, one.accepted, "<= 1")
-        for one in rates(load_policy(POLICY), ASSUMED, FLEET_YEARS)
+        row(
+            f"median labels to the proof at {drop:.0%}, against a CUSUM told the drop",
+            medians[proof, drop],
+            medians[CUSUM, drop],
+            "<= 1.15",
+        )
+        for drop in against_cusum(found)
     ]
 
 
-def _false_alarms(model: ModelPolicy, design: StreamDesign) -> list[Row]:
+def _fleet_years(size: Size, spread: Spread) -> list[Row]:
+    """Count the proofs of a whole fleet in which nothing gets worse, against what the policy accepts."""
+    return [
+        row(f"proofs of {one.level} in {one.years:,.0f} fleet-years without a drop", one.proofs, one.accepted, "<= 1")
+        for one in rates(load_policy(POLICY), ASSUMED, size.years, spread, tasks=size.tasks)
+    ]
+
+
+def _false_alarms(model: ModelPolicy, design: StreamDesign, runs: int) -> list[Row]:
     """Count runs of 5000 labels in which tier 3 is reached although the true drop is below it."""
     rows = []
     for drop, must in ((0.0, "<= 0"), (0.05, "<= 0.01"), (0.10, "<= 0.1")):
         rng, ours, window = np.random.default_rng(1), 0, 0
-        for _ in range(150):
+        for _ in range(runs):
             scores = _scores(rng, 5000, drop)
             window += _window_fires(scores, model.tiers[TIER].drop) is not None
             ours += _proved(design, scores) and _fires(model, design, scores) is not None
-        rows.append(row(f"wrong tier 3 per 150 runs of 5000 labels, true drop {drop:.0%}", ours, max(window, 1), must))
+        rows.append(
+            row(f"wrong tier 3 per {runs} runs of 5000 labels, true drop {drop:.0%}", ours, max(window, 1), must)
+        )
     return rows
 
 
-def _delays(model: ModelPolicy, design: StreamDesign) -> list[Row]:
+def _reached(model: ModelPolicy, design: StreamDesign, runs: int) -> list[Row]:
     rows = []
     for drop, published in PUBLISHED.items():
         rng = np.random.default_rng(2)
-        found = [_fires(model, design, _scores(rng, 6000, drop)) for _ in range(61)]
+        found = [_fires(model, design, _scores(rng, 6000, drop)) for _ in range(runs)]
         median = float(np.median([np.inf if labels is None else labels for labels in found]))
         rows.append(
             row(f"median labels to tier 3, true drop {drop:.0%}, against published", median, published, "<= 1.25")
         )
-        seen = [_window_fires(_scores(rng, 6000, drop), model.tiers[TIER].drop) or 6000 for _ in range(61)]
+        seen = [_window_fires(_scores(rng, 6000, drop), model.tiers[TIER].drop) or 6000 for _ in range(runs)]
         rows.append(row(f"the same against a rolling window of {WINDOW}", median, float(np.median(seen))))
     return rows
 

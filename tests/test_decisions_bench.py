@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from benchmarks import _rivals
+from benchmarks import _rivals, decisions
 from benchmarks._decisions_report import markdown, write_report
-from benchmarks._delays import KNOWN, ROLLBACK, Delay, designed, proof
+from benchmarks._delays import CUSUM, DROPS, KNOWN, ROLLBACK, Delay, against_cusum, designed, name, proof
+from benchmarks._fleet_years import ASSUMED, WORLDS
 from otel_clinical.policy import load_policy
 
 
@@ -55,3 +57,35 @@ def test_the_report_names_every_method_and_says_never(tmp_path):
     assert "| ours | never (never) | 100 (200) | 0.5% |" in markdown(found)
     write_report(found, tmp_path / "new")
     assert (tmp_path / "new" / "decisions.png").stat().st_size > 1000
+
+
+def test_the_short_form_keeps_every_promise():
+    """Seeded: false alarms within the budget, and at most 1.15 times the labels of the CUSUM that was told the drop."""
+    rows = decisions.run(short=True)
+    assert [one.measure for one in rows if not one.ok] == []
+    told = [one for one in rows if "told the drop" in one.measure]
+    assert [one.must for one in told] == ["<= 1.15"] * 4
+    assert sum("fleet-years without a drop" in one.measure for one in rows) == 3
+
+
+def test_a_slower_proof_would_miss_the_promise():
+    """Negative control."""
+    ours, best = name(ROLLBACK, KNOWN), CUSUM
+    found = [Delay(method, 0.15, labels, 900.0, 0.0, 0.0) for method, labels in ((ours, 400.0), (best, 320.0))]
+    assert against_cusum(found) == {0.15: 1.25}
+
+
+def test_the_report_holds_every_method_drop_and_world(tmp_path, monkeypatch):
+    tiny = replace(decisions.SHORT, delays=replace(decisions.SHORT.delays, runs=3), models=2)
+    monkeypatch.setattr(decisions, "SHORT", tiny)
+    decisions.report(tmp_path, short=True)
+    lines = (tmp_path / "decisions.md").read_text(encoding="utf-8").splitlines()
+    assert lines[0] == "| method | 5% | 8% | 10% | 13% | 15% | 20% | 30% | 50% | before any drop |"
+    assert len(DROPS) == 8
+    methods = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
+    rivals = ["rolling window of 200", "rolling window of 500", "rolling window of 2000", "ADWIN", "DDM", CUSUM]
+    assert methods[6:] == [*rivals, "rollback, baseline known, over that CUSUM"]
+    assert all("baseline" in method for method in methods[:6])
+    worlds = (tmp_path / "fleet-years.md").read_text(encoding="utf-8")
+    assert all(f"| {world.name} |" in worlds for world in (ASSUMED, *WORLDS))
+    assert {path.name for path in tmp_path.glob("*.png")} == {"decisions.png", "fleet-years.png"}

@@ -10,6 +10,7 @@ import pytest
 from benchmarks._fleet import GRID, designs, fleet_policy, streams
 from benchmarks._fleet_report import markdown, write_rates
 from benchmarks._fleet_years import ASSUMED, Rate, World, rates, walk
+from benchmarks._spread import every_core
 from otel_clinical.drift.detectors import log_growth, sr_path
 from otel_clinical.drift.kernel._design import LEVELS
 from otel_clinical.policy import load_policy
@@ -64,7 +65,8 @@ def test_the_bets_are_those_of_the_kernel(fleet):
 
 
 def test_the_parts_add_up_in_other_processes():
-    found = rates(load_policy("examples/policy.yaml"), ASSUMED, 4, models=2, tasks=2)
+    with every_core() as spread:
+        found = rates(load_policy("examples/policy.yaml"), ASSUMED, 4, spread, models=2, tasks=2)
     assert [one.years for one in found] == [4, 4, 4]
     assert found[-1].accepted == pytest.approx(0.4)
 
