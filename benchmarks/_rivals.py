@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from river import drift
+from scipy.linalg import solve_banded
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,15 +65,17 @@ def _run_length(ordinary: float, worse: float, threshold: float) -> float:
     """
     up, down = _steps(ordinary, worse)
     width = threshold / _GRID
-    system = np.eye(_GRID + 1)
+    above, below = math.ceil(up / width) + 1, math.ceil(-down / width) + 1
+    system = np.zeros((above + below + 1, _GRID + 1))  # by diagonals: a step goes a few places up or down
+    system[above] = 1.0
     for place in range(_GRID + 1):
         for step, chance in ((up, ordinary), (down, 1.0 - ordinary)):
             value = max(place * width + step, 0.0)
             if value < threshold:
                 lower, share = divmod(value / width, 1.0)
-                system[place, int(lower)] -= chance * (1.0 - share)
-                system[place, min(int(lower) + 1, _GRID)] -= chance * share
-    return float(np.linalg.solve(system, np.ones(_GRID + 1))[0])
+                for column, part in ((int(lower), 1.0 - share), (min(int(lower) + 1, _GRID), share)):
+                    system[above + place - column, column] -= chance * part
+    return float(solve_banded((below, above), system, np.ones(_GRID + 1))[0])
 
 
 def _steps(ordinary: float, worse: float) -> tuple[float, float]:

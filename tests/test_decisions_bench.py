@@ -76,7 +76,8 @@ def test_a_slower_proof_would_miss_the_promise():
 
 
 def test_the_report_holds_every_method_drop_and_world(tmp_path, monkeypatch):
-    tiny = replace(decisions.SHORT, delays=replace(decisions.SHORT.delays, runs=3), models=2)
+    delays = replace(decisions.SHORT.delays, runs=3)
+    tiny = replace(decisions.SHORT, delays=delays, years=2, wrong_years=2, models=2, tasks=1)
     monkeypatch.setattr(decisions, "SHORT", tiny)
     decisions.report(tmp_path, short=True)
     lines = (tmp_path / "decisions.md").read_text(encoding="utf-8").splitlines()
