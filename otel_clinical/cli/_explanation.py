@@ -39,7 +39,7 @@ def lines(found: Explanation) -> Iterator[str]:
         share, withdrawn = found.amended
         yield f"  amended      {share:.1%} of the counted outcomes; errors taken back {withdrawn:+.1%} of them"
         if share:
-            yield "               ADWIN, calibration evidence and bets on paired versions hold what these said first"
+            yield "               ADWIN holds what these said first; what was bet on them has only lost by it"
     for tier in found.tiers:
         yield from _tier(tier)
     for witness in found.witnesses:

@@ -10,7 +10,7 @@ import numpy as np
 from otel_clinical.drift.explode._batch import ABSENT
 from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
 from otel_clinical.drift.kernel._activation_rows import ActivationRows
-from otel_clinical.drift.kernel._amend import amend_calibrations, amend_streams
+from otel_clinical.drift.kernel._amend import amend_calibrations, amend_estimate, amend_streams
 from otel_clinical.drift.kernel._calibration import Calibration
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
@@ -95,13 +95,15 @@ class Activation:
         yield self._feed_chosen(rows, end, outcomes=True)
 
     def amend(self, amendments: Amendments, end: int) -> list[Transition]:
-        """Correct everything that outcomes took part in, except what their bets may not undo."""
+        """Correct everything that outcomes took part in, as far as their bets may be undone."""
         self._wake()
         found: list[Transition] = []
         for key, stream in amend_streams(self.plan, self._outcomes, amendments):
             self._dirty.add(("outcomes", *key))
             found += self._change_tier(key, stream, end)
         self._dirty.update(("calibration", *k) for k in amend_calibrations(self.plan, self._calibrations, amendments))
+        if self._estimate is not None and amend_estimate(self._estimate, amendments):
+            self._dirty.add(("estimate",))
         return found
 
     def _feed_chosen(self, rows: NDArray[np.void], end: int, *, outcomes: bool) -> list[Transition]:
@@ -116,10 +118,10 @@ class Activation:
         """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
         confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
         for key, chosen in self.plan.split(rows):
-            if self._calibration(key).feed(confidences[chosen], scores[chosen]):
+            if self._calibration(key).feed(confidences[chosen], scores[chosen], end):
                 self._dirty.add(("calibration", *key))
             yield []
-        if self._expected().label(rows):
+        if self._expected().label(rows, end):
             self._estimated(end)
 
     def feed_inferences(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:

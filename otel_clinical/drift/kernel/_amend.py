@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._calibration import Calibration
     from otel_clinical.drift.kernel._charged import Amendments
+    from otel_clinical.drift.kernel._estimate import Estimate
     from otel_clinical.drift.kernel._outcomes import OutcomeStream
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
 
@@ -89,6 +90,13 @@ class Amended:
         return np.asarray(np.minimum(factors, 0.0).sum(axis=0))
 
 
+def log_less(whole: Floats, part: Floats) -> Floats:
+    """Return the logarithm of what is left of `whole` without `part`, both logarithms."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = whole + np.log1p(-np.exp(np.minimum(part - whole, 0.0)))
+    return np.asarray(np.where(part > -np.inf, left, whole))
+
+
 def amend_streams(
     plan: ModelPlan, streams: Mapping[SegmentKey, OutcomeStream], amendments: Amendments
 ) -> Iterator[tuple[SegmentKey, OutcomeStream]]:
@@ -126,5 +134,12 @@ def amend_calibrations(
         calibration = calibrations.get(key)
         if calibration is not None:
             before, after = amendments.was[where], rows["score"][where].astype(np.int64)
-            calibration.correct(rows["confidence"][where].astype(np.int64), before, after)
+            charged = amendments.charged[where]
+            calibration.correct(rows["confidence"][where].astype(np.int64), before, after, charged)
             yield key
+
+
+def amend_estimate(estimate: Estimate, amendments: Amendments) -> bool:
+    """Correct the test of an estimate; say whether it was on any of these outcomes."""
+    chosen = amendments.judged & amendments.sure & (amendments.rows["confidence"] >= 0)
+    return bool(chosen.any()) and estimate.correct(amendments.where(chosen))

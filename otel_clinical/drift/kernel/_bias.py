@@ -5,25 +5,30 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from otel_clinical.drift.detectors import LOG_CEILING, sr_path
 from otel_clinical.drift.explode._batch import MICRO
+from otel_clinical.drift.kernel._amend import log_less
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from otel_clinical.policy import Baseline, ModelPolicy, Policy
 
     Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
 
 _EXCESS: Final = (0.02, 0.05, 0.10, 0.20, 0.40)
 """By how much more than the tolerance the confidence may be off; each is found fast."""
 _SMALLEST_VARIANCE: Final = 0.01  # of confidence minus score: a model that is nearly always right
 _BOLDEST: Final = 0.9  # of the stake that could be ruined
 _YEAR_DAYS: Final = 365.25
+_FAR: Final = math.log(1e4)  # below the threshold: a healthy stream is there nearly always
 _DIRECTIONS: Final = 2
 
 
@@ -72,22 +77,49 @@ class BiasTest:
     Attributes:
         design: What it is tested against.
         log_s: (2, k) logarithms of the Shiryaev-Roberts statistics: confidence too high, confidence too low.
+        settled: End of the slot, microseconds, after which the statistics were last far from any proof.
+        log_old: (2, k) logarithms of the part of the statistics whose bets began before that.
     """
 
     design: BiasDesign
     log_s: Floats = field(init=False)
+    settled: int = 0
+    log_old: Floats = field(init=False)
 
     def __post_init__(self) -> None:
         """Begin without evidence."""
         self.log_s = np.full((_DIRECTIONS, len(self.design.stakes)), -np.inf)
+        self.log_old = self.log_s
 
-    def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64]) -> None:
-        """Take pairs in order, at least one, in millionths."""
+    def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64], end: int) -> None:
+        """Take the pairs of a slot that ends at `end` (microseconds), in order, at least one, in millionths."""
+        growth = self._growth(confidences, scores)
+        path = sr_path(self.log_s.ravel(), growth)
+        self.log_s = path[-1].reshape(self.log_s.shape).copy()
+        if float(self.log_s.max()) < self.design.log_threshold - _FAR:
+            self.log_old, self.settled = self.log_s, end
+        else:
+            self.log_old = self.log_old + growth.sum(axis=0).reshape(self.log_s.shape)
+
+    def correct(self, confidences: Ints, before: Ints, after: Ints, charged: Ints) -> None:
+        """Let scores that were fed, and became effective at `charged`, be `after` instead of `before`, millionths.
+
+        A bet cannot be undone, but capital may be given away: the evidence never grows by it, and stays below that of
+        the scores as they were fed and as they are now. What shrinks is every bet that was on an amended score; bets
+        that began after it, and after the statistics were last far from any proof, are kept.
+        """
+        shrinkage = np.minimum(self._growth(confidences, after) - self._growth(confidences, before), 0.0)
+        new = charged >= self.settled
+        recent, old = (shrinkage[chosen].sum(axis=0).reshape(self.log_s.shape) for chosen in (new, ~new))
+        fresh = log_less(self.log_s, self.log_old) + recent
+        self.log_old = self.log_old + old + recent
+        self.log_s = np.logaddexp(fresh, self.log_old)
+
+    def _growth(self, confidences: Ints, scores: Ints) -> Floats:
+        """Return (n, 2 k) logarithms by which the bets grow on each pair."""
         high = (MICRO + confidences - scores) / (2 * MICRO)
         observed = np.stack((high, 1.0 - high), axis=1)
-        growth = np.log1p(self.design.stakes * (observed - self.design.null)[:, :, None])
-        path = sr_path(self.log_s.ravel(), growth.reshape(len(high), -1))
-        self.log_s[:] = path[-1].reshape(self.log_s.shape)
+        return np.log1p(self.design.stakes * (observed - self.design.null)[:, :, None]).reshape(len(high), -1)
 
     def evidence(self) -> tuple[float, float]:
         """Return the evidence for (too high, too low) beyond the tolerance; 1 or more is proof."""
@@ -96,3 +128,16 @@ class BiasTest:
             for one in self.log_s
         )
         return high, low
+
+    def arrays(self) -> dict[str, Floats]:
+        """Return what to save beside `settled`; the old part only where it is not all of it."""
+        return {"log_s": self.log_s} | ({} if self.log_old is self.log_s else {"log_old": self.log_old})
+
+    def restore(self, arrays: Mapping[str, NDArray[Any]], settled: int | None) -> None:
+        """Take over what was saved; `settled` is None in states of before.
+
+        There every bet is taken to be on every score: it then shrinks by more than it must, never by less.
+        """
+        self.log_s = arrays["log_s"]
+        self.settled = settled or 0
+        self.log_old = arrays.get("log_old", self.log_s if settled is not None else np.full_like(self.log_s, -np.inf))

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from otel_clinical.drift.kernel._bias import BiasDesign
 
+    Ints = NDArray[np.int64]
+
 BINS: Final = 10
 _KIND, _VERSION = "calibration", 1
 
@@ -45,8 +47,11 @@ class Calibration:
         """Return the state before the first outcome."""
         return cls(BiasTest(design))
 
-    def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64]) -> bool:
-        """Take one slot's scored outcomes, in order and in millionths; say whether any carried a confidence."""
+    def feed(self, confidences: Ints, scores: Ints, end: int) -> bool:
+        """Take one slot's scored outcomes, in order and in millionths; say whether any carried a confidence.
+
+        `end` is the end of the slot, microseconds.
+        """
         sure = confidences != ABSENT
         if not sure.all():
             confidences, scores = confidences[sure], scores[sure]
@@ -59,16 +64,17 @@ class Calibration:
         self.bins[2] += np.bincount(places, scores, BINS).astype(np.int64)
         self.labels += len(scores)
         self.squares += int(((confidences - scores) ** 2).sum())
-        self.test.feed(confidences, scores)
+        self.test.feed(confidences, scores, end)
         return True
 
-    def correct(self, confidences: NDArray[np.int64], before: NDArray[np.int64], after: NDArray[np.int64]) -> None:
-        """Let counted outcomes have the scores `after` instead of `before` in the sums, millionths.
+    def correct(self, confidences: Ints, before: Ints, after: Ints, charged: Ints) -> None:
+        """Let outcomes that were counted at `charged` have the scores `after` instead of `before`, millionths.
 
-        The evidence stays: what was bet on is not changed after the bet.
+        Sums become what they would have been; the evidence never grows by it.
         """
         np.add.at(self.bins[2], _bins(confidences), after - before)
         self.squares += int(((confidences - after) ** 2 - (confidences - before) ** 2).sum())
+        self.test.correct(confidences, before, after, charged)
 
     def row(self, model: str, version: str, key: tuple[str, str]) -> CalibrationRow:
         """Return what is known; the bins of the whole alone, since nobody looks at those of a segment."""
@@ -100,8 +106,9 @@ class Calibration:
             "design": self.test.design.digest,
             "labels": self.labels,
             "squares": self.squares,
+            "settled": self.test.settled,
         }
-        return pack(_KIND, _VERSION, meta, {"bins": self.bins, "log_s": self.test.log_s})
+        return pack(_KIND, _VERSION, meta, {"bins": self.bins, **self.test.arrays()})
 
     @staticmethod
     def goes_on(data: bytes, design: BiasDesign) -> bool:
@@ -118,7 +125,8 @@ class Calibration:
         if meta["design"] != self.test.design.digest:
             return False
         self.labels, self.squares = meta["labels"], meta["squares"]
-        self.bins, self.test.log_s = arrays["bins"], arrays["log_s"]
+        self.bins = arrays["bins"]
+        self.test.restore(arrays, meta.get("settled"))
         return True
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._bias import BiasDesign
+    from otel_clinical.drift.kernel._charged import Amendments
     from otel_clinical.policy import Baseline
 
     Ints = NDArray[np.int64]
@@ -108,8 +109,11 @@ class Estimate:
         self._count(rows, 0)
         return bool(len(rows))
 
-    def label(self, rows: NDArray[np.void]) -> bool:
-        """Count one slot's scored outcomes, in order, and test the curve; say whether any carried a confidence."""
+    def label(self, rows: NDArray[np.void], end: int) -> bool:
+        """Count one slot's scored outcomes, in order, and test the curve; say whether any carried a confidence.
+
+        `end` is the end of the slot, microseconds.
+        """
         rows = rows.compress(rows["confidence"] != ABSENT)
         if not len(rows):
             return False
@@ -118,7 +122,16 @@ class Estimate:
         self.labelled = max(self.labelled, int(rows["effective"].max()))
         if self.curve.usable:
             expected = self.curve.expected[self.curve.places(rows["confidence"])]
-            self.test.feed(expected, rows["score"].astype(np.int64))
+            self.test.feed(expected, rows["score"].astype(np.int64), end)
+        return True
+
+    def correct(self, amendments: Amendments) -> bool:
+        """Let outcomes that tested the curve say what they say now; say whether any did."""
+        if not self.curve.usable:
+            return False
+        rows = amendments.rows
+        expected = self.curve.expected[self.curve.places(rows["confidence"])]
+        self.test.correct(expected, amendments.was, rows["score"].astype(np.int64), amendments.charged)
         return True
 
     def forget(self, since: int) -> None:
@@ -168,9 +181,10 @@ class Estimate:
             "labels": self.labels,
             "labelled": self.labelled,
             "starts": starts,
+            "settled": self.test.settled,
         }
         rows = np.vstack([self.buckets[start] for start in starts]) if starts else np.zeros((0, 1), np.int64)
-        return pack(_KIND, _VERSION, meta, {"counts": rows, "log_s": self.test.log_s})
+        return pack(_KIND, _VERSION, meta, {"counts": rows, **self.test.arrays()})
 
     def loads(self, data: bytes) -> bool:
         """Take over a state; False, and unchanged, if curve, test or buckets were others.
@@ -181,6 +195,7 @@ class Estimate:
         meta, arrays = unpack(data, _KIND, _VERSION)
         if (meta["design"], meta["curve"], meta["width"]) != (self.test.design.digest, self.curve.digest, self.width):
             return False
-        self.labels, self.labelled, self.test.log_s = meta["labels"], meta["labelled"], arrays["log_s"]
+        self.labels, self.labelled = meta["labels"], meta["labelled"]
+        self.test.restore(arrays, meta.get("settled"))
         self.buckets = {start: arrays["counts"][2 * i : 2 * i + 2] for i, start in enumerate(meta["starts"])}
         return True

@@ -12,6 +12,7 @@ import numpy as np
 from otel_clinical.drift._codec import holds, pack, unpack
 from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sums, log_growth, sr_path
 from otel_clinical.drift.explode._batch import MICRO
+from otel_clinical.drift.kernel._amend import log_less
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
 
@@ -148,7 +149,7 @@ class OutcomeStream:
         new = amended.effective >= self.settled
         null, bets = self.design.null, self.design.bets
         recent = amended.where(new).shrinkage(null, bets)
-        fresh = _less(self.log_s, self.log_old) + recent
+        fresh = log_less(self.log_s, self.log_old) + recent
         self.log_old += amended.where(~new).shrinkage(null, bets) + recent
         self.log_s = np.logaddexp(fresh, self.log_old)
         for place, (level, cells) in enumerate(self.design.cells.items()):
@@ -267,13 +268,6 @@ class OutcomeStream:
         self._interval = 0, None
         self.witness = GuardedADWIN.loads(arrays["witness"].tobytes())
         return True
-
-
-def _less(whole: NDArray[np.float64], part: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logarithm of what is left of `whole` without `part`, both logarithms."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = whole + np.log1p(-np.exp(np.minimum(part - whole, 0.0)))
-    return np.asarray(np.where(part > -np.inf, left, whole))
 
 
 def _evidence(logarithm: float) -> float:

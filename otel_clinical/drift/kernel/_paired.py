@@ -44,11 +44,17 @@ class Paired:
 
     def feed(self, first: int, second: int) -> None:
         """Take the scores of both versions on one case, millionths."""
-        difference = (first - second) / MICRO
-        for place, gain in enumerate((difference, -difference, MARGIN - difference, MARGIN + difference)):
-            # At worst a gain is MARGIN - 1, so that every factor stays above 0.
-            self.logs[place] += np.log1p(_STAKES * gain)
+        self.logs += _factors(first, second)
         self.cases += 1
+
+    def amend(self, was: tuple[int, int], now: tuple[int, int] | None) -> None:
+        """Let a case that was fed have the scores `now`, or be none.
+
+        A bet cannot be undone, but capital may be given away: no proof grows by it, and every one stays below that of
+        the scores as they were fed and as they are now.
+        """
+        self.logs += np.minimum((0.0 if now is None else _factors(*now)) - _factors(*was), 0.0)
+        self.cases -= now is None
 
     def proved(self) -> tuple[bool, bool, bool, bool]:
         """Return what is proved, in the order of `logs`."""
@@ -70,3 +76,11 @@ class Paired:
         """
         meta, arrays = unpack(data, _KIND, _VERSION)
         return cls(int(meta["cases"]), arrays["logs"])
+
+
+def _factors(first: int, second: int) -> Floats:
+    """Return (4, stakes) logarithms by which the capital grows on one case."""
+    difference = (first - second) / MICRO
+    gains = np.array((difference, -difference, MARGIN - difference, MARGIN + difference))
+    # At worst a gain is MARGIN - 1, so that every factor stays above 0.
+    return np.asarray(np.log1p(_STAKES * gains[:, None]))

@@ -72,13 +72,33 @@ class Pairing:
         self._forget(hour)
 
     def amend(self, rows: NDArray[np.void]) -> None:
-        """Let scores that still wait say what they say now; what was bet on is not changed after the bet."""
+        """Let scores say what they say now, those that wait and those that were bet on within the week."""
         columns = ("model", "version", "activation", "encounter", "score", "mark")
         for model, version, activation, encounter, score, mark in rows[list(columns)].tolist():
             case, arm = (self._words[model], encounter), (self._words[version], activation)
-            if arm in self._cases.get(case, {}) and not mark & UNCOUNTED:
-                self._cases[case][arm] = score
-                self._dirty_hours.update(hour for hour, known in self._hours.items() if (case, arm) in known)
+            if arm in self._cases.get(case, {}):
+                self._correct(case, arm, None if mark & UNCOUNTED else score)
+
+    def _correct(self, case: Case, arm: Arm, score: int | None) -> None:
+        """Change what an arm says of a case, also where it was compared; `score` is None where it no longer counts."""
+        arms = self._cases[case]
+        was = arms[arm]
+        for other, its in arms.items():
+            key, swapped = _pair_key(case[0], arm, other)
+            if other[0] != arm[0] and key in self._tests:
+                before, now = ((its, one) if swapped else (one, its) for one in (was, was if score is None else score))
+                self._tests[key].amend(before, None if score is None else now)
+                self._dirty.add(key)
+        held = {hour: known for hour, known in self._hours.items() if (case, arm) in known}
+        self._dirty_hours.update(held)
+        if score is not None:
+            arms[arm] = score
+            return
+        for known in held.values():
+            known.remove((case, arm))
+        del arms[arm]
+        if not arms:
+            del self._cases[case]
 
     def comparison(self, model: str, version: str, activation: int) -> Comparison | None:
         """Return how another version does on the cases of this one; the one with most cases decides."""
@@ -141,9 +161,9 @@ class Pairing:
         self._hours.setdefault(hour, set()).add((case, arm))
 
     def _compare(self, model: str, one: tuple[Arm, int], other: tuple[Arm, int]) -> None:
-        (first, its), (second, score) = sorted((one, other))
-        key = (model, first[0], str(first[1]), second[0], str(second[1]))
-        self._tests.setdefault(key, Paired()).feed(its, score)
+        key, swapped = _pair_key(model, one[0], other[0])
+        scores = (other[1], one[1]) if swapped else (one[1], other[1])
+        self._tests.setdefault(key, Paired()).feed(*scores)
         self._dirty.add(key)
         mine = [known for known in self._tests if known[0] == model]
         if len(mine) > _MOST:
@@ -162,6 +182,12 @@ class Pairing:
 
     def _packed(self, known: set[tuple[Case, Arm]]) -> bytes:
         return _packed(sorted((*case, *arm, self._cases[case][arm]) for case, arm in known))
+
+
+def _pair_key(model: str, one: Arm, other: Arm) -> tuple[PairKey, bool]:
+    """Return the key of two arms, and whether the other one is its first."""
+    first, second = sorted((one, other))
+    return (model, first[0], str(first[1]), second[0], str(second[1])), first != one
 
 
 def _packed(rows: list[tuple[str, int, str, int, int]]) -> bytes:

@@ -182,3 +182,43 @@ def test_a_score_waits_a_week_for_the_other_version_and_is_then_forgotten():
         sizes.append(sum(key.startswith("unpaired/") for key in saved))
     assert max(sizes) == sizes[-1] <= 8
     assert len(kernel._ledger.pairing._cases) <= 8 * 20
+
+
+def compared(told):
+    """Return the test of 7 against 8 after reports (minute, case, version, score), each applied in its own slot."""
+    kernel = make_kernel(POLICY)
+    for minute, case, version, score in told:
+        at = START + 600.0 * minute
+        begun = START + 600.0 * min(one[0] for one in told if one[1:3] == (case, version))
+        about = {"version": version, "encounter": case, "inferred": begun, "score": score}
+        kernel.apply(batch([outcome(100 * case + int(version), at, event=minute + 10_000, **about)]))
+        kernel.advance()
+    kernel.advance(to=START + 86_400.0)
+    (test,) = kernel._ledger.pairing._tests.values()
+    return test
+
+
+def answered(eight, cases=range(1, 30)):
+    """Return reports in which version 7 is right about every case, and version 8 as `eight` says."""
+    return sorted([(2 * c, c, "7", 1.0) for c in cases] + [(2 * c + 1, c, "8", eight(c)) for c in cases])
+
+
+def test_a_score_that_is_amended_after_it_was_bet_on_takes_its_capital_away_once():
+    plain = answered(lambda _: 0.0)
+    amended = [(100 + case, case, "8", 1.0) for case in range(1, 25)]
+    as_fed, mended, again = compared(plain), compared(plain + amended), compared(plain + amended + amended[:5])
+    as_known = compared(answered(lambda case: float(case < 25)))
+    assert as_fed.proved()[0]
+    assert not mended.proved()[0]
+    assert as_fed.cases == mended.cases == 29
+    assert (mended.logs <= np.minimum(as_fed.logs, as_known.logs) + 1e-9).all()
+    assert mended.logs[0] == pytest.approx(as_known.logs[0])  # what only ever lost is exact
+    assert np.array_equal(again.logs, mended.logs)
+
+
+def test_an_amendment_in_favour_of_a_proof_adds_nothing_to_it():
+    plain = answered(lambda _: 1.0)
+    as_fed, mended = compared(plain), compared([*plain, *((100 + c, c, "8", 0.0) for c in range(1, 30))])
+    assert np.array_equal(mended.logs[0], as_fed.logs[0])
+    assert (mended.logs[1] < as_fed.logs[1]).all()
+    assert not any(mended.proved()[:2])

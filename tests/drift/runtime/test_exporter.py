@@ -184,7 +184,7 @@ def test_explain_says_of_a_segment_at_which_tier_it_is_named():
     assert found.delays == (600.0, 3000.0)
     assert "  delay        half of the outcomes within 10.0 minutes, nine in ten within 50.0 minutes" in lines(found)
     assert "  amended      10.0% of the counted outcomes; errors taken back +4.0% of them" in lines(found)
-    assert any("hold what these said first" in line for line in lines(found))
+    assert any("has only lost by it" in line for line in lines(found))
     assert {tier.level for tier in found.tiers if tier.named} == {EscalationLevel.ROLLBACK}
     assert "rollback: among the segments named worse" in "\n".join(lines(found))
 
