@@ -6,11 +6,13 @@ from otel_clinical.drift.detectors._adwin import GuardedADWIN
 from otel_clinical.drift.detectors._betting import (
     LOG_CEILING,
     BettingDetector,
+    all_highest_log_sums,
     bet,
     bets_of,
     highest_log_sums,
     log_growth,
     sr_path,
+    sr_paths,
 )
 from otel_clinical.drift.detectors._chi_square import ChiSquareDetector, chi_square
 from otel_clinical.drift.detectors._looks import SLACK, log_bet, next_log
@@ -44,6 +46,7 @@ __all__ = [
     "ShareDetector",
     "VolumeDetector",
     "WassersteinDetector",
+    "all_highest_log_sums",
     "bet",
     "bets_of",
     "chi_square",
@@ -57,6 +60,7 @@ __all__ = [
     "share_bets",
     "share_growth",
     "sr_path",
+    "sr_paths",
     "wasserstein",
     "wasserstein_p",
 ]

@@ -85,6 +85,34 @@ def sr_path(start: Floats, growth: Floats) -> Floats:
     return np.asarray(np.log(sums) + top + total)
 
 
+def sr_paths(starts: Floats, growth: Floats, there: NDArray[np.bool_]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return `sr_path` of several streams, bit for bit, and for which of them it can be had like this.
+
+    Args:
+        starts: (s, cells) log S of each before the first observation.
+        growth: (s, n, cells), 0 where there is no observation.
+        there: (s, n) where there are observations; at least two in each stream, before all other places.
+
+    Returns:
+        (s, n, cells), minus infinity where there is no observation.
+    """
+    total = growth.cumsum(axis=1)
+    terms = np.empty((len(growth), growth.shape[1] + 1, growth.shape[2]))
+    terms[:, 0], terms[:, 1] = starts, 0.0
+    np.negative(total[:, :-1], out=terms[:, 2:])
+    terms[:, 1:][~there] = -np.inf
+    top = np.maximum.reduce(terms, axis=1)
+    near = (top - np.maximum(starts, 0.0) <= _FARTHEST).all(axis=1)
+    top = top[:, None]
+    sums = np.exp(np.subtract(terms, top, out=terms), out=terms).cumsum(axis=1, out=terms)[:, 1:]
+    with np.errstate(divide="ignore"):  # where it cannot be had
+        path = np.log(sums)
+    path += top
+    path += total
+    path[~there] = -np.inf
+    return path, near
+
+
 def highest_log_sums(logarithms: Floats, parts: Sequence[slice]) -> list[float]:
     """Return for each part of the columns the largest logarithm of the sum of a row's numbers in it.
 
@@ -103,6 +131,24 @@ def highest_log_sums(logarithms: Floats, parts: Sequence[slice]) -> list[float]:
     return [
         top + math.log(one) if one > _SMALLEST else float(np.logaddexp.reduce(logarithms[:, part], axis=1).max())
         for one, part in zip(highest, parts, strict=True)
+    ]
+
+
+def all_highest_log_sums(paths: Floats, parts: Sequence[slice]) -> list[list[float]]:
+    """Return `highest_log_sums` of several streams, bit for bit.
+
+    Args:
+        paths: (s, n, cells) of the numbers, minus infinity where there are none.
+        parts: Of the cells.
+    """
+    tops = np.maximum.reduce(paths, axis=(1, 2))
+    plain = np.exp(paths - np.where(np.isfinite(tops), tops, 0.0)[:, None, None])
+    highest = [np.maximum.reduce(np.add.reduce(plain[:, :, part], axis=2), axis=1).tolist() for part in parts]
+    return [
+        [top + math.log(one) for one in found]
+        if math.isfinite(top) and min(found) > _SMALLEST
+        else highest_log_sums(path, parts)
+        for path, top, found in zip(paths, tops.tolist(), zip(*highest, strict=True), strict=True)
     ]
 
 

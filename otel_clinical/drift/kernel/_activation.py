@@ -11,7 +11,7 @@ from otel_clinical.drift.explode._batch import ABSENT
 from otel_clinical.drift.explode._truth import REVIEWED, UNCOUNTED
 from otel_clinical.drift.kernel._activation_rows import ActivationRows
 from otel_clinical.drift.kernel._amend import amend_calibrations, amend_estimate, amend_streams
-from otel_clinical.drift.kernel._calibration import Calibration
+from otel_clinical.drift.kernel._calibration import Calibration, Pairs, feed_calibrations
 from otel_clinical.drift.kernel._chosen import CHOSEN, ChosenDetectors
 from otel_clinical.drift.kernel._estimate import Estimate
 from otel_clinical.drift.kernel._feature_stream import FeatureStream
@@ -20,7 +20,9 @@ from otel_clinical.drift.kernel._mix import Mix
 from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.drift.kernel._plan import AGGREGATE
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow, EvidenceRow, TierChange
+from otel_clinical.drift.kernel._side_by_side import Table, sorted_out
 from otel_clinical.drift.kernel._signals import COLUMNS, Signal
+from otel_clinical.drift.kernel._small_outcomes import feed_outcomes
 from otel_clinical.drift.kernel._tiers import decide_tier
 from otel_clinical.semconv.enums import EscalationLevel
 
@@ -85,14 +87,24 @@ class Activation:
             rows["inferred"],
             rows["effective"],
         )
-        for key, chosen in self.plan.split_outcomes(rows):
-            stream = self._stream(key)
-            worse = stream.feed(every.at(chosen), end)
-            stream.forget(end - self.plan.times.window)
-            self._dirty.add(("outcomes", *key))
-            witnessed = [DriftDetected(end / 1e6, self._rows.witness(key, stream, end))] if worse else []
-            yield [*witnessed, *self._change_tier(key, stream, end)]
+        for parts in sorted_out(self.plan.split_outcomes(rows), lambda key: self.plan.design(key).form):
+            streams = [self._stream(key) for key, _ in parts]
+            if len(parts) == 1:
+                found = [streams[0].feed(every.at(parts[0][1]), end)]
+            else:
+                found = feed_outcomes(streams, every, Table.of([chosen for _, chosen in parts]), end)
+            yield [
+                change
+                for (key, _), stream, worse in zip(parts, streams, found, strict=True)
+                for change in self._concluded(key, stream, end, worse=worse)
+            ]
         yield self._feed_chosen(rows, end, outcomes=True)
+
+    def _concluded(self, key: SegmentKey, stream: OutcomeStream, end: int, *, worse: bool) -> list[Transition]:
+        stream.forget(end - self.plan.times.window)
+        self._dirty.add(("outcomes", *key))
+        witnessed = [DriftDetected(end / 1e6, self._rows.witness(key, stream, end))] if worse else []
+        return [*witnessed, *self._change_tier(key, stream, end)]
 
     def amend(self, amendments: Amendments, end: int) -> list[Transition]:
         """Correct everything that outcomes took part in, as far as their bets may be undone."""
@@ -116,10 +128,17 @@ class Activation:
 
     def _feed_confidence(self, rows: NDArray[np.void], end: int) -> Iterator[list[Transition]]:
         """Hold the confidence of one slot's outcomes against the truth, whether the metric counts them or not."""
-        confidences, scores = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
-        for key, chosen in self.plan.split(rows):
-            if self._calibration(key).feed(confidences[chosen], scores[chosen], end):
-                self._dirty.add(("calibration", *key))
+        rows = rows.compress(rows["confidence"] != ABSENT)
+        if not len(rows):
+            return
+        pairs = Pairs.of(self.plan.bias, rows["confidence"].astype(np.int64), rows["score"].astype(np.int64))
+        for parts in sorted_out(self.plan.split(rows), lambda _: None):
+            streams = [self._calibration(key) for key, _ in parts]
+            if len(parts) == 1:
+                streams[0].feed(pairs, parts[0][1], end)
+            else:
+                feed_calibrations(streams, pairs, Table.of([chosen for _, chosen in parts]), end)
+            self._dirty.update(("calibration", *key) for key, _ in parts)
             yield []
         if self._expected().label(rows, end):
             self._estimated(end)

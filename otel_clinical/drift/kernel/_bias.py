@@ -63,6 +63,12 @@ class BiasDesign:
         digest = hashlib.blake2b(np.array([null, *stakes]).tobytes(), digest_size=16).hexdigest()
         return cls(null, stakes, math.log(threshold * _DIRECTIONS * len(_EXCESS)), digest)
 
+    def growth(self, confidences: Ints, scores: Ints) -> Floats:
+        """Return (n, 2 k) logarithms by which the bets grow on each pair, in millionths."""
+        high = (MICRO + confidences - scores) / (2 * MICRO)
+        observed = np.stack((high, 1.0 - high), axis=1)
+        return np.asarray(np.log1p(self.stakes * (observed - self.null)[:, :, None]).reshape(len(high), -1))
+
 
 def calibration_thresholds(policy: Policy) -> dict[str, float]:
     """Return by model the evidence that is proof: years of its budget times outcomes of all streams in a year."""
@@ -93,13 +99,19 @@ class BiasTest:
 
     def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64], end: int) -> None:
         """Take the pairs of a slot that ends at `end` (microseconds), in order, at least one, in millionths."""
-        growth = self._growth(confidences, scores)
-        path = sr_path(self.log_s.ravel(), growth)
-        self.log_s = path[-1].reshape(self.log_s.shape).copy()
+        self.take(self.design.growth(confidences, scores), end)
+
+    def take(self, growth: Floats, end: int) -> None:
+        """Do what `feed` does with what the design's `growth` returned."""
+        self.conclude(sr_path(self.log_s.ravel(), growth)[-1], growth.sum(axis=0), end)
+
+    def conclude(self, log_s: Floats, growth: Floats, end: int) -> None:
+        """Take over the statistics (2 k,) after the pairs of a slot, and the `growth` (2 k,) of all of them."""
+        self.log_s = log_s.reshape(self.log_s.shape).copy()
         if float(self.log_s.max()) < self.design.log_threshold - _FAR:
             self.log_old, self.settled = self.log_s, end
         else:
-            self.log_old = self.log_old + growth.sum(axis=0).reshape(self.log_s.shape)
+            self.log_old = self.log_old + growth.reshape(self.log_s.shape)
 
     def correct(self, confidences: Ints, before: Ints, after: Ints, charged: Ints) -> None:
         """Let scores that were fed, and became effective at `charged`, be `after` instead of `before`, millionths.
@@ -108,18 +120,13 @@ class BiasTest:
         the scores as they were fed and as they are now. What shrinks is every bet that was on an amended score; bets
         that began after it, and after the statistics were last far from any proof, are kept.
         """
-        shrinkage = np.minimum(self._growth(confidences, after) - self._growth(confidences, before), 0.0)
+        growth = self.design.growth
+        shrinkage = np.minimum(growth(confidences, after) - growth(confidences, before), 0.0)
         new = charged >= self.settled
         recent, old = (shrinkage[chosen].sum(axis=0).reshape(self.log_s.shape) for chosen in (new, ~new))
         fresh = log_less(self.log_s, self.log_old) + recent
         self.log_old = self.log_old + old + recent
         self.log_s = np.logaddexp(fresh, self.log_old)
-
-    def _growth(self, confidences: Ints, scores: Ints) -> Floats:
-        """Return (n, 2 k) logarithms by which the bets grow on each pair."""
-        high = (MICRO + confidences - scores) / (2 * MICRO)
-        observed = np.stack((high, 1.0 - high), axis=1)
-        return np.log1p(self.design.stakes * (observed - self.design.null)[:, :, None]).reshape(len(high), -1)
 
     def evidence(self) -> tuple[float, float]:
         """Return the evidence for (too high, too low) beyond the tolerance; 1 or more is proof."""

@@ -8,20 +8,55 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
-from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.drift.detectors import sr_paths
+from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._bias import BiasTest
 from otel_clinical.drift.kernel._rows import CalibrationRow, ReliabilityBin
 from otel_clinical.semconv import AGGREGATE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._bias import BiasDesign
+    from otel_clinical.drift.kernel._side_by_side import Table
 
     Ints = NDArray[np.int64]
 
 BINS: Final = 10
 _KIND, _VERSION = "calibration", 1
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Confidences and scores of one slot's outcomes, with everything of them that is the same in all their streams.
+
+    Attributes:
+        confidences: (n,) millionths.
+        scores: (n,) millionths.
+        bins: (n,) the bin of each confidence.
+        squares: (n,) millionths squared.
+        growth: (n, bets) as `BiasDesign.growth` returns it.
+    """
+
+    confidences: Ints
+    scores: Ints
+    bins: Ints
+    squares: Ints
+    growth: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, design: BiasDesign, confidences: Ints, scores: Ints) -> Pairs:
+        """Return pairs that are tested against a design."""
+        squares = (confidences - scores) ** 2
+        return cls(confidences, scores, _bins(confidences), squares, design.growth(confidences, scores))
+
+    def sums(self, cells: Ints, chosen: NDArray[np.intp], size: int) -> Ints:
+        """Return (3, size) numbers, sums of confidences, sums of scores of the chosen pairs by their `cells`."""
+        # Whole numbers, however they are added, as long as they are far below 2**53.
+        added = (np.bincount(cells, numbers[chosen], size) for numbers in (self.confidences, self.scores))
+        return np.array([np.bincount(cells, minlength=size), *added], np.int64)
 
 
 @dataclass
@@ -47,25 +82,16 @@ class Calibration:
         """Return the state before the first outcome."""
         return cls(BiasTest(design))
 
-    def feed(self, confidences: Ints, scores: Ints, end: int) -> bool:
-        """Take one slot's scored outcomes, in order and in millionths; say whether any carried a confidence.
+    def feed(self, pairs: Pairs, chosen: NDArray[np.intp], end: int) -> None:
+        """Take the pairs at some places, at least one, in order; `end` is the end of their slot, microseconds."""
+        self.count(pairs.sums(pairs.bins[chosen], chosen, BINS), int(pairs.squares[chosen].sum()))
+        self.test.take(pairs.growth[chosen], end)
 
-        `end` is the end of the slot, microseconds.
-        """
-        sure = confidences != ABSENT
-        if not sure.all():
-            confidences, scores = confidences[sure], scores[sure]
-        if not len(confidences):
-            return False
-        places = _bins(confidences)
-        self.bins[0] += np.bincount(places, minlength=BINS)
-        # Whole numbers, however they are added, as long as they are far below 2**53.
-        self.bins[1] += np.bincount(places, confidences, BINS).astype(np.int64)
-        self.bins[2] += np.bincount(places, scores, BINS).astype(np.int64)
-        self.labels += len(scores)
-        self.squares += int(((confidences - scores) ** 2).sum())
-        self.test.feed(confidences, scores, end)
-        return True
+    def count(self, bins: Ints, squares: int) -> None:
+        """Add pairs to the sums; `bins` as here, of them alone."""
+        self.bins += bins
+        self.labels += int(bins[0].sum())
+        self.squares += squares
 
     def correct(self, confidences: Ints, before: Ints, after: Ints, charged: Ints) -> None:
         """Let outcomes that were counted at `charged` have the scores `after` instead of `before`, millionths.
@@ -128,6 +154,24 @@ class Calibration:
         self.bins = arrays["bins"]
         self.test.restore(arrays, meta.get("settled"))
         return True
+
+
+def feed_calibrations(streams: Sequence[Calibration], pairs: Pairs, table: Table, end: int) -> None:
+    """Do what `Calibration.feed` does for several streams, one for each line of the table, bit for bit."""
+    growth = pairs.growth.take(table.places, axis=0)
+    growth[~table.there] = 0.0
+    path, near = sr_paths(np.array([stream.test.log_s.ravel() for stream in streams]), growth, table.there)
+    latest, grown = path[table.lines, table.last], growth.sum(axis=1)
+    chosen = table.places[table.there]
+    cells = (pairs.bins[table.places] + BINS * table.lines[:, None])[table.there]
+    bins = pairs.sums(cells, chosen, BINS * len(streams)).reshape(3, len(streams), BINS)
+    squares = np.where(table.there, pairs.squares[table.places], 0).sum(axis=1).tolist()
+    for line, stream in enumerate(streams):
+        stream.count(bins[:, line], squares[line])
+        if near[line]:
+            stream.test.conclude(latest[line], grown[line], end)
+        else:
+            stream.test.take(growth[line, : table.sizes[line]], end)
 
 
 def _bins(confidences: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -74,21 +74,29 @@ class ChangePoint:
         null = design.change_null[strata][:, None]
         walk = self.cusum + log_growth(outcomes.errors, null, design.change_bets[strata]).cumsum(axis=0)
         floor = np.minimum(np.minimum.accumulate(walk, axis=0), 0.0)
-        self._restart(walk <= floor, design, outcomes)
+        zero, size = walk <= floor, len(outcomes)
+        last = np.where(zero.any(axis=0), size - 1 - zero[::-1].argmax(axis=0), -1)
+        counts, totals = _after(last, outcomes, len(design.strata))
+        first = outcomes.inferred[np.minimum(last + 1, size - 1)]
+        begun = np.where(last + 1 < size, first, NEVER)
+        self.restart(last < 0, counts, totals, begun, outcomes.effective[last])
         self.cusum = walk[-1] - floor[-1]
 
-    def _restart(self, zero: NDArray[np.bool_], design: StreamDesign, outcomes: Outcomes) -> None:
-        """Add the outcomes after the last zero of each alternative; forget everything before it."""
-        size = len(outcomes)
-        last = np.where(zero.any(axis=0), size - 1 - zero[::-1].argmax(axis=0), -1)
-        goes_on = last < 0
-        counts, totals = _after(last, outcomes, len(design.strata))
+    def restart(self, goes_on: NDArray[np.bool_], counts: Ints, totals: Ints, begun: Ints, zero: Ints) -> None:
+        """Add the outcomes after the last zero of each alternative; forget everything before it.
+
+        Args:
+            goes_on: (alternatives,) whether there was no zero among the new outcomes.
+            counts: (alternatives, strata) new outcomes since zero.
+            totals: (alternatives, strata) their scores, in millionths.
+            begun: (alternatives,) time of the first inference of them, microseconds; `NEVER` without any.
+            zero: (alternatives,) effective time of the last outcome before them, microseconds, where there was a zero.
+        """
         self.n = np.where(goes_on[:, None], self.n, 0) + counts
         self.total = np.where(goes_on[:, None], self.total, 0) + totals
         known = goes_on & (self.since != NEVER)
-        first = outcomes.inferred[np.minimum(last + 1, size - 1)]
-        self.since = np.where(known, self.since, np.where(last + 1 < size, first, NEVER))
-        self.zero = np.where(goes_on, self.zero, outcomes.effective[last])
+        self.since = np.where(known, self.since, begun)
+        self.zero = np.where(goes_on, self.zero, zero)
 
     def amend(self, amended: Amended) -> None:
         """Let outcomes after the last zero of each alternative say what they say now.

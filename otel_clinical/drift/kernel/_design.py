@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -72,6 +73,11 @@ class StreamDesign:
     scale: Scale
     baseline: float
     digest: str
+
+    @cached_property
+    def form(self) -> tuple[tuple[int, int], ...]:
+        """Alike in two designs of one model whose tables have the same columns."""
+        return tuple((part.start, part.stop) for part in (*self.cells.values(), slice(0, self.change_bets.shape[1])))
 
 
 def thresholds(policy: Policy) -> dict[str, dict[EscalationLevel, float]]:

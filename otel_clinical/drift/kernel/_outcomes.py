@@ -17,6 +17,8 @@ from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._amend import Amended
@@ -57,6 +59,11 @@ class Outcomes:
     def at(self, chosen: NDArray[np.intp]) -> Outcomes:
         """Return the outcomes at these places."""
         return Outcomes(self.strata[chosen], self.scores[chosen], self.inferred[chosen], self.effective[chosen])
+
+    def line(self, line: int, size: int) -> Outcomes:
+        """Return the first outcomes of one of several lines, if these are lines."""
+        part = line, slice(size)
+        return Outcomes(self.strata[part], self.scores[part], self.inferred[part], self.effective[part])
 
 
 @dataclass
@@ -115,26 +122,53 @@ class OutcomeStream:
 
         `end` is the end of the slot, microseconds.
         """
+        self.bet(outcomes)
+        self.change.feed(self.design, outcomes)
+        self.remember(outcomes)
+        z, clip = standardised(outcomes.errors, self.design.expected[outcomes.strata]), self.witness.clip
+        z = np.minimum(np.maximum(z, -clip), clip)
+        return self.conclude(len(outcomes), int(outcomes.effective[-1]), z, end)
+
+    def bet(self, outcomes: Outcomes) -> None:
+        """Let the evidence take outcomes."""
         strata = outcomes.strata
         growth = log_growth(outcomes.errors, self.design.null[strata], self.design.bets[strata])
         path = sr_path(self.log_s, growth)
-        self.log_s = path[-1].copy()
-        self.log_old += growth.sum(axis=0)
         sums = highest_log_sums(path, list(self.design.cells.values()))
-        for place, (level, highest) in enumerate(zip(self.design.cells, sums, strict=True)):
-            self.peaks[place] = max(self.peaks[place], highest)
+        self.raise_stakes(path[-1].copy(), growth.sum(axis=0), sums)
+
+    def raise_stakes(self, log_s: NDArray[np.float64], growth: NDArray[np.float64], highest: Sequence[float]) -> None:
+        """Take over the evidence after outcomes.
+
+        Args:
+            log_s: (cells,) after the last.
+            growth: (cells,) of all of them.
+            highest: (tiers,) largest logarithm of the sum of a tier's statistics after any of them.
+        """
+        self.log_s = log_s
+        self.log_old += growth
+        for place, (level, one) in enumerate(zip(self.design.cells, highest, strict=True)):
+            self.peaks[place] = max(self.peaks[place], one)
             self.latched[place] |= bool(self.peaks[place] >= self.design.log_thresholds[level])
-        self.change.feed(self.design, outcomes)
+
+    def conclude(self, size: int, updated: int, z: NDArray[np.float64], end: int) -> bool:
+        """Count outcomes that evidence and change point have taken; say what `feed` says.
+
+        Args:
+            size: How many.
+            updated: Effective time of the last, microseconds.
+            z: (size,) their errors in standard deviations from the baseline, cut off.
+            end: End of the slot, microseconds.
+        """
         if self.change.over:
             # What was proved was about that change. Kept any longer, old proof would vouch for new noise, and the
             # tiers would come and go with every unlucky run of labels.
             self.peaks[:] = -np.inf
             self.latched = [False] * len(self.latched)
             self.log_old, self.settled = self.log_s.copy(), end
-        self.labels += len(outcomes)
-        self.updated = int(outcomes.effective[-1])
-        self._remember(outcomes)
-        return self._witness(outcomes, end)
+        self.labels += size
+        self.updated = updated
+        return self._witness(z, end)
 
     def amend(self, amended: Amended) -> None:
         """Let outcomes that were fed say what they say now.
@@ -192,13 +226,18 @@ class OutcomeStream:
         for start in [start for start in self.recent if start + self.width <= since]:
             del self.recent[start]
 
-    def _remember(self, outcomes: Outcomes) -> None:
+    def remember(self, outcomes: Outcomes) -> None:
+        """Count outcomes in their display buckets."""
         starts = outcomes.effective - outcomes.effective % self.width
         for start in dict.fromkeys(starts.tolist()):
             scores = outcomes.scores[starts == start]
-            bucket = self.recent.setdefault(start, [0, 0])
-            bucket[0] += len(scores)
-            bucket[1] += int(scores.sum())
+            self.count(start, len(scores), int(scores.sum()))
+
+    def count(self, start: int, size: int, total: int) -> None:
+        """Count outcomes of the display bucket that begins at `start`; `total` is the sum of their scores."""
+        bucket = self.recent.setdefault(start, [0, 0])
+        bucket[0] += size
+        bucket[1] += total
 
     def _recall(self, amended: Amended) -> None:
         starts = amended.effective - amended.effective % self.width
@@ -210,12 +249,9 @@ class OutcomeStream:
             if bucket[0] <= 0:
                 del self.recent[start]
 
-    def _witness(self, outcomes: Outcomes, end: int) -> bool:
-        mean = 1.0 - self.design.expected[outcomes.strata]
-        spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
+    def _witness(self, z: NDArray[np.float64], end: int) -> bool:
         worse = False
-        z, clip = (outcomes.errors - mean) / spread, self.witness.clip
-        for _ in self.witness.update_clipped(np.minimum(np.maximum(z, -clip), clip)):
+        for _ in self.witness.update_clipped(z):
             if self.witness.rising and self.witness.recent > 0.0:
                 worse = True
                 self.detections += 1
@@ -268,6 +304,13 @@ class OutcomeStream:
         self._interval = 0, None
         self.witness = GuardedADWIN.loads(arrays["witness"].tobytes())
         return True
+
+
+def standardised(errors: NDArray[np.float64], expected: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return errors in standard deviations from what the baseline expects."""
+    mean = 1.0 - expected
+    spread = np.maximum(np.sqrt(mean * (1.0 - mean)), _SMALLEST_SPREAD)
+    return np.asarray((errors - mean) / spread)
 
 
 def _evidence(logarithm: float) -> float:
