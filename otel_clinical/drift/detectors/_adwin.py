@@ -15,7 +15,7 @@ from river._river_rust.drift import (
     AdaptiveWindowing,
 )  # river.drift would load its data sets, scipy.stats and SQLAlchemy
 
-from otel_clinical.drift._codec import pack, unpack
+from otel_clinical.drift._codec import encode, pack_encoded, unpack
 from otel_clinical.drift.detectors._betting import as_number
 
 if TYPE_CHECKING:
@@ -32,6 +32,18 @@ _FORGOTTEN: Final = 1280  # values after which what was before weighs less than 
 _KEPT: Final = (1.0 - _RECENT) ** np.arange(_FORGOTTEN, -1, -1)
 """Weight of what was before this many values, from the most to none."""
 _FIELDS: Final = ("mean", "sd", "delta", "clip", "rejected", "detections", "recent", "_drift_detected")
+
+
+@lru_cache(1024)
+def _settings(clip: float, clock: int, delta: float, mean: float, sd: float) -> tuple[str, str, str]:
+    """Return what never changes in a saved detector, between what does, in the order of the names."""
+    parts: tuple[dict[str, Any], ...] = (
+        {"clip": clip, "delta": delta} if clock == _CLOCK else {"clip": clip, "clock": clock, "delta": delta},
+        {"mean": mean},
+        {"river": _RIVER, "sd": sd},
+    )
+    first, middle, last = (encode(part)[1:-1].decode() for part in parts)
+    return first, middle, last
 
 
 class GuardedADWIN(base.DriftDetector):
@@ -150,11 +162,14 @@ class GuardedADWIN(base.DriftDetector):
     def dumps(self) -> bytes:
         """Return the state as bytes: our fields, and the window in River's own plain encoding."""
         # River's only public way to save a detector is pickle.
-        meta: dict[str, Any] = {name: getattr(self, name) for name in _FIELDS}
-        meta["river"] = _RIVER
-        if self.clock != _CLOCK:
-            meta["clock"] = self.clock
-        return pack(_KIND, _VERSION, meta, {"state": np.frombuffer(self._window.__getstate__(), np.uint8)})
+        first, middle, last = _settings(self.clip, self.clock, self.delta, self.mean, self.sd)
+        fired = "true" if self._drift_detected else "false"
+        meta = (
+            f'{{"_drift_detected":{fired},{first},"detections":{self.detections},{middle},'
+            f'"recent":{float.__repr__(self.recent)},"rejected":{self.rejected},{last}}}'
+        )
+        state = np.frombuffer(self._window.__getstate__(), np.uint8)
+        return pack_encoded(_KIND, _VERSION, meta.encode(), {"state": state})
 
     @staticmethod
     @lru_cache

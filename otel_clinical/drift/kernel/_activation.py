@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 FEATURES: Final = "features"
 """First part of the keys of the features' states."""
 
+_STEP: Final = 16_384
+"""Values of small streams that are fed in one step: a step costs something of its own."""
+
 StateKey = tuple[str, ...]
 """(kind, segment, value or signal …) of one saved state."""
 
@@ -155,13 +158,18 @@ class Activation:
         every = {name: bool(flags.all()) for name, flags in given.items()}
         yield []
         clipped = {name: self._signal(name, AGGREGATE).clipped(values) for name, values in columns.items()}
-        for key, chosen in self.plan.split(rows):
+        split = list(self.plan.split(rows))
+        fed = 0
+        for key, chosen in split:
             for name in columns:
                 signal = self._signal(name, key)
                 self._dirty.add(("signal", name, *key))
                 z = clipped[name][chosen]
                 worse = signal.feed_clipped(z if every[name] else z[given[name][chosen]], end)
-                yield [DriftDetected(end / 1e6, self._rows.signal(key, signal, end))] if worse else []
+                fed += len(z)
+                if worse or fed >= _STEP:
+                    fed = 0
+                    yield [DriftDetected(end / 1e6, self._rows.signal(key, signal, end))] if worse else []
         for segment in self.plan.names:
             mix = self._mix(segment)
             self._dirty.add(("mix", segment))
@@ -170,9 +178,12 @@ class Activation:
                 for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
             ]
         yield self._feed_chosen(rows, end, outcomes=False)
-        for key, moved in self.inputs.feed(rows, end):
+        for (key, moved), (_, chosen) in zip(self.inputs.feed(rows, split, end), split, strict=True):
             self._dirty.add((FEATURES, *key))
-            yield [*moved]
+            fed += len(chosen)
+            if moved or fed >= _STEP:
+                fed = 0
+                yield [*moved]
         if self._expected().infer(rows):
             self._estimated(end)
         yield []

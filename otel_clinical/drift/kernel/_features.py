@@ -15,7 +15,7 @@ from otel_clinical.policy import CONFIDENCE
 from otel_clinical.semconv.enums import DriftDetector
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
 
     Ints = NDArray[np.int64]
+    Places = NDArray[np.intp]
 
 PREFIX: Final = "feature:"
 """In front of a feature's name where it stands among other signals."""
@@ -49,8 +50,8 @@ class FeaturePlan:
             self._designs[key] = design_features(self._plan.policy, self._plan.baseline, key, self._threshold)
         return self._designs[key]
 
-    def counts(self, rows: NDArray[np.void]) -> Iterator[tuple[SegmentKey, Ints]]:
-        """Yield the (f, PLACES) counts of every segment value that occurs."""
+    def counts(self, rows: NDArray[np.void], split: Iterable[tuple[SegmentKey, Places]]) -> Iterator[Ints]:
+        """Yield the (f, PLACES) counts of every segment value into which the rows are `split`."""
         size = self._declared + 1
         places = np.empty((len(rows), size), np.int64)
         places[:, :-1] = rows["features"][:, : self._declared]
@@ -58,9 +59,9 @@ class FeaturePlan:
         places[:, -1] = np.where(confidence == ABSENT, PLACES, np.searchsorted(_EDGES, confidence, side="right"))
         # Whatever is no place, because nothing was said of it, goes into a bin behind all others.
         flat = np.where(places < PLACES, places + PLACES * np.arange(size), PLACES * size)
-        for key, chosen in self._plan.split(rows):
+        for _, chosen in split:
             found = np.bincount(flat[chosen].ravel(), minlength=PLACES * size + 1)
-            yield key, found[:-1].reshape(size, PLACES)
+            yield found[:-1].reshape(size, PLACES)
 
 
 class Features:
@@ -85,10 +86,12 @@ class Features:
             self.streams[key] = FeatureStream(self._plan.features.design(key))
         return self.streams[key]
 
-    def feed(self, rows: NDArray[np.void], end: int) -> Iterator[tuple[SegmentKey, list[DriftDetected | FeatureMoved]]]:
-        """Take one slot's inferences; yield every segment value that occurs, with what moved in it."""
+    def feed(
+        self, rows: NDArray[np.void], split: Sequence[tuple[SegmentKey, Places]], end: int
+    ) -> Iterator[tuple[SegmentKey, list[DriftDetected | FeatureMoved]]]:
+        """Take one slot's inferences; yield every segment value into which they are `split`, with what moved in it."""
         self.looked = []
-        for key, counts in self._plan.features.counts(rows):
+        for (key, _), counts in zip(split, self._plan.features.counts(rows, split), strict=True):
             stream = self.stream(key)
             moved = stream.feed(counts, end - self._plan.times.slot, end)
             if stream.looked is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import holds, pack, unpack
+from otel_clinical.drift._codec import holds, pack_encoded, unpack
 from otel_clinical.drift.detectors import GuardedADWIN
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
 
@@ -75,8 +75,11 @@ class Signal:
 
     def dumps(self) -> bytes:
         """Return the state as bytes."""
-        meta = {"detections": self.detections, "detected": self.detected}
-        return pack(_KIND, _VERSION, meta, {"detector": np.frombuffer(self.detector.dumps(), np.uint8)})
+        detected = "null" if self.detected is None else self.detected
+        meta = f'{{"detected":{detected},"detections":{self.detections}}}'
+        return pack_encoded(
+            _KIND, _VERSION, meta.encode(), {"detector": np.frombuffer(self.detector.dumps(), np.uint8)}
+        )
 
     @staticmethod
     def goes_on(data: bytes, name: str, baseline: Baseline) -> bool:

@@ -115,6 +115,17 @@ def test_the_saved_form_is_what_this_version_of_river_writes():
 GOLDEN = ("0.26.1", 888, "0ad4ea34633a3100")
 
 
+@pytest.mark.parametrize("settings", [{}, {"mean": 0.9, "sd": 1e-5, "delta": 1e-5, "clock": 1}, {"mean": 1, "sd": 2}])
+@pytest.mark.parametrize("fed", [0, 700])
+def test_the_saved_form_is_what_the_codec_makes_of_its_fields(settings, fed):
+    detector = GuardedADWIN(**settings)
+    for value in stream(12, fed, mean=0.8):
+        detector.update(value)
+    data = detector.dumps()
+    assert pack("adwin", 1, *unpack(data, "adwin", 1)) == data
+    assert GuardedADWIN.loads(data).dumps() == data
+
+
 def test_a_window_of_another_version_of_river_begins_anew():
     detector = GuardedADWIN(0.9, 0.05)
     first_detection(detector, [*stream(10, 1000), *stream(11, 200, mean=0.8)])

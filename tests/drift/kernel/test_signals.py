@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.explode import ABSENT, Batch
 from otel_clinical.drift.kernel import DriftDetected
 from tests.drift.kernel._world import PAYERS, START, WORDS, World, make_kernel, run
@@ -24,6 +25,15 @@ def altered(records: Batch, column: str, change, *, after: int, payer: str | Non
 
 def detections(found, signal):
     return [f for f in found if isinstance(f, DriftDetected) and f.row.signal == signal]
+
+
+def test_the_saved_form_is_what_the_codec_makes_of_its_fields():
+    kernel = make_kernel()
+    run(kernel, altered(World(1).records(4000), "confidence", lambda x: x - 80_000, after=4000), to=START + 41_000.0)
+    saved = [data for key, data in kernel.dump_dirty().items() if "/signal/" in key]
+    found = [unpack(data, "signal", 1) for data in saved]
+    assert [pack("signal", 1, *parts) for parts in found] == saved
+    assert {meta["detections"] > 0 for meta, _ in found} == {False, True}
 
 
 @pytest.mark.parametrize("seed", range(3))
