@@ -1,4 +1,4 @@
-"""Sets of 64-bit ids as sorted arrays: eight bytes an id, and asked about many at once."""
+"""Sets of 64-bit ids as sorted arrays: eight or twelve bytes an id, and asked about many at once."""
 
 from __future__ import annotations
 
@@ -60,14 +60,38 @@ class IdSet:
             run = np.sort(np.concatenate((self._runs.pop(), run)), kind="stable")  # fast on two sorted runs
         self._runs.append(run)
 
-    def remove(self, ids: IdSet) -> None:
-        """Take ids out of the set."""
-        kept = (run[~ids.holds(run)] for run in self._runs)
-        self._runs = [run for run in kept if len(run)]
-
     def sorted(self) -> Ids:
         """Return all ids in order."""
         return np.sort(np.concatenate(self._runs)) if self._runs else np.zeros(0, np.uint64)
+
+
+class DatedIds:
+    """A set of ids that each came in some hour, in runs as those of `IdSet`: twelve bytes an id."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[Ids, NDArray[np.uint32]]] = []
+
+    def holds(self, ids: Ids) -> NDArray[np.bool_]:
+        """Say which of `ids` are in the set; fast if they are in order."""
+        found = np.zeros(len(ids), np.bool_)
+        for run, _ in self._runs:
+            found |= run[np.minimum(np.searchsorted(run, ids), len(run) - 1)] == ids
+        return found
+
+    def add(self, ids: Ids, hour: int) -> None:
+        """Add ids that are not in the set, at least one."""
+        run, hours = np.sort(ids), np.full(len(ids), hour, np.uint32)
+        while self._runs and len(self._runs[-1][0]) <= 2 * len(run):
+            before, its_hours = self._runs.pop()
+            run, hours = np.concatenate((before, run)), np.concatenate((its_hours, hours))
+            order = np.argsort(run, kind="stable")  # fast on two sorted runs
+            run, hours = run[order], hours[order]
+        self._runs.append((run, hours))
+
+    def forget(self, before: int) -> None:
+        """Take out what came before an hour."""
+        kept = ((run[hours >= before], hours[hours >= before]) for run, hours in self._runs)
+        self._runs = [run for run in kept if len(run[0])]
 
 
 class _Marks:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,30 @@ def test_an_hour_that_was_saved_as_one_goes_on_in_pieces():
     whole.add(ids(10_000), 7 * HOUR)
     assert set(whole.dump_dirty()) == {"7/1"}
     assert whole.holds(ids(1, 500)).all()
+
+
+def test_what_is_saved_is_held_once_with_its_hour():
+    fed, count = Fed(), 2000
+    tracemalloc.start()
+    try:
+        for number in range(100):
+            fed.add(ids(10_000 * number + 1, count), number * HOUR)
+            fed.dump_dirty()
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 13 * 100 * count
+    fed.forget(60 * HOUR)
+    assert not fed.holds(ids(590_001, count)).any()
+    assert fed.holds(ids(600_001, count)).all()
+
+
+def test_an_hour_that_was_forgotten_in_pieces_is_deleted_after_a_restart():
+    fed = Fed()
+    for number in range(9):
+        fed.add(ids(1000 * number + 1), HOUR)
+    saved = fed.dump_dirty()
+    again = restored(saved)
+    again.forget(2 * HOUR)
+    assert again.dump_dirty() == dict.fromkeys(saved, b"")
+    assert not again.holds(ids(1)).any()
