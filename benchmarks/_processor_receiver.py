@@ -18,10 +18,11 @@ from starlette.routing import Route
 from benchmarks._processor_load import LOGS, TRACES
 from benchmarks._processor_stock import decode, decode_logs
 from otel_clinical.access import Address
+from otel_clinical.drift.runtime._body import whole
 from otel_clinical.drift.runtime._connection import FILL
 from otel_clinical.drift.runtime._listen import bind, port_of
 from otel_clinical.drift.runtime._web import WebServers
-from otel_clinical.drift.runtime.http import PROTOBUF, _whole
+from otel_clinical.drift.runtime.http import PROTOBUF
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ def main() -> None:
 
 def _route(path: str, read: Callable[[bytes], object]) -> Route:
     async def endpoint(request: Request) -> Response:
-        body = await _whole(request, int(request.headers["content-length"]), request.scope["extensions"][FILL])
+        body = await whole(request, int(request.headers["content-length"]), request.scope["extensions"][FILL])
         read(body)
         return Response(b"", media_type=PROTOBUF)
 

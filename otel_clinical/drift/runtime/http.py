@@ -1,7 +1,6 @@
 """OTLP over HTTP: ``/v1/traces`` and ``/v1/logs``, protobuf, plain or gzip."""
 
 import asyncio
-import io
 import math
 from collections.abc import Awaitable, Callable
 
@@ -12,7 +11,8 @@ from starlette.routing import Route
 
 from otel_clinical.access import TokenFile
 from otel_clinical.drift.runtime import _answers
-from otel_clinical.drift.runtime._connection import FILL, Fill
+from otel_clinical.drift.runtime._body import whole
+from otel_clinical.drift.runtime._connection import FILL
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._gzip import CorruptBodyError, TooLargeError, gunzip
 from otel_clinical.drift.runtime._patience import READ_SECONDS
@@ -114,26 +114,11 @@ async def _read(request: Request, budget: Budget, announced: int) -> bytes:
     fill = request.scope.get("extensions", {}).get(FILL) if announced else None
     try:
         async with asyncio.timeout(READ_SECONDS):
-            return await (_collect(request, budget, announced) if fill is None else _whole(request, announced, fill))
+            return await (_collect(request, budget, announced) if fill is None else whole(request, announced, fill))
     except TimeoutError as error:
         raise UnavailableError(f"the body did not arrive within {READ_SECONDS:g} seconds") from error
     except (ClientDisconnect, ConnectionResetError) as error:
         raise UnavailableError("the sender went away before the end of the body") from error
-
-
-async def _whole(request: Request, announced: int, fill: Fill) -> bytes:
-    """Return a body of known length, read straight into the memory that it is returned in."""
-    message = await request.receive()
-    if message["type"] == "http.disconnect":
-        raise ClientDisconnect
-    first: bytes = message["body"]
-    if not message["more_body"]:
-        return first
-    room = io.BytesIO(bytes(announced))
-    with room.getbuffer() as buffer:
-        buffer[: len(first)] = first
-        await fill(buffer[len(first) :])
-    return room.getvalue()  # the memory itself: `BytesIO` copies only what it shares
 
 
 async def _collect(request: Request, budget: Budget, announced: int) -> bytes:
