@@ -175,7 +175,7 @@ class Activation:
             self._dirty.add(("mix", segment))
             yield [
                 DriftDetected(end / 1e6, self._rows.mix(segment, mix, place, end, float(mix.scores()[place])))
-                for place in mix.feed(self.plan.counts(rows, segment), len(rows), end)
+                for place in mix.feed(self.plan.counts(rows["segments"], segment), len(rows), end)
             ]
         yield self._feed_chosen(rows, end, outcomes=False)
         for (key, moved), (_, chosen) in zip(self.inputs.feed(rows, split, end), split, strict=True):

@@ -105,9 +105,9 @@ class Estimate:
 
     def infer(self, rows: NDArray[np.void]) -> bool:
         """Count completed inferences; say whether any carried a confidence."""
-        rows = rows.compress((rows["confidence"] != ABSENT) & (rows["mark"] == 1))
-        self._count(rows, 0)
-        return bool(len(rows))
+        sure = (rows["confidence"] != ABSENT) & (rows["mark"] == 1)
+        self._count(rows["inferred"][sure], rows["confidence"][sure], 0)
+        return bool(sure.any())
 
     def label(self, rows: NDArray[np.void], end: int) -> bool:
         """Count one slot's scored outcomes, in order, and test the curve; say whether any carried a confidence.
@@ -117,7 +117,7 @@ class Estimate:
         rows = rows.compress(rows["confidence"] != ABSENT)
         if not len(rows):
             return False
-        self._count(rows, 1)
+        self._count(rows["inferred"], rows["confidence"], 1)
         self.labels += len(rows)
         self.labelled = max(self.labelled, int(rows["effective"].max()))
         if self.curve.usable:
@@ -163,10 +163,9 @@ class Estimate:
             return EstimateValidity.OUTSIDE_REFERENCE
         return EstimateValidity.VALID
 
-    def _count(self, rows: NDArray[np.void], column: int) -> None:
-        inferred = np.ascontiguousarray(rows["inferred"])
+    def _count(self, inferred: Ints, confidence: NDArray[np.int32], column: int) -> None:
         starts = inferred - inferred % self.width
-        places = self.curve.places(rows["confidence"])
+        places = self.curve.places(confidence)
         for start in np.unique(starts).tolist():
             bucket = self.buckets.setdefault(start, np.zeros((2, len(self.curve.expected)), np.int64))
             bucket[column] += np.bincount(places[starts == start], minlength=len(self.curve.expected))

@@ -25,7 +25,7 @@ from otel_clinical.drift.kernel._reviews import KINDS, NO_REVIEWS, Reviews
 from otel_clinical.drift.kernel._rows import Applied, CoverageRow
 from otel_clinical.drift.kernel._safety import KNOWN, SAFETY, SafetyLog
 from otel_clinical.drift.kernel._slots import Slots, pending, unpack_rows
-from otel_clinical.drift.kernel._volume import VOLUME, Volumes
+from otel_clinical.drift.kernel._volume import RUNNING, VOLUME, Volumes
 from otel_clinical.semconv import OTHER
 from otel_clinical.semconv.enums import ProcessorSignal
 
@@ -293,8 +293,8 @@ class Kernel:
                 self._slots.load(rest, translate(unpack_rows(data), table), moved=moved)
             elif kind in KINDS:
                 lost.append(self._reviews.load(_parts(key), data, lambda rows: translate(rows, table), moved=moved))
-            elif kind == VOLUME:
-                lost.append(self._volumes.load(unquote(rest), data))
+            elif kind in {VOLUME, RUNNING}:
+                lost.append(self._volumes.load(kind, unquote(rest), data))
             elif kind in {SAFETY, KNOWN}:
                 lost.append(self._safety.load(kind, unquote(rest), data))
             elif kind != _CLOCK:

@@ -164,10 +164,10 @@ class ModelPlan:
                 if len(both):
                     yield key, both
 
-    def counts(self, rows: NDArray[np.void], segment: str) -> NDArray[np.int64]:
-        """Return how many rows have each value of a segment."""
+    def counts(self, segments: NDArray[np.uint16], segment: str) -> NDArray[np.int64]:
+        """Return how many records have each value of a segment, by their columns `segments`."""
         column, values = self._columns[segment]
-        found = np.bincount(rows["segments"][:, column], minlength=max(values) + 1)
+        found = np.bincount(segments[:, column], minlength=max(values) + 1)
         return np.asarray(found[list(values)])
 
     def _strata_table(self, words: Mapping[str, int]) -> NDArray[np.intp]:

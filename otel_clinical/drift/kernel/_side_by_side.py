@@ -20,7 +20,7 @@ MOST: Final = 128
 """Rows of a stream beyond which it is fed faster alone: its calls are worth their while."""
 _FEWEST: Final = 2  # rows of a stream, for one of which there is a shorter way
 _STREAMS: Final = 4  # that are worth it
-_CELLS: Final = 2048  # rows of all of them, so that they stay near the processor
+_CELLS: Final = 1024  # rows of all of them, so that they stay near the processor
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from otel_clinical.policy import ModelPolicy, Policy
 
 VOLUME: Final = "volume"
-"""First part of the keys of saved states."""
+"""First part of the keys of saved states: of everything that changes when an hour ends."""
+RUNNING: Final = "volume_hour"
+"""The same, of the hour that has not ended: it changes with every slot, and is a thousandth of the rest."""
 _HOUR: Final = 3_600_000_000  # microseconds
 _WEEK: Final = 168 * _HOUR
 _YEAR: Final = 365.25 * 24 * _HOUR
@@ -71,21 +73,26 @@ class Volume:
         self._closed = np.full(len(self.keys), -1, np.int64)
         self._first = True
 
-    def add(self, rows: NDArray[np.void], begin: int) -> None:
-        """Count one closed slot's records of the model; `begin` is its begin, microseconds."""
-        self.settle(begin)
-        rows = rows.compress(rows["kind"] == Kind.INFERENCE)
-        if not len(rows):
-            return
+    def add(self, rows: NDArray[np.void], begin: int) -> bool:
+        """Count one closed slot's records of the model, and say whether another hour began.
+
+        `begin` is the begin of the slot, microseconds.
+        """
+        another = self.settle(begin)
+        inference = rows["kind"] == Kind.INFERENCE
+        total = int(inference.sum())
+        if not total:
+            return another
         if self._hour is None:
-            self._hour = begin // self._width
+            another, self._hour = True, begin // self._width
             for detector in self._detectors.values():
                 detector.skip(self._hour)
-        found = {(ALL, ALL): len(rows)}
+        found = {(ALL, ALL): total}
         for name in {name for name, _ in self.keys[1:]}:
-            counts = self._plan.counts(rows, name).tolist()
+            counts = self._plan.counts(rows["segments"][inference], name).tolist()
             found |= {(name, value): count for value, count in zip(self._plan.values(name), counts, strict=True)}
         self._counts += np.array([found.get(key, 0) for key in self.keys], np.int64)
+        return another
 
     def settle(self, now: int) -> bool:
         """Close every hour that ended at or before `now`, microseconds; say whether there was any."""
@@ -116,7 +123,7 @@ class Volume:
             yield VolumeRow(self._plan.name, *key, count if count >= 0 else None, detector.expected, silence, surge)
 
     def dumps(self) -> bytes:
-        """Return the state as bytes."""
+        """Return the state at the begin of the present hour as bytes."""
         states = [detector.dumps() for detector in self._detectors.values()]
         meta: dict[str, Any] = {
             "keys": [list(key) for key in self.keys],
@@ -125,8 +132,22 @@ class Volume:
             "first": self._first,
             "sizes": [len(state) for state in states],
         }
-        arrays = {"counts": self._counts, "closed": self._closed}
+        arrays = {"counts": np.zeros_like(self._counts), "closed": self._closed}
         return pack(_KIND, _VERSION, meta, {**arrays, "detectors": np.frombuffer(b"".join(states), np.uint8)})
+
+    def dumps_running(self) -> bytes:
+        """Return what has been counted in the present hour as bytes."""
+        return pack(RUNNING, _VERSION, {"hour": self._hour}, {"counts": self._counts})
+
+    def loads_running(self, data: bytes) -> None:
+        """Take over what was counted in the present hour, if it is the hour of the state that was taken over.
+
+        Raises:
+            CodecError: `data` is damaged.
+        """
+        meta, arrays = unpack(data, RUNNING, _VERSION)
+        if meta["hour"] == self._hour and arrays["counts"].shape == self._counts.shape:
+            self._counts = arrays["counts"]
 
     def loads(self, data: bytes) -> bool:
         """Take over a state; False, and unchanged, if it counted other streams or hours, or with other limits.
@@ -164,18 +185,20 @@ class Volumes:
         limits = volume_thresholds(policy, next(iter(plans.values())).times.slot)
         self._by_name = {plan.name: Volume(plan, limits[plan.name]) for plan in plans.values()}
         self._dirty: set[str] = set()
+        self._begun: set[str] = set()  # those of which another hour began
 
     def add(self, rows: NDArray[np.void], begin: int) -> None:
         """Count one closed slot; `begin` is its begin, microseconds."""
         for number in np.flatnonzero(np.bincount(rows["model"])).tolist():
             plan = self._plans.get(number)
             if plan is not None:
-                self._by_name[plan.name].add(part_of(rows, rows["model"] == number), begin)
                 self._dirty.add(plan.name)
+                if self._by_name[plan.name].add(part_of(rows, rows["model"] == number), begin):
+                    self._begun.add(plan.name)
 
     def settle(self, now: int) -> None:
         """Close the hours of every model that ended at or before `now`, microseconds."""
-        self._dirty |= {name for name, volume in self._by_name.items() if volume.settle(now)}
+        self._begun |= {name for name, volume in self._by_name.items() if volume.settle(now)}
 
     def rows(self) -> Iterator[VolumeRow]:
         """Yield every stream of every model, sorted."""
@@ -184,17 +207,23 @@ class Volumes:
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""
-        found: dict[tuple[str, ...], bytes] = {(VOLUME, name): self._by_name[name].dumps() for name in self._dirty}
+        found: dict[tuple[str, ...], bytes] = {(VOLUME, name): self._by_name[name].dumps() for name in self._begun}
+        found |= {(RUNNING, name): self._by_name[name].dumps_running() for name in self._dirty | self._begun}
         self._dirty.clear()
+        self._begun.clear()
         return found
 
-    def load(self, name: str, data: bytes) -> str | None:
-        """Take over a state; return why not if it cannot go on.
+    def load(self, kind: str, name: str, data: bytes) -> str | None:
+        """Take over a state, those of `VOLUME` first; return why not if it cannot go on.
 
         Raises:
             CodecError: `data` is damaged.
         """
         volume = self._by_name.get(name)
+        if kind == RUNNING:
+            if volume is not None:
+                volume.loads_running(data)
+            return None
         if volume is None or not volume.loads(data):
             return f"{VOLUME} {name} begins anew: its sources, slots or limits have changed"
         return None

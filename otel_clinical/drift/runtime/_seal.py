@@ -124,6 +124,5 @@ def _stored(connection: sqlite3.Connection) -> tuple[int, str]:
 
 
 def _digest(name: str, content: bytes) -> int:
-    hashed = hashlib.blake2b(name.encode() + b"\0", digest_size=8)
-    hashed.update(content)
+    hashed = hashlib.blake2b(b"\0".join((name.encode(), content)), digest_size=8)
     return int.from_bytes(hashed.digest(), "little")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.explode import Batch, Kind
 from otel_clinical.drift.kernel import Kernel
 from otel_clinical.policy import parse_policy
@@ -84,6 +85,52 @@ def test_batches_order_and_restarts_leave_no_trace():
         found = kernel()
         assert found.load({key: data for key, data in saved.items() if data}) == []
     assert found.volumes() == straight.volumes()
+
+
+def halves(count, *, every=1):
+    """Feed a record every half hour; return the kernel, all that it saved and what it saved each time."""
+    found, kept, each, begin = kernel(), {}, [], START // HOUR * HOUR + HOUR
+    for half in range(count):
+        found.apply(batch([inference(half, begin + half * 1800.0 + 1.0, payer="medicaid")]))
+        found.advance(begin + half * 1800.0 + 1800.0)
+        if half % every == every - 1:
+            saved = {key: data for key, data in found.dump_dirty().items() if key.startswith(("volume", "clock"))}
+            each.append(set(saved) - {"clock"})
+            kept |= saved
+    return found, kept, each
+
+
+def test_between_two_hours_only_the_one_that_runs_is_saved():
+    _, kept, each = halves(9)
+    whole = {"volume/coding", "volume_hour/coding"}
+    assert each == [whole, whole, *([{"volume_hour/coding"}, whole] * 4)][:9]
+    assert len(kept["volume_hour/coding"]) < len(kept["volume/coding"]) / 100
+
+
+def test_what_is_saved_of_an_hour_does_not_depend_on_when():
+    assert halves(9, every=1)[1] == halves(9, every=3)[1] == halves(9, every=9)[1]
+
+
+def test_a_state_that_held_the_running_hour_itself_goes_on():
+    straight, kept, _ = halves(9)
+    meta, arrays = unpack(kept["volume/coding"], "volume", 1)
+    _, running = unpack(kept.pop("volume_hour/coding"), "volume_hour", 1)
+    assert running["counts"].sum() == 2
+    again = kernel()
+    assert again.load(kept | {"volume/coding": pack("volume", 1, meta, arrays | running)}) == []
+    for found in (straight, again):
+        found.advance(START + 30 * HOUR)
+    assert again.volumes() == straight.volumes()
+
+
+def test_what_was_counted_in_another_hour_is_not_taken_over():
+    _, kept, _ = halves(9)
+    _, running = unpack(kept["volume_hour/coding"], "volume_hour", 1)
+    another = pack("volume_hour", 1, {"hour": 5}, running)
+    again = kernel()
+    assert again.load(kept | {"volume_hour/coding": another}) == []
+    again.advance(START + 2 * HOUR + 9 * 1800.0)
+    assert volume(again, "medicaid").count == 0
 
 
 def test_safety_events_that_come_fast_are_proved_and_slow_ones_are_not():
