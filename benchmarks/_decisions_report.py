@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.figure import Figure
 
-from benchmarks._delays import against_cusum
+from benchmarks._delays import CUSUM, KNOWN, REFERENCE, TIERS, against_cusum, name
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks._delays import Delay
+
+_LOOKS: Final = {
+    str(TIERS[0]): ("#56B4E9", "o"),
+    str(TIERS[1]): ("#E69F00", "s"),
+    str(TIERS[2]): ("#D55E00", "D"),
+    "rolling window of 200": ("#009E73", "v"),
+    "rolling window of 500": ("#009E73", "^"),
+    "rolling window of 2000": ("#009E73", "<"),
+    "ADWIN": ("#0072B2", "o"),
+    "DDM": ("#CC79A7", "s"),
+}
 
 
 def write_report(found: list[Delay], folder: Path) -> None:
@@ -52,14 +63,30 @@ def _labels(labels: float) -> str:
 
 
 def _plot(found: list[Delay]) -> Figure:
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    axes = figure.subplots()
-    styles = ["-", "--", "-.", ":"]
-    for place, method in enumerate(dict.fromkeys(one.method for one in found)):
+    figure = Figure(figsize=(12, 6), layout="constrained")
+    ours, beside = figure.subplots(1, 2, sharey=True)
+    known = {name(level, reference) for level in TIERS for reference in (KNOWN, REFERENCE)}
+    methods = list(dict.fromkeys(one.method for one in found))
+    for method in methods:
         points = [(one.drop, one.median) for one in found if one.method == method and math.isfinite(one.median)]
-        axes.plot(*zip(*points, strict=True), styles[place % len(styles)], marker="o", markersize=3, label=method)
-    axes.set(xlabel="true drop", ylabel="median labels until the alarm", yscale="log")
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
-    axes.grid(visible=True, alpha=0.3)
-    axes.legend(fontsize=8)
+        if not points:
+            continue
+        if method in known or method == CUSUM:
+            ours.plot(*zip(*points, strict=True), label=method, **_style(method))
+        if method not in known or method == name(TIERS[-1], REFERENCE):
+            beside.plot(*zip(*points, strict=True), label=method, **_style(method))
+    for axes, title in ((ours, "each tier's proof, beside the CUSUM"), (beside, "the rollback tier beside the rest")):
+        axes.set(title=title, xlabel="true drop", yscale="log")
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend(fontsize=8)
+    ours.set_ylabel("median labels until the alarm (no point: most runs have none)")
     return figure
+
+
+def _style(method: str) -> dict[str, Any]:
+    """Return how a method is drawn: colours that everybody can tell apart, and a marker of its own."""
+    colour, marker = _LOOKS.get(method.split(",", maxsplit=1)[0], ("#000000", "*"))
+    line = ":" if method == CUSUM else "--" if method.endswith("labels") else "-"
+    return {"color": colour, "marker": marker, "markersize": 5, "linestyle": line}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from matplotlib.figure import Figure
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from benchmarks._fleet_years import Rate
+
+_COLOURS: Final = ("#56B4E9", "#E69F00", "#D55E00")
 
 
 def write_rates(found: Sequence[Rate], folder: Path) -> None:
@@ -29,9 +31,13 @@ def markdown(found: Sequence[Rate]) -> str:
     ]
     for world in dict.fromkeys(one.world for one in found):
         mine = {one.level: one for one in found if one.world == world}
-        figures = [f"{mine[level].proofs:,} ({mine[level].accepted:,.0f})" for level in levels]
+        figures = [f"{mine[level].proofs:,} ({_accepted(mine[level])})" for level in levels]
         lines.append(f"| {world} | {mine[levels[0]].years:,.0f} | " + " | ".join(figures) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _accepted(one: Rate) -> str:
+    return f"{one.accepted:,.0f}" if one.accepted >= 1 else f"{one.accepted:.1f}"
 
 
 def _plot(found: Sequence[Rate]) -> Figure:
@@ -43,11 +49,14 @@ def _plot(found: Sequence[Rate]) -> Figure:
     for place, level in enumerate(levels):
         mine = [one for one in found if one.level == level]
         rows = [worlds.index(one.world) + place * height for one in mine]
-        axes.barh(rows, [one.proofs / one.accepted for one in mine], height, label=level)
-    axes.axvline(1.0, color="black", linewidth=1)
+        shares = [one.proofs / one.accepted for one in mine]
+        bars = axes.barh(rows, shares, height, label=level, color=_COLOURS[place % len(_COLOURS)])
+        axes.bar_label(bars, [f"{one.proofs:,}, accepted {_accepted(one)}" for one in mine], padding=3, fontsize=7)
+    axes.axvline(1.0, color="black", linewidth=1, label="what the policy accepts")
     axes.set_xscale("symlog", linthresh=0.01)
-    axes.set(xlabel="proofs without a drop, as a share of what the policy accepts", xlim=(0, None))
+    most = max(one.proofs / one.accepted for one in found)
+    axes.set(xlabel="proofs without a drop, as a share of what the policy accepts", xlim=(0, 20 * max(most, 1.0)))
     axes.set_yticks([row + height for row in range(len(worlds))], worlds, fontsize=8)
     axes.invert_yaxis()
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=4)
     return figure
