@@ -80,7 +80,8 @@ def _plot(found: list[Delay]) -> Figure:
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axes.grid(visible=True, alpha=0.3)
-        axes.legend(fontsize=8)
+        if axes.lines:
+            axes.legend(fontsize=8)
     ours.set_ylabel("median labels until the alarm (no point: most runs have none)")
     return figure
 

@@ -24,8 +24,8 @@ def outdated(author: Author, name: str, pace: Pace) -> Alert:
         Message(
             f"{MODEL_NAME}: the baseline is out of date since {{{{ $value | humanizeTimestamp }}}}",
             f"What: {MODEL_NAME} is measured against a baseline that ended on {{{{ $value | humanizeTimestamp }}}}: "
-            "its season of last year has passed, or it is older than baseline.maximum_age. Drops may be invented or "
-            "hidden by it.",
+            "its season of last year has passed, it is older than baseline.maximum_age, or a newer version has become "
+            "the previous one. Drops may be invented or hidden by it.",
             "Freeze the next season, or the version that served last (otel-clinical baseline freeze --state), let two "
             "people accept it, and generate the rules again. The tiers go on with the old one until then.",
         ),

@@ -12,7 +12,7 @@ from otel_clinical.policy._baseline import (
     HourBlock,
     Spread,
 )
-from otel_clinical.policy._baseline_age import baseline_end, outdated
+from otel_clinical.policy._baseline_age import baseline_end, outdated, replaced_at
 from otel_clinical.policy._baseline_approval import (
     BaselineDecision,
     check_change,
@@ -150,6 +150,7 @@ __all__ = [
     "policy_problems",
     "policy_warnings",
     "read_decisions",
+    "replaced_at",
     "thin_segments",
     "with_open_values",
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from otel_clinical.policy._baseline import PREVIOUS_VERSION, SAME_SEASON, Baseline
 from otel_clinical.policy._quantities import SECONDS
+from otel_clinical.semconv import OTHER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,6 +32,23 @@ def baseline_end(said: BaselineFile, baseline: Baseline) -> float | None:
     elif baseline.kind == PREVIOUS_VERSION and not ages:
         ages.append(SECONDS["y"])
     return baseline.until + min(ages) if ages else None
+
+
+def replaced_at(baseline: Baseline, served: Mapping[str, float]) -> float | None:
+    """Return the Unix seconds from which a baseline of the version before is of one before that; None while it is not.
+
+    It stays right while its version serves again, as after a rollback. What else served is not guessed at: where only
+    one version has been seen, nobody knows which was before it.
+
+    Args:
+        baseline: Of any kind; all others never end in this way.
+        served: Time of the newest inference of each version of the model, Unix seconds.
+    """
+    known = {version: time for version, time in served.items() if version != OTHER}
+    newest = sorted(known, key=lambda version: (-known[version], version))
+    if baseline.kind != PREVIOUS_VERSION or baseline.version is None or len(newest) < 2:  # noqa: PLR2004  -- now, before
+        return None
+    return None if baseline.version in newest[:2] else known[newest[1]]
 
 
 def outdated(policy: Policy, baselines: Mapping[str, Baseline], now: float) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otel_clinical.policy import Baseline, Cell, baseline_end, outdated, parse_policy
+from otel_clinical.policy import Baseline, Cell, baseline_end, outdated, parse_policy, replaced_at
 from otel_clinical.policy._schema import BaselineFile
 from tests.drift.kernel import _world
 
@@ -45,3 +45,20 @@ def test_what_has_had_its_time_is_said_from_that_moment_on():
     assert said == "the baseline of coding (kind same_season) ended on 2026-10-08: its season has passed"
     (said,) = outdated(policy, {"coding": baseline("previous_version")}, UNTIL + YEAR)
     assert said.endswith("it is too old")
+
+
+@pytest.mark.parametrize(
+    ("served", "end"),
+    [
+        ({"8": 50.0, "7": 40.0}, None),
+        ({"7": 50.0, "8": 40.0}, None),  # rolled back to it
+        ({"9": 60.0, "8": 50.0, "7": 40.0}, 50.0),
+        ({"9": 60.0, "8": 50.0}, 50.0),  # its own time is forgotten
+        ({"_OTHER": 60.0, "8": 50.0, "7": 40.0}, None),
+        ({"9": 60.0}, None),
+        ({}, None),
+    ],
+)
+def test_the_version_before_the_last_one_is_no_previous_version(served, end):
+    assert replaced_at(baseline("previous_version"), served) == end
+    assert replaced_at(baseline("fixed"), served) is None

@@ -258,6 +258,11 @@ class Kernel:
         """Activation that served last by (model, version)."""
         return dict(sorted(self._clock.activations.items()))
 
+    @property
+    def served(self) -> Mapping[tuple[str, str], float]:
+        """Time (Unix seconds) of the newest inference by (model, version)."""
+        return {key: max(times.values()) / 1e6 for key, times in sorted(self._clock.served.items())}
+
     def dump_dirty(self) -> dict[str, bytes]:
         """Return what changed since the last dump, by key; an empty value says: delete this key."""
         found = {} if self._clean else {_CLOCK: self._clock.dumps(self._words, self._slots.width)}

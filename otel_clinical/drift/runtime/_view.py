@@ -39,6 +39,7 @@ class KernelView:
         volumes: One row per model and source.
         safety: One row per model.
         activations: Newest activation by (model, version).
+        served: Unix seconds of the newest inference by (model, version).
         waiting: Outcomes by (model, version) whose inference is not mature.
         label_times: Unix seconds of the newest outcome, by model.
         newest: Unix seconds of the newest event; None before the first.
@@ -58,6 +59,7 @@ class KernelView:
     volumes: tuple[VolumeRow, ...] = ()
     safety: tuple[SafetyRow, ...] = ()
     activations: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    served: Mapping[tuple[str, str], float] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], int] = field(default_factory=dict)
     label_times: Mapping[str, float] = field(default_factory=dict)
     newest: float | None = None
@@ -80,6 +82,7 @@ class KernelView:
             volumes=tuple(kernel.volumes()),
             safety=tuple(kernel.safety()),
             activations=dict(kernel.activations),
+            served=dict(kernel.served),
             waiting=dict(kernel.waiting),
             label_times=dict(kernel.label_times),
             newest=kernel.newest,

@@ -23,7 +23,7 @@ from otel_clinical.drift.runtime.pages import metrics_site
 from otel_clinical.drift.runtime.rpc import RpcReceiver
 from otel_clinical.drift.runtime.store import Corrections, Store
 from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
-from otel_clinical.policy import Policy, baseline_end, check_change, load_baseline
+from otel_clinical.policy import Policy, baseline_end, check_change, load_baseline, replaced_at
 from otel_clinical.semconv import metrics
 
 _GRACE_SECONDS = 5.0
@@ -204,15 +204,25 @@ class ProcessorService:
 
     def _expose(self) -> Exposition:
         starting = self.phase is Phase.STARTING  # the kernel is being rebuilt: show only that we are here
+        kernel = KernelView() if starting else self._writer.read(KernelView.of)
         return Exposition(
-            kernel=KernelView() if starting else self._writer.read(KernelView.of),
+            kernel=kernel,
             counters={} if starting else self._writer.counters(),
             pending=self._writer.pending,
             started=self._started,
             baselines={name: baseline.hash for name, baseline in self._baselines.items()},
             corrections=Corrections(0, 0) if starting else self._writer.corrections(),
-            ends=self._ends,
+            ends=self._ends | self._replaced(kernel),
         )
+
+    def _replaced(self, kernel: KernelView) -> dict[str, float]:
+        """Return when the baselines of a version before ended because another one has become that, by model."""
+        found = {}
+        for name, baseline in self._baselines.items():
+            end = replaced_at(baseline, {version: at for (of, version), at in kernel.served.items() if of == name})
+            if end is not None:
+                found[name] = min(end, self._ends.get(name, end))
+        return found
 
 
 def remembered_baseline(model: str) -> str:
