@@ -6,10 +6,12 @@ everything else to the frame, or says which extra to install.
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING, NoReturn
 
 from otel_clinical._version import __version__
+from otel_clinical.cli._arithmetic import settle
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     if words == ["--version"]:
         sys.stdout.write(f"otel-clinical {__version__}\n")
         sys.exit(0)
+    settle(os.environ)
     try:
         from otel_clinical.cli._frame import run
     except ModuleNotFoundError as error:

@@ -131,7 +131,7 @@ class ChangePoint:
         overall = np.minimum(ratio * design.expected, 1.0)
         actual = (total + _LEAN * overall) / (n + _LEAN)
         weights = _weights(design, n)
-        before, now = float(weights @ design.expected), float(weights @ actual)
+        before, now = float((weights * design.expected).sum()), float((weights * actual).sum())
         return labels, design.scale.drop(before, now), int(self.since[best])
 
     def interval(self, design: StreamDesign, fed: int) -> tuple[float, float] | None:
@@ -144,7 +144,8 @@ class ChangePoint:
         n = int(self.n[best].sum())
         if self.cusum[best] <= 0.0 or not n:
             return None
-        total, expected = int(self.total[best].sum()) / MICRO, float(self.n[best] @ design.expected) / n
+        total = int(self.total[best].sum()) / MICRO
+        expected = float((self.n[best] * design.expected).sum()) / n
         return drop_interval(n, total, expected, before=fed - n, scale=design.scale)
 
 

@@ -82,7 +82,7 @@ def _lower(n: int, total: float, alpha: float) -> float:
         peak = float(logs.max())
         weights = np.exp(logs - peak)
         excess = peak + math.log(float(weights.sum())) - limit
-        slope = n * float(weights @ (odds / (1.0 + p * odds))) / float(weights.sum())
+        slope = n * float((weights * odds / (1.0 + p * odds)).sum()) / float(weights.sum())
         if excess <= _EDGE:
             break
         p += excess / slope

@@ -16,7 +16,12 @@ from otel_clinical.drift.kernel import CodecError, Kernel
 from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
 from otel_clinical.drift.runtime.backup import back_up
-from otel_clinical.drift.runtime.service import ProcessorSettings, remembered_baseline
+from otel_clinical.drift.runtime.service import (
+    ARITHMETIC,
+    ProcessorSettings,
+    other_arithmetic,
+    remembered_baseline,
+)
 from otel_clinical.drift.runtime.store import DATABASE, LOCK, MARK, check_mark
 from otel_clinical.policy import BaselineError, Policy, check_change, load_baseline, outdated
 
@@ -112,7 +117,10 @@ def _continue(policy: Policy, connection: sqlite3.Connection) -> list[str]:
         row = connection.execute("SELECT value FROM meta WHERE name = ?", (remembered_baseline(name),)).fetchone()
         if row is not None and row[0] != baseline.hash:
             check_change(policy.models[name].baseline.file, name, row[0], baseline.hash)
-    return Kernel(policy, baselines).load(dict(connection.execute("SELECT key, blob FROM state")))
+    row = connection.execute("SELECT value FROM meta WHERE name = ?", (ARITHMETIC,)).fetchone()
+    told = other_arithmetic(None if row is None else row[0])
+    lost = Kernel(policy, baselines).load(dict(connection.execute("SELECT key, blob FROM state")))
+    return [*lost, *([] if told is None else [told])]
 
 
 def _is_locked(path: Path) -> bool:

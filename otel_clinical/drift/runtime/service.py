@@ -1,5 +1,6 @@
 """The embedded processor: receivers, writer and exporter in one process."""
 
+import logging
 import threading
 import time
 from contextlib import ExitStack
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from otel_clinical.access import Address, Certificate, TokenFile, require_tls_off_loopback, require_token_off_loopback
+from otel_clinical.drift._arithmetic import arithmetic
 from otel_clinical.drift.explode import PolicyIndex
 from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime import http
@@ -26,6 +28,10 @@ from otel_clinical.drift.runtime.writer import Phase, Writer, WriterSettings
 from otel_clinical.policy import Policy, baseline_end, check_change, load_baseline, replaced_at
 from otel_clinical.semconv import metrics
 
+_LOG = logging.getLogger(__name__)
+
+ARITHMETIC = "arithmetic"
+"""The name under which a state directory remembers what its evidence was computed with."""
 _GRACE_SECONDS = 5.0
 _DRAIN_SECONDS = 30.0
 
@@ -100,7 +106,7 @@ class ProcessorService:
             faults = Faults()
             store = Store(settings.state, faults)
             undo.callback(store.close)
-            self._accept_baselines(store)
+            self._accept_origin(store)
             self._writer = Writer(Pipeline(store, self._new_kernel, faults), settings.writer, failed=self._fail)
             self._intake = intake = Intake(self._writer, PolicyIndex.of(policy), rate=RateLimit(settings.rate_limit))
             self._rpc = RpcReceiver(settings.grpc, intake, tokens, settings.certificate)
@@ -185,8 +191,8 @@ class ProcessorService:
     def __exit__(self, *_error: object) -> None:
         self.stop()
 
-    def _accept_baselines(self, store: Store) -> None:
-        """Check every baseline against the one this state was made with, then remember them."""
+    def _accept_origin(self, store: Store) -> None:
+        """Check every baseline against the one this state was made with, then remember them and the arithmetic."""
         hashes = {name: baseline.hash for name, baseline in self._baselines.items()}
         for name, new in hashes.items():
             old = store.meta(remembered_baseline(name))
@@ -194,6 +200,9 @@ class ProcessorService:
                 check_change(self._policy.models[name].baseline.file, name, old, new)
         for name, new in hashes.items():
             store.remember(remembered_baseline(name), new)
+        if sentence := other_arithmetic(store.meta(ARITHMETIC)):
+            _LOG.warning("%s", sentence)
+        store.remember(ARITHMETIC, arithmetic())
 
     def _new_kernel(self) -> Kernel:
         return Kernel(self._policy, self._baselines)
@@ -228,6 +237,17 @@ class ProcessorService:
 def remembered_baseline(model: str) -> str:
     """Return the name under which a state directory remembers the hash of a model's baseline."""
     return f"baseline/{model}"
+
+
+def other_arithmetic(remembered: str | None) -> str | None:
+    """Return a sentence if what a state was made with computes other last bits than this process; None if not."""
+    if remembered is None or remembered == arithmetic():
+        return None
+    return (
+        "the state was made where exponentials and logarithms have other last bits (another C library, numpy or kind "
+        "of machine): nothing is lost or counted anew, and evidence may differ in its last digits from what it would "
+        "have been there"
+    )
 
 
 def _tokens(settings: ProcessorSettings) -> TokenFile | None:

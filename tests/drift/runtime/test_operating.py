@@ -99,6 +99,19 @@ class TestCheck:
         assert code == 0, out
         assert "begins anew" in out
 
+    def test_a_state_from_where_numbers_have_other_last_bits_is_named(self, check, tmp_path: Path, policy_path: Path):
+        with running(tmp_path, policy_path) as processor:
+            assert processor.stop() == 0
+        with closing(sqlite3.connect(tmp_path / "state" / "state.db")) as connection:
+            connection.execute("UPDATE meta SET value = 'another' WHERE name = 'arithmetic'")
+            connection.commit()
+        code, out = check()
+        assert (code, "have other last bits" in out) == (0, True)
+        for _ in range(2):  # it is said once: from then on the state is of this machine
+            with running(tmp_path, policy_path) as processor:
+                assert processor.stop() == 0
+                assert processor.errors.read_text().count("last bits") == 1
+
     def test_a_taken_port_is_a_problem_and_so_is_an_open_door(self, check):
         with socket.create_server(("127.0.0.1", 0)) as taken:
             code, out = check("--http", f"127.0.0.1:{taken.getsockname()[1]}")
