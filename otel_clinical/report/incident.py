@@ -6,27 +6,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.report.evidence import Fact, facts_of, few, telling
 from otel_clinical.report.people import Person, acknowledged_at, open_actions, people_of
-from otel_clinical.report.words import ACTIONS, GUARDS, NEXT_STEPS, STATES
-from otel_clinical.semconv.small_cells import enough
+from otel_clinical.report.words import ACTIONS, GUARDS, LOUD, NEXT_STEPS, STATES, plain_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from otel_clinical.report.exposure import Exposure
 
-_PLENTY: Final = 1e6
 _FINE: Final = 300.0
-_LOUD: Final = frozenset({"manual_route", "stuck", "inconclusive", "overridden"})
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line of evidence: what, how much, and what it means."""
-
-    name: str
-    value: str
-    meaning: str = ""
+_ATTRIBUTION: Final = "attribution"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +48,10 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class IncidentReport:
-    """Everything on the page. Times are text in UTC; `spans` are how long each step took."""
+    """Everything on the page. Times are text in one zone; `spans` are how long each step took.
+
+    `calm` is False where people must do something now, `seen` when the evidence was last seen where that is over.
+    """
 
     id: str
     model: str
@@ -82,6 +75,7 @@ class IncidentReport:
     audit_seq: int
     audit_hash: str
     written: str
+    seen: str = ""
 
 
 def incident_report(
@@ -101,38 +95,40 @@ def incident_report(
         zone: In which times are shown.
         exposure: What the degraded version served, where somebody has counted it.
     """
-    key, last = incident["key"], incident.get("last") or {}
+    key, look = incident["key"], telling(incident)
     events = incident.get("events") or []
     end = events[-1]["time"] if events else incident["opened_at"]
     head = incident.get("audit_head") or {"seq": 0, "hash": ""}
     state = incident["state"]
+    steps = tuple(step.replace("INCIDENT", incident["id"]) for step in NEXT_STEPS.get(state, ()))
     return IncidentReport(
         id=incident["id"],
         model=key["model"],
         version=incident["version"],
         where=_where(key["segment"]),
         state=state,
-        headline=_headline(incident, last),
-        calm=state not in _LOUD,
-        since=_moment(last.get("change_point"), zone),
+        headline=_headline(incident, look),
+        calm=state not in LOUD,
+        since=_moment(look.get("change_point"), zone),
         opened=_moment(incident["opened_at"], zone),
         closed=_moment(incident.get("closed_at"), zone),
-        reason=incident.get("reason") or "",
-        spans=tuple(_spans(incident, events)),
-        facts=(*measures, *_evidence(last)),
-        guards=tuple(_guards(incident.get("guards") or ())),
+        reason=plain_reason(incident.get("reason") or ""),
+        spans=tuple(_spans(incident, look, events)),
+        facts=(*measures, *facts_of(look, key)),
+        guards=tuple(_guards(incident.get("guards") or (), zone)),
         actions=tuple(_actions(events, incident["opened_at"], zone)),
-        next_steps=NEXT_STEPS.get(state, ()),
+        next_steps=steps,
         people=tuple(people_of(events, lambda at: _moment(at, zone))),
-        open_actions=tuple(open_actions(incident, events, NEXT_STEPS.get(state, ()), exposure)),
+        open_actions=tuple(open_actions(incident, events, steps, exposure)),
         exposure=exposure,
         audit_seq=int(head["seq"]),
         audit_hash=str(head["hash"]),
         written=_moment(written_at if written_at is not None else end, zone),
+        seen="" if look is (incident.get("last") or look) else _moment(look.get("taken_at"), zone),
     )
 
 
-def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
+def _headline(incident: Mapping[str, Any], look: Mapping[str, Any]) -> str:
     """Say in one sentence what changed, where, and what the machine did."""
     key = incident["key"]
     where = _where(key["segment"])
@@ -140,16 +136,15 @@ def _headline(incident: Mapping[str, Any], last: Mapping[str, Any]) -> str:
     if key["cause"] == "input":
         changed = f"Input of {where} for {subject} fell below its minimum quality."
     else:
-        drop = last.get("drop")
-        size = f" by {drop:.0%}" if isinstance(drop, int | float) and not _small(last) else ""
+        drop = look.get("drop")
+        size = f" by {drop:.0%}" if isinstance(drop, int | float) and not few(look) else ""
         changed = f"Performance of {subject} dropped{size} in {where}."
     return f"{changed} {STATES.get(incident['state'], incident['state'])}"
 
 
-def _spans(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
-    """Yield how long it took to hear, to act, and to see that it helped."""
-    since = (incident.get("last") or {}).get("change_point")
-    opened, acted = incident["opened_at"], incident.get("acted_at")
+def _spans(incident: Mapping[str, Any], look: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> Iterable[Fact]:
+    """Yield how long it took to hear, to answer, to act, and to see that it helped."""
+    since, opened, acted = look.get("change_point"), incident["opened_at"], incident.get("acted_at")
     if isinstance(since, int | float):
         yield Fact("Change to alert heard", _span(opened - since), "by the estimated change point")
     known = acknowledged_at(events)
@@ -162,47 +157,12 @@ def _spans(incident: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> 
         yield Fact("Change made to recovery verified", _span(verified - acted))
 
 
-def _evidence(last: Mapping[str, Any]) -> Iterable[Fact]:
-    """Yield the evidence the decision was taken on."""
-    proof = "1 or more is proof, within the policy's false-alarm budget"
-    shown: tuple[tuple[str, str, Callable[[float], str], str], ...] = (
-        ("evidence", "Evidence of the rollback tier", _proof, proof),
-        ("aggregate_evidence", "Evidence of the governance tier, all segments", _proof, proof),
-        ("samples", "Labels or records it rests on", "{:,.0f}".format, ""),
-        (
-            "drop",
-            "Estimated drop",
-            "{:.1%}".format,
-            "since the change point; standardised for case mix over all segments",
-        ),
-        ("activation", "Activation the evidence belongs to", "{:.0f}".format, ""),
-    )
-    hidden = _small(last)
-    for key, name, text, meaning in shown:
-        value = last.get(key)
-        if hidden and key in {"samples", "drop", "evidence"}:
-            continue
-        if isinstance(value, int | float):
-            yield Fact(name, text(value), meaning)
-
-
-def _small(last: Mapping[str, Any]) -> bool:
-    """Return whether the figures are of so few outcomes or records that they would be about somebody."""
-    samples = last.get("samples")
-    return isinstance(samples, int | float) and not enough(samples)
-
-
-def _proof(evidence: float) -> str:
-    """Show evidence; beyond a million its size says nothing more."""
-    if evidence >= _PLENTY:
-        return "more than 1,000,000"
-    return f"{evidence:,.1f}" if evidence >= 1 else f"{evidence:.2g}"
-
-
-def _guards(reports: Iterable[Mapping[str, Any]]) -> Iterable[Guard]:
+def _guards(reports: Iterable[Mapping[str, Any]], zone: tzinfo) -> Iterable[Guard]:
     for report in reports:
-        question = GUARDS.get(report["guard"], report["guard"])
-        yield Guard(question, report["result"], report["because"])
+        guard, because, since = report["guard"], report["because"], (report.get("facts") or {}).get("change_point")
+        if guard == _ATTRIBUTION and report["result"] == "pass" and since is not None:
+            because = f"since {_moment(since, zone)}"
+        yield Guard(GUARDS.get(guard, guard), report["result"], because)
 
 
 def _actions(events: Sequence[Mapping[str, Any]], opened: float, zone: tzinfo) -> Iterable[Action]:
@@ -227,7 +187,7 @@ def _detail(data: Mapping[str, Any]) -> str:
         where = _where(change["segment"]) if change.get("segment") else "the whole model"
         return f"{target} for {where}"
     if data.get("reason"):
-        return ": ".join(str(data[name]) for name in ("reason", "note") if data.get(name))
+        return ": ".join(plain_reason(str(data[name])) for name in ("reason", "note") if data.get(name))
     if isinstance(data.get("instances"), int):
         return f"{data['instances']} services"
     if isinstance(data.get("performance"), int | float) and isinstance(data.get("baseline"), int | float):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.report.words import ACTIONS
+from otel_clinical.report.words import ACTIONS, GUARDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -58,6 +58,7 @@ def open_actions(
         yield "Find out how many inferences were served between change point and change; the report does not know."
     elif exposure is not None and round(exposure.count or 0):
         yield f"Decide which of the inferences served meanwhile ({exposure.number}) are looked at again."
-    unsure = sorted({str(report["guard"]) for report in incident.get("guards") or () if report["result"] == "unknown"})
+    unsure = [str(report["guard"]) for report in incident.get("guards") or () if report["result"] == "unknown"]
     if unsure:
-        yield f"Find out what the guards could not know: {', '.join(unsure).replace('_', ' ')}."
+        asked = " ".join(GUARDS.get(guard, guard) for guard in dict.fromkeys(unsure))
+        yield f"Find out what the guards could not know: {asked}"

@@ -41,7 +41,7 @@ def _lines(report: IncidentReport) -> Iterator[str]:
     moments = (
         ("Changed (estimated)", report.since),
         ("Alert heard", report.opened),
-        ("Closed", report.closed or "open"),
+        ("Machine finished", report.closed or "not yet"),
     )
     yield from _table(("What", "When"), [row for row in moments if row[1]])
     yield ""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 STATES: Final[Mapping[str, str]] = {
-    "engineering_review": "Performance dropped by the first tier; engineering reviews it.",
-    "governance_review": "Performance dropped by the second tier; clinical governance reviews it.",
+    "engineering_review": "It reached tier 1: engineering reviews it.",
+    "governance_review": "It reached tier 2: clinical governance reviews it.",
     "deciding": "The controller is confirming it.",
     "announced": "A change is announced; until its time any person may stop it.",
     "inconclusive": "The controller could not confirm it and keeps asking.",
-    "recommended": "The controller recommends a change; its mode does not let it act.",
+    "recommended": "The controller recommends a change and may not make it: people decide.",
     "rolling_back": "The controller is changing the deployment.",
     "stuck": "The controller cannot reach the deployment it must change.",
     "converging": "The previous version was restored; services are switching.",
@@ -25,6 +26,20 @@ STATES: Final[Mapping[str, str]] = {
     "overridden": "Somebody changed the deployment meanwhile; the controller stood back.",
     "stale": "Another version serves by now; nothing was changed.",
 }
+
+LOUD: Final = frozenset(
+    {
+        "engineering_review",
+        "governance_review",
+        "announced",
+        "inconclusive",
+        "recommended",
+        "stuck",
+        "manual_route",
+        "overridden",
+    }
+)
+"""States in which something is for people to do, and not only to know."""
 
 GUARDS: Final[Mapping[str, str]] = {
     "active_version": "Does the version that the alert names serve now?",
@@ -83,7 +98,30 @@ ACTIONS: Final[Mapping[str, str]] = {
 }
 
 _KEEP: Final = "Keep the route until the cause is understood; only people widen the reach of the AI again."
+_REVIEWED: Final = (
+    "When it is understood, close it: otel-clinical rollback close INCIDENT --by NAME --reason TEXT --state DIR"
+)
 NEXT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
+    "engineering_review": (
+        "Find out what changed for these cases at the change point: the model, its inputs, the labels.",
+        _REVIEWED,
+    ),
+    "governance_review": (
+        "Decide with clinical governance whether the AI may go on as it does.",
+        "Find out what changed for these cases at the change point: the model, its inputs, the labels.",
+        _REVIEWED,
+    ),
+    "deciding": ("Look again in a minute: whether it is confirmed takes two looks at Prometheus.",),
+    "announced": (
+        "If the change would be wrong, veto it before its time: one person is enough.",
+        "If it is right, nothing has to be done; whoever approves it has it made at once.",
+    ),
+    "rolling_back": ("Look again in a minute: the change is being made.",),
+    "converging": ("See that every service follows; restart or take out one that does not.",),
+    "verifying": (
+        "Tell those who use the model that the previous version serves.",
+        "See that performance recovers; if it does not, people take over.",
+    ),
     "rolled_back": (
         "Review the work that the degraded version did between change point and rollback.",
         "Find out why validation let the version pass; it is quarantined until then.",
@@ -97,9 +135,31 @@ NEXT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "inconclusive": (
         "Look at the guards that did not pass: they say which fact is missing.",
+        "If you know that it is the version, approve: the machine then acts without that fact.",
         "If harm is likely, route to people now: create the FORCE_MANUAL file beside the release pointer.",
     ),
     "stuck": ("Restore access to the release pointer, or create the FORCE_MANUAL file beside it.",),
     "overridden": ("Ask who changed the deployment, and whether the degradation is over.",),
-    "recommended": ("Decide whether to make the recommended change by hand.",),
+    "recommended": ("Approve the recommended change, make it by hand, or decide that the version stays.",),
 }
+
+_AWAY: Final = "Prometheus does not answer"
+_NAMED: Final = re.compile(rf"\b(?:{'|'.join(GUARDS)}): ")
+_MOST: Final = 3
+
+
+def plain_reason(reason: str) -> str:
+    """Say why in plain words: without the names of guards, once each, and not all of many.
+
+    >>> plain_reason("baseline: the processor reports no baseline; sample: no evidence")
+    'the processor reports no baseline; no evidence'
+    >>> plain_reason("confirmation: Prometheus does not answer; attribution: no change point")
+    'Prometheus does not answer, so that nothing can be confirmed'
+    """
+    if not _NAMED.search(reason):
+        return reason
+    parts = list(dict.fromkeys(_NAMED.sub("", reason).split("; ")))
+    if _AWAY in parts:
+        return f"{_AWAY}, so that nothing can be confirmed"
+    left = len(parts) - _MOST
+    return "; ".join(parts[:_MOST]) + (f"; and {left} more" if left > 0 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report import Exposure
+from otel_clinical.report.evidence import telling
 from otel_clinical.rollback.confirm import MODEL, SEGMENT_NAME, SEGMENT_VALUE, VERSION
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
 from otel_clinical.semconv import metrics
@@ -26,7 +27,7 @@ def exposure_of(
         now: Unix seconds: the end for an incident about which nothing was done yet.
         said: Turns Unix seconds into text.
     """
-    key, since = incident["key"], (incident.get("last") or {}).get("change_point")
+    key, since = incident["key"], telling(incident).get("change_point")
     if key["cause"] != _PERFORMANCE or not isinstance(since, int | float):
         return None
     end, what = _end(incident, now)

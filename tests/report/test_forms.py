@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -62,7 +63,7 @@ def test_every_form_says_who_was_exposed_who_did_what_and_what_is_open(render: A
         "Alert heard to acknowledged by a person",
         "Staff the manual workflow now.",
         "Decide which of the inferences served meanwhile",
-        "Find out what the guards could not know: sample.",
+        "Find out what the guards could not know: Is it proved on enough labels?",
     ):
         assert words in text
     assert "nobody has said" not in text
@@ -147,3 +148,47 @@ def test_input_incidents_and_unknown_change_points_have_no_exposure() -> None:
     key = {**incident()["key"], "cause": "input"}
     assert exposed(Counts(), key=key) is None
     assert exposed(Counts(), last={"change_point": None}) is None
+
+
+def test_what_was_seen_before_prometheus_went_away_is_still_told_with_when() -> None:
+    look = {"taken_at": OPENED + 5, "samples": 240.0, "drop": 0.25, "lower": 0.12, "upper": 0.38}
+    look |= {"change_point": OPENED - 3600}
+    event = {"seq": 4, "time": OPENED + 5, "actor": "controller", "action": "decision.inconclusive"}
+    event |= {"data": {"evidence": look}}
+    blind = {"taken_at": OPENED + 60, "reachable": False, "drop": None, "samples": None, "change_point": None}
+    found = incident_report(incident(state="inconclusive", last=blind, events=[event]))
+    assert "dropped by 25%" in found.headline
+    assert found.since == "2026-09-21 13:13:20 UTC"
+    assert found.seen == "2026-09-21 14:13:25 UTC"
+    assert ("25.0%", "between 12.0% and 38.0% with 95 % confidence; since the change point") in [
+        (fact.value, fact.meaning) for fact in found.facts
+    ]
+    assert incident_report(incident()).seen == ""
+
+
+def test_what_was_suppressed_is_not_looked_up_in_an_older_look() -> None:
+    event = {"seq": 4, "time": OPENED, "actor": "controller", "action": "decision.inconclusive"}
+    event |= {"data": {"evidence": {"taken_at": OPENED, "drop": 0.4, "samples": 30.0}}}
+    hidden = {"taken_at": OPENED + 60, "drop": None, "samples": None, "suppressed": True}
+    assert "40%" not in incident_report(incident(last=hidden, events=[event])).headline
+
+
+def test_a_wall_of_guards_becomes_a_sentence() -> None:
+    reason = "; ".join(f"{guard}: not known for {guard}" for guard in ("sample", "telemetry", "baseline", "case_mix"))
+    told = incident_report(incident(reason=reason)).reason
+    assert told == "not known for sample; not known for telemetry; not known for baseline; and 1 more"
+    assert incident_report(incident(reason="performance did not recover")).reason == "performance did not recover"
+
+
+@pytest.mark.parametrize("state", ["recommended", "announced", "engineering_review", "governance_review"])
+def test_what_waits_for_people_is_not_called_calm_and_says_what_to_do(state: str) -> None:
+    found = incident_report(incident(state=state))
+    assert not found.calm
+    assert found.next_steps
+
+
+def test_since_when_is_said_in_the_zone_of_everything_else() -> None:
+    guard = {"guard": "attribution", "result": "pass", "because": "changed at 2026-09-21 13:13:20 UTC"}
+    guard |= {"facts": {"change_point": OPENED - 3600}}
+    (found,) = incident_report(incident(guards=[guard]), zone=ZoneInfo("America/Chicago")).guards
+    assert found.because == "since 2026-09-21 08:13:20 CDT"

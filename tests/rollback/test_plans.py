@@ -9,7 +9,7 @@ from otel_clinical.rollback.events import ReadinessSeen
 from otel_clinical.rollback.orders import NOT_READY
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._overview import Card, cards, held_text
-from otel_clinical.rollback.page._plans import will_do
+from otel_clinical.rollback.page._plans import did, take_out_command, will_do
 from otel_clinical.rollback.page._tiers import Picture
 from otel_clinical.rollback.telemetry import Snapshot
 from otel_clinical.semconv.enums import EscalationLevel
@@ -34,6 +34,25 @@ def order(play: Play, kind: OrderKind, by: str, until: float | None = None) -> N
 def test_an_announced_change_is_told_with_its_time() -> None:
     play = confirmed(Play(veto=120.0))
     assert f"At {Moments(play.now).short(play.now + 120)} it makes the announced change" in plan(play)
+
+
+def test_an_announced_change_is_not_told_as_being_made_and_a_stuck_one_not_as_progress() -> None:
+    play = confirmed(Play(veto=120.0))
+    told = {"intents": [asdict(intent) for intent in play.state.intents.values()], **asdict(play.only)}
+    (line,) = did(told, Moments(play.now))
+    assert line.startswith("Announced this change and has not made it: version 7 in place of version 8")
+    assert "in vain" in did({**told, "state": "stuck"}, Moments(play.now))[0]
+    assert "now" in did({**told, "state": "rolling_back"}, Moments(play.now))[0]
+
+
+def test_the_ai_can_be_taken_out_while_that_would_change_something() -> None:
+    play = undecided("page")
+    told = asdict(play.only)
+    assert take_out_command(told, play.terms) == "touch coding.json.FORCE_MANUAL"
+    for state in ("manual_route", "rolled_back", "stale"):
+        assert take_out_command({**told, "state": state}, play.terms) == ""
+    payer = {**told["key"], "segment": {"name": "payer", "value": "medicaid"}}
+    assert take_out_command({**told, "key": payer, "state": "manual_route"}, play.terms) != ""
 
 
 def test_an_open_question_is_told_with_what_follows_and_when_unless_somebody_vetoed_that() -> None:

@@ -86,6 +86,9 @@ def _degrade(prometheus: FakePrometheus, now: float) -> None:
         metrics.DEGRADATION_RATIO.prometheus: shown,
         metrics.DEGRADATION_LOWER_RATIO.prometheus: [(at, drop - 0.06) for at, drop in shown],
         metrics.DEGRADATION_UPPER_RATIO.prometheus: [(at, drop + 0.05) for at, drop in shown],
+        metrics.BASELINE_RATIO.prometheus: [(now, 0.92)],
+        metrics.PERFORMANCE_RATIO.prometheus: [(now, 0.693)],
+        metrics.PERFORMANCE_SAMPLES.prometheus: [(now, 412.0)],
         metrics.EVIDENCE_SAMPLES.prometheus: [(at, 20.0 + i * 3) for i, at in enumerate(times)],
     }
     streams = [

@@ -100,13 +100,19 @@ def test_the_plot_shows_baseline_tiers_change_point_and_bounds_in_words_as_well(
     log_in(browser, night)
     browser.open(address(night, "/incidents/{undecided}"))
     words = browser.evaluate("[...document.querySelectorAll('.plot text')].map(t => t.textContent)")
-    assert {"baseline", "tier 1: 5 %", "tier 2: 10 %", "tier 3: 15 %", "change point", "alert heard"} <= set(words)
+    assert {"baseline 92 %", "tier 1: 5 %", "tier 2: 10 %", "tier 3: 15 %", "change point", "alert heard"} <= set(words)
     assert browser.evaluate("document.querySelectorAll('.plot path.band').length") == 1
     inside = (
         "(() => { const p = document.querySelector('.plot').getBoundingClientRect();"
         " return [...document.querySelectorAll('.plot text')].every(t => { const b = t.getBoundingClientRect();"
         " return b.left >= p.left && b.right <= p.right && b.top >= p.top && b.bottom <= p.bottom; }) })()"
     )
+    overlaps = (
+        "(() => { const all = [...document.querySelectorAll('.plot text')].map(t => [t.textContent, t.getBBox()]);"
+        " return all.flatMap(([a, p], i) => all.slice(i + 1).filter(([b, q]) => p.x < q.x + q.width - 1 &&"
+        " q.x < p.x + p.width - 1 && p.y < q.y + q.height - 4 && q.y < p.y + p.height - 4).map(([b]) => [a, b])) })()"
+    )
+    assert browser.evaluate(overlaps) == []
     for size in (PHONE, DESKTOP):
         browser.look(size, dark=False)
         assert browser.evaluate(inside), f"a word of the plot is cut off at {size}"
@@ -164,4 +170,7 @@ def test_an_incident_prints_on_paper_without_menus_and_forms(browser: Browser, n
     browser.call("Emulation.setEmulatedMedia", media="print", features=[])
     hidden = "['.bar', '.act'].every(c => getComputedStyle(document.querySelector(c)).display === 'none')"
     assert browser.evaluate(hidden)
+    # What passed is folded on the screen; paper cannot be opened.
+    printed = "document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})"
+    assert browser.evaluate(printed)
     browser.call("Emulation.setEmulatedMedia", media="", features=[])

@@ -69,7 +69,7 @@ def test_an_incident_report_shows_no_small_cell(samples, hidden):
     report = incident_report(_incident(samples))
     page = json.dumps([report.headline, *([fact.name, fact.value] for fact in report.facts)])
     assert ("43" in page) is not hidden
-    assert ("Labels or records it rests on" in page) is not hidden
+    assert ("Outcomes it rests on" in page) is not hidden
 
 
 @pytest.mark.parametrize(("few", "hidden"), [(10, True), (11, False)])

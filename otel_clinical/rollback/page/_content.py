@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.release import Segment, force_manual_path
+from otel_clinical.release import Segment
 from otel_clinical.report import incident_report
+from otel_clinical.report.evidence import telling
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
+from otel_clinical.rollback.calls import acknowledged
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.page._evidence import show_evidence
 from otel_clinical.rollback.page._moments import Moments
-from otel_clinical.rollback.page._overview import OPEN, cards, held_text, where_text
-from otel_clinical.rollback.page._plans import did, will_do
+from otel_clinical.rollback.page._overview import OPEN, back_text, cards, held_text, where_text
+from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
 from otel_clinical.rollback.page._tiers import look_at_tiers
-from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED
+from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, ModelState
 from otel_clinical.rollback.store import CANNOT_STORE
-from otel_clinical.semconv.enums import RollbackGuardResult
+from otel_clinical.semconv.enums import RollbackGuardResult, RollbackState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -33,7 +35,13 @@ if TYPE_CHECKING:
 
 AUDIT_ROWS: Final = 100
 _HEARTBEAT: Final = 300.0
+_PASS: Final = RollbackGuardResult.PASS
 _RESULTS: Final = tuple(RollbackGuardResult(name) for name in ("fail", "unknown", "not_compared", "pass"))
+_SHORT: Final = {
+    ActKind.ACKNOWLEDGE: "somebody is on it",
+    ActKind.VETO: "the machine does not act",
+    ActKind.APPROVE: "the machine acts now",
+}
 _FORMS: Final = {
     ActKind.ACKNOWLEDGE: "Tells everybody that somebody is on it. It changes nothing in the machine.",
     ActKind.VETO: "Keeps the machine from acting on this incident. One person stops a change that is announced; to "
@@ -91,7 +99,7 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
     found, moments = leaving(found), source.moments()
     model = found["key"]["model"]
     terms = source.terms.get(model)
-    report = incident_report(found, zone=source.zone)
+    report, take_out = incident_report(found, zone=source.zone), take_out_command(found, terms)
     shown = (
         show_evidence(source.prometheus, found, source.policy.models[model], moments)
         if model in source.policy.models
@@ -100,17 +108,33 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
     return {
         "moments": moments,
         "incident": found,
+        "since": telling(found).get("change_point"),
+        "acknowledged": acknowledged(found),
         "report": report,
         "evidence": shown,
-        # What keeps the machine from acting comes first: on a phone the end of a list is far away.
-        "guards": sorted(report.guards, key=lambda guard: _RESULTS.index(guard.result)),
+        # What keeps the machine from acting comes first, and what passed can be opened: a phone is narrow.
+        "shown": sorted(
+            (guard for guard in report.guards if guard.result != _PASS), key=lambda guard: _RESULTS.index(guard.result)
+        ),
+        "passed": [guard for guard in report.guards if guard.result == _PASS],
+        "back": _back_of(source, terms),
         "did": did(found, moments),
         "will_do": will_do(found, terms, moments, calls=source.calls, held=_held(source, model)),
-        "force_manual": str(force_manual_path(terms.pointer)) if terms is not None and not report.calm else "",
+        "steps": [step for step in report.next_steps if take_out == "" or FORCED not in step],
+        "take_out": take_out,
         "acts": source.store.acts(key),
-        "forms": tuple(_forms(found["state"])),
+        "forms": tuple(_forms(found["state"], acknowledged=acknowledged(found))),
         "runbook": f"{source.policy.fleet.runbooks.rstrip('/')}/{found['alert']}.md",
     }
+
+
+def _back_of(source: Sources, terms: Terms | None) -> str:
+    """Say which version this model could be given back now, or why none; empty where nobody knows what serves."""
+    seen = source.worker.snapshot()
+    pointer = seen.pointers.get(terms.model) if terms is not None else None
+    if terms is None or pointer is None:
+        return ""
+    return back_text(terms, seen.states.get(terms.model, ModelState()), pointer, seen.now)
 
 
 def _held(source: Sources, model: str) -> str:
@@ -180,13 +204,15 @@ def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
     ]
 
 
-def _forms(state: str) -> Iterator[dict[str, Any]]:
-    """Yield the acts that are possible now."""
+def _forms(state: str, *, acknowledged: bool) -> Iterator[dict[str, Any]]:
+    """Yield the acts that are possible now; `open` are those that the state asks for, and come first."""
     possible = {ActKind.ACKNOWLEDGE: True, ActKind.VETO: state in UNDECIDED or state == ANNOUNCED}
-    for kind, explained in _FORMS.items():
+    asked = {ActKind.ACKNOWLEDGE: not acknowledged, ActKind.VETO: state == ANNOUNCED}
+    asked[ActKind.APPROVE] = state == RollbackState.RECOMMENDED
+    for kind in sorted(_FORMS, key=lambda kind: not asked[kind]):
         if possible.get(kind, state in APPROVABLE):
-            title = kind.value.capitalize()
-            yield {"kind": kind.value, "title": title, "explained": explained, "reasons": REASONS[kind]}
+            told = {"kind": kind.value, "title": kind.value.capitalize(), "short": _SHORT[kind], "open": asked[kind]}
+            yield {**told, "explained": _FORMS[kind], "reasons": REASONS[kind]}
 
 
 def _health(source: Sources, moments: Moments) -> Iterator[tuple[str, bool, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from otel_clinical.report.evidence import telling
 from otel_clinical.rollback.confirm import MODEL, SEGMENT_NAME, SEGMENT_VALUE, VERSION
 from otel_clinical.rollback.page._plot import Mark, Plot, Point, layout
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
@@ -31,10 +32,14 @@ _TIERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plot, or none; `source` says in a sentence where its figures come from, or why there are none."""
+    """A plot, or none; `source` says in a sentence where its figures come from, or why there are none.
+
+    `levels` says how good the model was and is, where Prometheus knows.
+    """
 
     plot: Plot | None
     source: str
+    levels: str = ""
 
 
 def show_evidence(prometheus: Prometheus, incident: Mapping[str, Any], policy: ModelPolicy, moments: Moments) -> Shown:
@@ -51,13 +56,15 @@ def show_evidence(prometheus: Prometheus, incident: Mapping[str, Any], policy: M
         if not points:
             return Shown(None, f"{reason}, and the controller has no look with enough labels. There is no plot.")
     tiers = [(name, policy.tiers[level].drop) for level, name in _TIERS.items() if level in policy.tiers]
-    return Shown(layout(points, tiers, list(_marks(incident)), step, moments), source)
+    baseline, levels = _levels(prometheus, incident, policy.metric.name, end)
+    plot = layout(points, tiers, list(_marks(incident)), step, moments, baseline=baseline)
+    return Shown(plot, source, levels)
 
 
 def _window(incident: Mapping[str, Any], now: float) -> tuple[float, float, float]:
     """Return start, end and step of what to show: a while before the change until a while after the end."""
     opened, closed = incident["opened_at"], incident.get("closed_at")
-    since = (incident.get("last") or {}).get("change_point") or opened
+    since = telling(incident).get("change_point") or opened
     begun = min(since, opened)
     end = min(now, closed + _BEFORE) if closed else now
     start = max(begun - max(_BEFORE, 0.25 * (end - begun)), end - _LONGEST)
@@ -68,9 +75,7 @@ def _from_prometheus(
     prometheus: Prometheus, incident: Mapping[str, Any], start: float, end: float, step: float
 ) -> tuple[list[Point], str]:
     """Return the points whose labels are enough to be nobody's, and what is wrong."""
-    key = incident["key"]
-    stream = {MODEL: key["model"], VERSION: incident["version"]}
-    stream |= {SEGMENT_NAME: key["segment"]["name"], SEGMENT_VALUE: key["segment"]["value"]}
+    stream = _stream(incident)
 
     def history(metric: Any, reduce: str = "max") -> dict[float, float]:
         expression = f"{reduce}({selector(metric.prometheus, stream)})"
@@ -85,6 +90,33 @@ def _from_prometheus(
     # Without its count nobody knows whether a figure is of so few that it would be about somebody.
     shown = [at for at in drops if at in samples and enough(samples[at]) and samples[at]]
     return [Point(at, drops[at], low.get(at), high.get(at)) for at in shown], ""
+
+
+def _levels(prometheus: Prometheus, incident: Mapping[str, Any], metric: str, at: float) -> tuple[float | None, str]:
+    """Return the baseline's level, and in words how good the version was to be and is; of few nothing is said."""
+
+    def level(family: Any) -> float | None:
+        found = prometheus.history(f"max({selector(family.prometheus, _stream(incident))})", at, at, 60.0)
+        return found[-1][1] if found else None
+
+    try:
+        before, now, samples = map(
+            level, (metrics.BASELINE_RATIO, metrics.PERFORMANCE_RATIO, metrics.PERFORMANCE_SAMPLES)
+        )
+    except PrometheusUnavailableError:
+        return None, ""
+    if before is None:
+        return None, ""
+    told = f"{metric.replace('_', ' ').capitalize()}: {before:.1%} in the baseline"
+    if now is None or not samples or not enough(samples):
+        return before, f"{told}."
+    return before, f"{told}, {now:.1%} of the newest {samples:,.0f} outcomes."
+
+
+def _stream(incident: Mapping[str, Any]) -> dict[str, str]:
+    key = incident["key"]
+    stream = {MODEL: key["model"], VERSION: incident["version"]}
+    return stream | {SEGMENT_NAME: key["segment"]["name"], SEGMENT_VALUE: key["segment"]["value"]}
 
 
 def _from_looks(incident: Mapping[str, Any]) -> Iterator[Point]:
@@ -103,7 +135,7 @@ def _from_looks(incident: Mapping[str, Any]) -> Iterator[Point]:
 
 
 def _marks(incident: Mapping[str, Any]) -> Iterator[Mark]:
-    since = (incident.get("last") or {}).get("change_point")
+    since = telling(incident).get("change_point")
     if isinstance(since, int | float):
         yield Mark(since, "change point", "change")
     yield Mark(incident["opened_at"], "alert heard", "alert")

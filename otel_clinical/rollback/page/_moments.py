@@ -36,6 +36,15 @@ class Moments:
         today = local.date() == self._local(self.now).date()
         return f"{local:%H:%M %Z}" if today else f"{local:%Y-%m-%d %H:%M %Z}"
 
+    def day_and_time(self, at: float) -> tuple[str, str]:
+        """Return the date and the time, apart.
+
+        >>> Moments(0.0).day_and_time(90_061.0)
+        ('1970-01-02', '01:01')
+        """
+        local = self._local(at)
+        return f"{local:%Y-%m-%d}", f"{local:%H:%M}"
+
     def iso(self, at: float | None) -> str:
         """Return what a machine reads."""
         return "" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

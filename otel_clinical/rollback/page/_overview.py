@@ -111,7 +111,7 @@ def _card(terms: Terms, seen: Snapshot, picture: Picture, moments: Moments) -> C
         services=_services(versions, picture),
         disagree=bool(versions) and pointer is not None and set(versions) != {pointer.version},
         quarantined=tuple(sorted(state.quarantined)),
-        back=_back(terms, state, pointer, seen.now),
+        back=back_text(terms, state, pointer, seen.now),
         whole=whole,
         rows=tuple(sorted(rows, key=lambda row: (-row.level, row.where))),
         quiet=tuple(where_text(s) for s in watched) if not picture.problem else (),
@@ -181,7 +181,8 @@ def held_text(held: Standing) -> str:
     return f"{kind} ({held.reason})"
 
 
-def _back(terms: Terms, state: ModelState, pointer: ReleasePointer | None, now: float) -> str:
+def back_text(terms: Terms, state: ModelState, pointer: ReleasePointer | None, now: float) -> str:
+    """Say which version the whole model could be given back now, or why none."""
     if pointer is None:
         return ""
     version, why = way_back(terms, state, pointer, now)

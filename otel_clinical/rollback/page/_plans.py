@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.release import Segment
+from otel_clinical.release import Segment, force_manual_path
 from otel_clinical.rollback._sampling import FROZEN
+from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.calls import LINES, SETTLED, acknowledged, call_times, calls_of, since, tier_of
 from otel_clinical.rollback.page._overview import where_text
 from otel_clinical.semconv.enums import RollbackMode, RollbackState
@@ -16,12 +18,16 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.page._moments import Moments
     from otel_clinical.rollback.terms import Terms
 
+FORCED: Final = "FORCE_MANUAL"
+"""What the sentences about the file beside the release pointer call it."""
 _NOTHING: Final = "Nothing more by itself. Only people give the AI its reach back."
+_ANNOUNCED: Final = "Announced this change and has not made it: {}."
+_STUCK: Final = "Tries to make this change, in vain so far: {}."
 _STATUS: Final = {
     "planned": "Is making this change now: {}.",
     "applied": "Made this change: {}.",
     "superseded": "Planned this change and stood back, because somebody changed the deployment first: {}.",
-    "skipped": "Would have made this change, and did not because of its mode: {}.",
+    "skipped": "Would have made this change, and was not allowed to: {}.",
 }
 
 
@@ -38,7 +44,7 @@ _LEFT_OPEN: Final = {
 def did(incident: Mapping[str, Any], moments: Moments) -> tuple[str, ...]:
     """Return what was done, one sentence each."""
     intents = incident.get("intents") or []
-    lines = [_change(intent, moments) for intent in sorted(intents, key=lambda i: i["planned_at"])]
+    lines = [_change(intent, incident["state"], moments) for intent in sorted(intents, key=lambda i: i["planned_at"])]
     return tuple(lines) or ("Nothing was changed.",)
 
 
@@ -51,6 +57,15 @@ def will_do(
     """
     called = _call(incident, terms, moments) if calls else ""
     return (*_next(incident, terms, moments, held), *([called] if called else []))
+
+
+def take_out_command(incident: Mapping[str, Any], terms: Terms | None) -> str:
+    """Return the command that leaves every call of the model to people, empty where that would change nothing."""
+    whole = incident["key"]["segment"]["name"] == AGGREGATE.name
+    manual = whole and incident["state"] == RollbackState.MANUAL_ROUTE
+    if terms is None or manual or incident["state"] in SETTLED:
+        return ""
+    return f"touch {shlex.quote(str(force_manual_path(terms.pointer)))}"
 
 
 def _call(incident: Mapping[str, Any], terms: Terms | None, moments: Moments) -> str:
@@ -76,7 +91,7 @@ def _next(incident: Mapping[str, Any], terms: Terms | None, moments: Moments, he
     elif state in {RollbackState.ENGINEERING_REVIEW, RollbackState.GOVERNANCE_REVIEW}:
         yield "Nothing by itself. It stays open until somebody has reviewed it, acknowledges and closes it."
     elif state in {RollbackState.ROLLING_BACK, RollbackState.STUCK}:
-        yield f"Tries to change the deployment at {at}, and again until it succeeds or somebody else changes it."
+        yield f"At {at} it tries again, and so on until it succeeds or somebody else changes the deployment."
     elif state in {RollbackState.CONVERGING, RollbackState.VERIFYING}:
         if incident.get("converge_by"):
             yield f"At {moments.short(incident['converge_by'])} it pages if a service still runs another version."
@@ -112,7 +127,7 @@ def _undecided(incident: Mapping[str, Any], terms: Terms, moments: Moments, held
         yield f"At {moments.short(incident['act_at'])}, if nobody decides before and the alert goes on, {what}"
 
 
-def _change(intent: Mapping[str, Any], moments: Moments) -> str:
+def _change(intent: Mapping[str, Any], state: str, moments: Moments) -> str:
     change = intent["change"]
     where = where_text(Segment(**change["segment"])) if change.get("segment") else "the whole model"
     what = f"version {change['version']}" if change.get("version") else f"route {change.get('route')}"
@@ -120,4 +135,7 @@ def _change(intent: Mapping[str, Any], moments: Moments) -> str:
     told = f"{what} in place of version {intent['from_version']} for {where}, {moments.full(at)}"
     if not change.get("version"):
         told = f"{what} for {where}, {moments.full(at)}"
-    return _STATUS[intent["status"]].format(told)
+    manner = _STATUS[intent["status"]]
+    if intent["status"] == "planned":
+        manner = {RollbackState.ANNOUNCED: _ANNOUNCED, RollbackState.STUCK: _STUCK}.get(RollbackState(state), manner)
+    return manner.format(told)

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.page._moments import Moments
 
 WIDTH: Final = 480
-HEIGHT: Final = 300
+HEIGHT: Final = 310
 """Narrow, so that its words can be read on a phone."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 14, 96, 50, 30
+_LEFT, _RIGHT, _TOP, _BOTTOM = 14, 104, 50, 44
 _TICKS: Final = 3
 _LEAST: Final = 0.02
 _GAP: Final = 3.5
@@ -60,6 +60,16 @@ class Upright:
 
 
 @dataclass(frozen=True, slots=True)
+class Tick:
+    """A time below the drawing; `day` is its date where that is another than the one before."""
+
+    x: float
+    anchor: str
+    time: str
+    day: str
+
+
+@dataclass(frozen=True, slots=True)
 class Plot:
     """Everything to draw, in the drawing's units, and the same in words."""
 
@@ -68,7 +78,7 @@ class Plot:
     dots: tuple[tuple[float, float], ...]
     lines: tuple[Line, ...]
     uprights: tuple[Upright, ...]
-    ticks: tuple[tuple[float, str, str], ...]
+    ticks: tuple[Tick, ...]
     words: str
     width: int = WIDTH
     height: int = HEIGHT
@@ -79,7 +89,13 @@ class Plot:
 
 
 def layout(
-    points: Sequence[Point], tiers: Sequence[tuple[str, float]], marks: Sequence[Mark], step: float, moments: Moments
+    points: Sequence[Point],
+    tiers: Sequence[tuple[str, float]],
+    marks: Sequence[Mark],
+    step: float,
+    moments: Moments,
+    *,
+    baseline: float | None = None,
 ) -> Plot:
     """Return the drawing of at least one point.
 
@@ -89,6 +105,7 @@ def layout(
         marks: Moments to show.
         step: Seconds between two points of an unbroken line.
         moments: How times are said.
+        baseline: Level of performance from which the drop is counted, where it is known.
     """
     times = [point.at for point in points] + [mark.at for mark in marks]
     start, end = min(times), max(*times, min(times) + 60.0)
@@ -101,7 +118,7 @@ def layout(
         paths=tuple(_path((scale.x(p.at), scale.y(p.drop)) for p in part) for part in parts if len(part) > 1),
         bands=tuple(filter(None, (_band(scale, part) for part in parts))),
         dots=tuple((scale.x(part[0].at), scale.y(part[0].drop)) for part in parts if len(part) == 1),
-        lines=tuple(_lines(scale, tiers)),
+        lines=tuple(_lines(scale, tiers, baseline)),
         uprights=tuple(_uprights(scale, marks)),
         ticks=tuple(_ticks(scale, moments)),
         words=_words(points, tiers, marks, moments),
@@ -149,8 +166,9 @@ def _band(scale: _Scale, part: Sequence[Point]) -> str:
     return _path(iter([*there, *back])) + " Z"
 
 
-def _lines(scale: _Scale, tiers: Sequence[tuple[str, float]]) -> Iterator[Line]:
-    yield Line(scale.y(0.0), "baseline", "baseline")
+def _lines(scale: _Scale, tiers: Sequence[tuple[str, float]], baseline: float | None) -> Iterator[Line]:
+    level = "" if baseline is None else f" {100 * baseline:.3g} %"
+    yield Line(scale.y(0.0), f"baseline{level}", "baseline")
     for number, (name, drop) in enumerate(tiers, start=1):
         yield Line(scale.y(drop), f"{name}: {100 * drop:.3g} %", f"tier{number}")
 
@@ -162,12 +180,15 @@ def _uprights(scale: _Scale, marks: Sequence[Mark]) -> Iterator[Upright]:
         yield Upright(x, mark.word, mark.kind, "start" if x < middle else "end", 13.0 + 14.0 * (row % 3))
 
 
-def _ticks(scale: _Scale, moments: Moments) -> Iterator[tuple[float, str, str]]:
-    """Yield place, anchor and word of the times below the drawing; the outer ones stay inside."""
+def _ticks(scale: _Scale, moments: Moments) -> Iterator[Tick]:
+    """Yield the times below the drawing; the outer ones stay inside, and a date is said once."""
+    said = ""
     for number in range(_TICKS + 1):
         at = scale.start + number * (scale.end - scale.start) / _TICKS
         anchor = {0: "start", _TICKS: "end"}.get(number, "middle")
-        yield scale.x(at), anchor, moments.short(at).rpartition(" ")[0]
+        day, time = moments.day_and_time(at)
+        yield Tick(scale.x(at), anchor, time, "" if day == said else day)
+        said = day
 
 
 def _words(points: Sequence[Point], tiers: Sequence[tuple[str, float]], marks: Sequence[Mark], moments: Moments) -> str:
