@@ -6,7 +6,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from otel_clinical.rollback._verdicts import failed, finite, judged, not_compared, passed, unknown
+from otel_clinical.rollback._verdicts import failed, finite, judged, lasting, not_compared, passed, unknown
 from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.semconv.enums import AttributionCause
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
@@ -27,11 +27,13 @@ def samples(terms: Terms, first: Sample, second: Sample) -> GuardReport:
     facts = {"first": first.evidence, "second": second.evidence, "labels": second.samples}
     facts |= {"needed": float(terms.minimum_samples), "drop": second.drop, "lower": second.lower}
     if not (finite(first.evidence) and finite(second.evidence) and finite(second.samples)):
-        return unknown(Guard.SAMPLE, "no evidence or no number of labels", **facts)
+        return unknown(Guard.SAMPLE, "Prometheus holds no evidence, or not on how many outcomes it rests", **facts)
     evidence = min(first.evidence or 0.0, second.evidence or 0.0)
     enough = (second.samples or 0.0) >= terms.minimum_samples
     size = f"{evidence:,.2f}" if evidence < _PLENTY else "over 1,000,000"
-    because = f"evidence {size} on {second.samples:g} labels, needs 1 on {terms.minimum_samples}"
+    because = (
+        f"evidence {size} on {second.samples:.0f} outcomes (proof is 1, on at least {terms.minimum_samples} outcomes)"
+    )
     return judged(Guard.SAMPLE, because, good=enough and evidence >= 1, **facts)
 
 
@@ -39,8 +41,8 @@ def records(terms: Terms, sample: Sample) -> GuardReport:
     """G2 for input quality: enough records in the window."""
     facts = {"records": sample.samples, "needed": float(terms.minimum_records)}
     if not finite(sample.samples):
-        return unknown(Guard.SAMPLE, "no number of records", **facts)
-    because = f"{sample.samples:.0f} records in the window, needs {terms.minimum_records}"
+        return unknown(Guard.SAMPLE, "Prometheus does not say how many records there were", **facts)
+    because = f"{sample.samples:.0f} records in the window (at least {terms.minimum_records} are needed)"
     return judged(Guard.SAMPLE, because, good=(sample.samples or 0.0) >= terms.minimum_records, **facts)
 
 
@@ -53,17 +55,21 @@ def label_health(terms: Terms, first: Sample, second: Sample) -> GuardReport:
     facts = {"coverage": second.coverage, "needed": terms.minimum_coverage, "silent": silent}
     facts |= {"longest": terms.longest_label_silence}
     if AttributionCause.LABEL_FEED.value in {first.cause, second.cause}:
-        return failed(guard, "the processor puts the drop down to the label feed", **facts)
+        return failed(guard, "the drift processor puts the drop down to the label feed", **facts)
     if silent is not None and silent > terms.longest_label_silence:
-        return failed(guard, f"newest outcome {silent:.0f} s ago, at most {terms.longest_label_silence:.0f} s", **facts)
+        because = f"the newest outcome came {lasting(silent)} ago (at most {lasting(terms.longest_label_silence)})"
+        return failed(guard, because, **facts)
     if second.coverage is not None and second.coverage < terms.minimum_coverage:
-        because = f"{second.coverage:.0%} of the mature cases have an outcome, needs {terms.minimum_coverage:.0%}"
+        because = (
+            f"{second.coverage:.0%} of the cases old enough have an outcome (at least {terms.minimum_coverage:.0%})"
+        )
         return failed(guard, because, **facts)
     if second.coverage is None:
-        return unknown(guard, "which share of the mature cases has an outcome is not known", **facts)
+        return unknown(guard, "which share of the cases old enough has an outcome is not known", **facts)
     if silent is None:
         return unknown(guard, "when the newest outcome came is not known", **facts)
-    return passed(guard, f"coverage {second.coverage:.0%}, newest outcome {silent:.0f} s ago", **facts)
+    share = f"{second.coverage:.0%} of the cases old enough have an outcome"
+    return passed(guard, f"{share}, the newest came {lasting(silent)} ago", **facts)
 
 
 def common_cause(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
@@ -77,7 +83,9 @@ def common_cause(terms: Terms, incident: Incident, sample: Sample) -> GuardRepor
     if not sample.reachable:
         return unknown(guard, "Prometheus does not answer", **facts)
     if sample.cause in _SHARED:
-        return passed(guard, f"counted in: the processor puts the drop down to the {sample.cause}", **facts)
+        return passed(
+            guard, f"the drift processor has counted that in and puts the drop down to the {sample.cause}", **facts
+        )
     if not finite(since) and others:
         return unknown(guard, f"{_named(terms, others[0])} dropped, and it is not known whether together", **facts)
     when = [(fellow, fellow.change_point) for fellow in others]
@@ -102,12 +110,16 @@ def baseline(terms: Terms, sample: Sample) -> GuardReport:
     """G6: the processor measures against the frozen baseline that the policy names."""
     facts = {"reported": float(len(sample.baseline_hashes))}
     if not sample.baseline_hashes:
-        return unknown(Guard.BASELINE, "the processor reports no baseline", **facts)
+        return unknown(Guard.BASELINE, "the drift processor reports no baseline", **facts)
     expected = terms.baseline_hash
     if any(not same_hash(found, expected) for found in sample.baseline_hashes):
         found = ", ".join(short_hash(value) for value in sample.baseline_hashes)
-        return failed(Guard.BASELINE, f"processor uses {found}, policy names {short_hash(expected)}", **facts)
-    return passed(Guard.BASELINE, f"baseline {short_hash(expected)}", **facts)
+        return failed(
+            Guard.BASELINE,
+            f"the drift processor measures against {found}, the policy names {short_hash(expected)}",
+            **facts,
+        )
+    return passed(Guard.BASELINE, f"baseline {short_hash(expected)}, the one that the policy names", **facts)
 
 
 def counterfactual(terms: Terms, sample: Sample) -> GuardReport:
@@ -176,17 +188,19 @@ def case_mix(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
     guard = Guard.CASE_MIX
     facts = {"drop": sample.drop, "lower": sample.lower, "upper": sample.upper, "threshold": terms.threshold}
     if not finite(sample.drop):
-        return unknown(guard, "no drop at the baseline's mix", **facts)
+        return unknown(guard, "the drop at the baseline's mix of cases is not known", **facts)
     aggregate = incident.key.segment == AGGREGATE
     if not aggregate or terms.standardised or not terms.shares:
-        what = "standardised " if aggregate and terms.standardised else ""
-        because = f"{what}drop {_percent(sample.drop)}, tier from {_percent(terms.threshold)}"
+        where = "at the baseline's mix of cases the drop" if aggregate and terms.standardised else "the drop"
+        because = f"{where} is {_percent(sample.drop)} (the tier begins at {_percent(terms.threshold)})"
         return judged(guard, because, good=(sample.drop or 0.0) >= terms.threshold, **facts)
     mixes = {name: drop for name in terms.shares if (drop := reweighted(terms, name, sample)) is not None}
     if not mixes:
-        return unknown(guard, "no drops by segment to put together at the baseline's mix", **facts)
+        return unknown(guard, "there are no drops by segment to put together at the baseline's mix of cases", **facts)
     name, least = min(mixes.items(), key=lambda item: item[1])
-    because = f"drop at the baseline's mix of {name} {_percent(least)}, must be above {_percent(terms.tolerated)}"
+    because = (
+        f"at the baseline's mix of {name} the drop is {_percent(least)} (must be above {_percent(terms.tolerated)})"
+    )
     return judged(guard, because, good=least > terms.tolerated, standardised=least, tolerated=terms.tolerated, **facts)
 
 

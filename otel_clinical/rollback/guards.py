@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback import _evidence_guards as evidence
-from otel_clinical.rollback._verdicts import failed, finite, judged, passed, unknown
+from otel_clinical.rollback._verdicts import failed, finite, judged, lasting, passed, unknown
 from otel_clinical.rollback.alerts import Cause
 from otel_clinical.rollback.state import serving_in
 from otel_clinical.semconv.enums import RollbackGuardName as Guard
@@ -88,16 +88,20 @@ def _active_version(incident: Incident, pointer: ReleasePointer, sample: Sample)
     guard, version, activation = Guard.ACTIVE_VERSION, incident.version, incident.key.activation
     facts = {"activation": float(activation), "pointer": float(pointer.activation), "evidence": sample.activation}
     if not still_serves(incident, pointer):
-        return failed(guard, f"pointer serves {pointer.version} (activation {pointer.activation})", **facts)
+        return failed(
+            guard,
+            f"the release pointer serves version {pointer.version} (activation {pointer.activation}) by now",
+            **facts,
+        )
     if incident.key.cause is Cause.RESTORED:
         # Services report what serves the model; the evidence is of the version's own earlier activation.
-        return passed(guard, f"pointer gives {version} to this segment", **facts)
+        return passed(guard, f"the release pointer gives version {version} to this segment", **facts)
     if not sample.active_versions:
-        return unknown(guard, "no service reports an active version", **facts)
+        return unknown(guard, "no service reports which version it serves", **facts)
     if version not in sample.active_versions:
-        return failed(guard, f"services report {', '.join(sample.active_versions)} active, not {version}", **facts)
+        return failed(guard, f"the services report version {', '.join(sample.active_versions)}, not {version}", **facts)
     if incident.key.cause is Cause.INPUT:
-        return passed(guard, f"{version} active in pointer and services", **facts)
+        return passed(guard, f"version {version}: release pointer and services agree", **facts)
     return _evidence_activation(version, activation, sample, facts)
 
 
@@ -105,11 +109,13 @@ def _evidence_activation(version: str, activation: int, sample: Sample, facts: d
     guard = Guard.ACTIVE_VERSION
     # One version can serve twice, and evidence from its first time says nothing now.
     if sample.activation is None:
-        return unknown(guard, "no activation of the evidence", **facts)
+        return unknown(guard, "the evidence does not say to which activation it belongs", **facts)
     if sample.activation != activation:
-        problem = f"evidence belongs to activation {sample.activation:g}, expected {activation}"
+        problem = f"the evidence is of activation {sample.activation:g}, and the alert is about activation {activation}"
         return failed(guard, problem, **facts)
-    return passed(guard, f"{version} (activation {activation}) in alert, pointer, services and evidence", **facts)
+    return passed(
+        guard, f"version {version} (activation {activation}): alert, pointer, services, evidence agree", **facts
+    )
 
 
 def _telemetry(terms: Terms, first: Sample, second: Sample) -> GuardReport:
@@ -121,16 +127,17 @@ def _telemetry(terms: Terms, first: Sample, second: Sample) -> GuardReport:
     if any(processor.up is False for processor in second.processors):
         return failed(guard, "a drift processor is down", **facts)
     if {p.started_at for p in first.processors} != {p.started_at for p in second.processors}:
-        return failed(guard, "a drift processor restarted during the confirmation", **facts)
+        return failed(guard, "a drift processor was restarted between the two looks", **facts)
     if first.instances is not None and second.instances is not None and second.instances < first.instances:
         because = f"{second.instances} services report, {first.instances} a moment before"
         return failed(guard, because, before=float(first.instances), **facts)
     events = [p.event_time for p in second.processors if p.event_time is not None]
     marks = [p.watermark for p in second.processors if p.watermark is not None]
     if not events or not marks:
-        return unknown(guard, "the drift processor reports no event time or no watermark", **facts)
+        return unknown(guard, "the drift processor does not say how new its events are", **facts)
     silent, behind = now - max(events), now - max(marks)
-    because = f"newest event {silent:.0f} s ago, watermark {behind:.0f} s behind"
+    newest = f"the newest event is {lasting(silent)} old (at most {lasting(terms.fresh_events)})"
+    because = f"{newest}, counted completely up to {lasting(behind)} ago (at most {lasting(terms.fresh_watermark)})"
     fresh = silent <= terms.fresh_events and behind <= terms.fresh_watermark
     return judged(guard, because, good=fresh, silent=silent, behind=behind, **facts)
 
@@ -145,8 +152,8 @@ def _confirmation(first: Sample, second: Sample) -> GuardReport:
         return failed(guard, "Prometheus does not show the alert firing", **facts)
     apart = second.evaluated_at - first.evaluated_at
     if apart <= 0:
-        return unknown(guard, "no second evaluation by Prometheus yet", **facts)
-    return passed(guard, f"firing at two evaluations {apart:.1f} s apart", **facts)
+        return unknown(guard, "Prometheus has not evaluated the alert a second time yet", **facts)
+    return passed(guard, f"Prometheus evaluated it as firing twice, {apart:.1f} s apart", **facts)
 
 
 def _alert_age(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
@@ -157,10 +164,10 @@ def _alert_age(terms: Terms, incident: Incident, sample: Sample) -> GuardReport:
     skew, age = sample.clock - sample.taken_at, sample.taken_at - incident.last_seen
     facts = {"skew": skew, "age": age, "started": sample.taken_at - incident.starts_at}
     if abs(skew) > MAXIMUM_SKEW:
-        return failed(guard, f"clocks differ by {skew:.0f} s, at most {MAXIMUM_SKEW:.0f} s allowed", **facts)
+        return failed(guard, f"the clocks differ by {skew:.0f} s (at most {MAXIMUM_SKEW:.0f} s)", **facts)
     if incident.starts_at > sample.taken_at + MAXIMUM_SKEW:
-        return failed(guard, f"alert starts {incident.starts_at - sample.taken_at:.0f} s in the future", **facts)
-    because = f"last heard of {max(age, 0):.0f} s ago, at most {terms.maximum_alert_age:.0f} s allowed"
+        return failed(guard, f"the alert starts {lasting(incident.starts_at - sample.taken_at)} in the future", **facts)
+    because = f"heard of {lasting(age)} ago (at most {lasting(terms.maximum_alert_age)})"
     return judged(guard, because, good=age <= terms.maximum_alert_age, **facts)
 
 
@@ -168,8 +175,8 @@ def _attribution(sample: Sample) -> GuardReport:
     """Know since when, or the cause cannot be told."""
     since = sample.change_point
     if not finite(since) or not 0 <= (since or 0.0) < _LATEST:
-        return unknown(Guard.ATTRIBUTION, "no change point")
-    words = f"changed at {datetime.fromtimestamp(since or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
+        return unknown(Guard.ATTRIBUTION, "it is not known since when: there is no change point")
+    words = f"since {datetime.fromtimestamp(since or 0.0, UTC):%Y-%m-%d %H:%M:%S} UTC"
     return passed(Guard.ATTRIBUTION, words, change_point=since)
 
 
