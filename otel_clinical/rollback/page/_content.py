@@ -8,15 +8,18 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.release import Segment
 from otel_clinical.report import incident_report
 from otel_clinical.report.evidence import telling
+from otel_clinical.report.words import plain_reason
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
 from otel_clinical.rollback.calls import acknowledged
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
+from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.page._evidence import show_evidence
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._overview import OPEN, back_text, cards, held_text, where_text
 from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
+from otel_clinical.rollback.page._releases import known_versions
 from otel_clinical.rollback.page._tiers import look_at_tiers
 from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, ModelState
 from otel_clinical.rollback.store import CANNOT_STORE
@@ -73,14 +76,20 @@ class Sources:
 
 def overview(source: Sources) -> dict[str, Any]:
     """Return what the first page shows."""
-    moments, seen, picture = source.moments(), source.worker.snapshot(), look_at_tiers(source.prometheus)
+    moments, seen = source.moments(), source.worker.snapshot()
+    pointed = {
+        model: {pointer.version, *(rule.version for rule in pointer.rules if rule.version)}
+        for model, pointer in seen.pointers.items()
+    }
+    picture = look_at_tiers(source.prometheus, pointed)
     incidents = _listed(source, moments)
+    waiting = [item for item in incidents if item["open"] or (item["page"] and not item["acknowledged"])]
     return {
         "moments": moments,
         "cards": cards(seen, source.terms, picture, moments),
         "problem": picture.problem,
         "unstored": CANNOT_STORE.format(source.store.problem) if source.store.problem else "",
-        "waiting": [item for item in incidents if item["open"] or (item["page"] and not item["acknowledged"])],
+        "waiting": [{**item, **_brief(source, item["id"], moments)} for item in waiting],
         "health": tuple(_health(source, moments)),
     }
 
@@ -154,19 +163,30 @@ def report_of(source: Sources, key: str) -> IncidentReport | None:
 
 
 def releases(source: Sources) -> dict[str, Any]:
-    """Return what the ledger page shows, newest first."""
-    ledger, moments = source.store.ledger(), source.moments()
-    bad = {(row["model"], row["version"]): row["since"] for row in ledger["quarantines"]}
-    serving = {model: pointer.activation for model, pointer in source.worker.snapshot().pointers.items()}
+    """Return what the ledger page shows: every version, then every activation, newest first."""
+    ledger, moments, seen = source.store.ledger(), source.moments(), source.worker.snapshot()
+    bad = {(row["model"], row["version"]) for row in ledger["quarantines"]}
     rows = [
         {
             **row,
-            "serves": serving.get(row["model"]) == row["activation"],
-            "quarantined": bad.get((row["model"], row["version"])),
+            "serves": row["model"] in seen.pointers and seen.pointers[row["model"]].activation == row["activation"],
+            "quarantined": (row["model"], row["version"]) in bad,
         }
         for row in reversed(ledger["activations"])
     ]
-    return {"moments": moments, "activations": rows, "quarantines": ledger["quarantines"]}
+    backs = {
+        model: way_back(source.terms[model], seen.states.get(model, ModelState()), pointer, seen.now)
+        for model, pointer in seen.pointers.items()
+        if model in source.terms
+    }
+    restored = {model: version for model, (version, _) in backs.items()}
+    return {
+        "moments": moments,
+        "versions": known_versions(ledger, source.terms, seen.pointers, restored, moments),
+        "backs": backs,
+        "activations": rows,
+        "quarantines": ledger["quarantines"],
+    }
 
 
 def audit_page(source: Sources, before: int | None, about: str) -> dict[str, Any]:
@@ -185,6 +205,14 @@ def audit_page(source: Sources, before: int | None, about: str) -> dict[str, Any
     }
 
 
+def _brief(source: Sources, key: str, moments: Moments) -> dict[str, Any]:
+    """Return what the first page says of an incident that waits: the whole of it, and what comes next."""
+    found = leaving(source.store.incident(key))
+    report, terms = incident_report(found, zone=source.zone), source.terms.get(found["key"]["model"])
+    coming = will_do(found, terms, moments, calls=source.calls, held=_held(source, report.model))
+    return {"headline": report.headline, "reason": report.reason, "will_do": coming[0], "calm": report.calm}
+
+
 def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
     heads = {act["incident"]: act for act in source.store.acts() if act["kind"] == ActKind.ACKNOWLEDGE}
     return [
@@ -194,7 +222,7 @@ def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
             "version": item["version"],
             "where": where_text(Segment(**item["key"]["segment"])),
             "state": item["state"],
-            "reason": item["reason"],
+            "reason": plain_reason(item["reason"]),
             "opened": item["opened_at"],
             "open": item["state"] in OPEN,
             "page": item["state"] in {"manual_route", "recommended"} and moments.now - item["opened_at"] < 7 * 86_400.0,

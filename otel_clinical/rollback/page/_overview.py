@@ -73,6 +73,12 @@ class Card:
     rows: tuple[Row, ...]
     quiet: tuple[str, ...]
     unwatched: tuple[str, ...]
+    past: str = ""
+
+    @property
+    def amiss(self) -> bool:
+        """Tell whether somebody must look although no incident may be open."""
+        return self.forced or self.disagree
 
 
 def cards(seen: Snapshot, terms: Mapping[str, Terms], picture: Picture, moments: Moments) -> tuple[Card, ...]:
@@ -116,6 +122,7 @@ def _card(terms: Terms, seen: Snapshot, picture: Picture, moments: Moments) -> C
         rows=tuple(sorted(rows, key=lambda row: (-row.level, row.where))),
         quiet=tuple(where_text(s) for s in watched) if not picture.problem else (),
         unwatched=tuple(where_text(s) for s in rest if s not in watched) if not picture.problem else (),
+        past=", ".join(f"version {version}" for version in picture.past.get(terms.model, ())),
     )
 
 
