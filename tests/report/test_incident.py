@@ -114,7 +114,7 @@ def test_an_open_incident_without_evidence_still_makes_a_page() -> None:
     incident |= {"closed_at": None, "events": []}
     page = " ".join(_read(render_html(incident_report(incident))).text)
     assert "The controller could not confirm it and keeps asking." in page
-    assert "open" in page
+    assert "not yet" in page
 
 
 def test_input_incidents_speak_of_input() -> None:

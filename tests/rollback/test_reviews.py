@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import httpx
 import pytest
 
 from otel_clinical.cli._frame import run
@@ -13,7 +14,7 @@ from otel_clinical.rollback import Order, OrderKind
 from otel_clinical.rollback.engine import Look, due
 from otel_clinical.rollback.events import ClosedByPerson, PointerSeen
 from otel_clinical.semconv.enums import EscalationLevel
-from tests.rollback._controller import Controller, value
+from tests.rollback._controller import TOKEN, Controller, value
 from tests.rollback._prometheus import degraded
 from tests.rollback._situations import MEDICAID, Play, alert
 
@@ -94,6 +95,11 @@ def test_a_running_controller_finds_reviews_in_prometheus_and_people_clear_them(
     review = controller.wait_state("engineering_review", within=60)
     name = "clinical_ai_rollback_state"
     assert value(controller, name, rollback_state="engineering_review") == 1
+    with httpx.Client(base_url=controller.url, trust_env=False, timeout=30) as client:
+        client.post("/login", data={"token": TOKEN, "name": "Ana", "next": "/"})
+        page = client.get("/").text
+        assert "1 review waits for people" in page
+        assert "It reached tier 1: engineering reviews it." in page
     state = f"--state={controller.folder / 'state'}"
     prometheus.drop("ALERTS")
     assert run(["rollback", "ack", review["id"], state, "--by=ana", "--reason=on it"]) == 0

@@ -56,6 +56,7 @@ def test_every_fact_that_decides_whether_a_version_is_gone_back_to_is_shown() ->
         ({"labels": 10.0}, "outcomes", "fewer than 11 of 500 asked"),
         ({"baseline_hash": ""}, "baseline", "none registered"),
         ({"schema_hash": "sha256:other"}, "inputs", "other than what serves"),
+        ({"schema_hash": ""}, "inputs", "none registered"),
         ({"smoke_at": None}, "golden_set", "never run"),
         ({"smoke_problem": "exit code 3"}, "golden_set", "failed: exit code 3, "),
         ({"smoke_at": NOW - 3 * DAY}, "golden_set", "too long ago"),

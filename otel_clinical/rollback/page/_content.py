@@ -21,7 +21,7 @@ from otel_clinical.rollback.page._overview import OPEN, back_text, cards, held_t
 from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
 from otel_clinical.rollback.page._releases import known_versions
 from otel_clinical.rollback.page._tiers import look_at_tiers
-from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, ModelState
+from otel_clinical.rollback.state import ANNOUNCED, REVIEW, UNDECIDED, ModelState
 from otel_clinical.rollback.store import CANNOT_STORE
 from otel_clinical.semconv.enums import RollbackGuardResult, RollbackState
 
@@ -83,7 +83,9 @@ def overview(source: Sources) -> dict[str, Any]:
     }
     picture = look_at_tiers(source.prometheus, pointed)
     incidents = _listed(source, moments)
-    waiting = [item for item in incidents if item["open"] or (item["page"] and not item["acknowledged"])]
+    waiting = [
+        item for item in incidents if item["open"] or ((item["page"] or item["review"]) and not item["acknowledged"])
+    ]
     return {
         "moments": moments,
         "cards": cards(seen, source.terms, picture, moments),
@@ -225,6 +227,7 @@ def _listed(source: Sources, moments: Moments) -> list[dict[str, Any]]:
             "reason": plain_reason(item["reason"]),
             "opened": item["opened_at"],
             "open": item["state"] in OPEN,
+            "review": item["state"] in REVIEW,
             "page": item["state"] in {"manual_route", "recommended"} and moments.now - item["opened_at"] < 7 * 86_400.0,
             "acknowledged": heads.get(item["id"]),
         }

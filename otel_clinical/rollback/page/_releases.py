@@ -136,7 +136,7 @@ def _baseline(found: str, terms: Terms | None) -> str:
 
 def _inputs(row: Mapping[str, Any], serving: str | None, *, serves: bool) -> str:
     shown = _short(row["schema_hash"]) or "none registered"
-    if serves or serving is None:
+    if serves or serving is None or not row["schema_hash"]:
         return shown
     return f"{shown}, {'the same as' if row['schema_hash'] == serving else 'other than'} what serves"
 
