@@ -25,7 +25,7 @@ from otel_clinical.policy._baseline_checks import baseline_problems
 from otel_clinical.policy._baseline_features import CONFIDENCE
 from otel_clinical.policy._baseline_file import load_baseline, parse_baseline
 from otel_clinical.policy._baseline_hours import ENOUGH as HOUR_ENOUGH
-from otel_clinical.policy._baseline_hours import HOURS, SAME_HOUR, hour_of_week
+from otel_clinical.policy._baseline_hours import HOURS, SAME_HOUR, hour_of_week, merged_hours
 from otel_clinical.policy._baseline_labels import EDGES as LABEL_EDGES
 from otel_clinical.policy._baseline_labels import LabelReference
 from otel_clinical.policy._detectors import DetectorPolicy
@@ -141,6 +141,7 @@ __all__ = [
     "json_schema",
     "load_baseline",
     "load_policy",
+    "merged_hours",
     "outdated",
     "parse_baseline",
     "parse_budget",

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from otel_clinical.features import MOST_BINS, MOST_FEATURES, Feature, FeatureSet, Kind
 from otel_clinical.policy._baseline_features import CONFIDENCE
+from otel_clinical.policy._baseline_hours import SAME_HOUR
 from otel_clinical.policy._names import MetricName, text
 from otel_clinical.policy._quantities import SECONDS, Budget, Duration, FalseAlarms, Percent
 from otel_clinical.policy._section import Section
@@ -63,10 +64,20 @@ class InputDrift(Section):
         description="band: the whole baseline; same_hour_of_week: its same hours of the week (UTC), where it holds "
         "enough of them.",
     )
+    record_hours: bool = Field(
+        default=False,
+        description="Record the hours of the week for a baseline that is frozen later from the processor's state; "
+        "same_hour_of_week records them anyway.",
+    )
     false_alarms: FalseAlarms = Field(
         default=Budget(1.0, SECONDS["y"]),
         description="Accepted false alarms of input drift, over every feature, segment and model.",
     )
+
+    @property
+    def by_hour(self) -> bool:
+        """Whether the hours of the week are recorded."""
+        return self.record_hours or self.reference == SAME_HOUR
 
 
 def feature_set(features: Mapping[str, FeaturePolicy]) -> FeatureSet:

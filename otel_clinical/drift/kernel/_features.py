@@ -78,6 +78,8 @@ class Features:
         self.streams: dict[SegmentKey, FeatureStream] = {}
         self.looked: list[tuple[int, SegmentKey, Ints]] = []
         """Begin, place and counts of every look of the last slot."""
+        self.slotted: list[tuple[SegmentKey, Ints]] = []
+        """Place and counts of the last slot, where the hours are recorded."""
         self._shown: dict[SegmentKey, tuple[int, list[FeatureRow]]] = {}
 
     def stream(self, key: SegmentKey) -> FeatureStream:
@@ -90,9 +92,12 @@ class Features:
         self, rows: NDArray[np.void], split: Sequence[tuple[SegmentKey, Places]], end: int
     ) -> Iterator[tuple[SegmentKey, list[DriftDetected | FeatureMoved]]]:
         """Take one slot's inferences; yield every segment value into which they are `split`, with what moved in it."""
-        self.looked = []
+        self.looked, self.slotted = [], []
+        by_hour = self._plan.policy.input_drift.by_hour
         for (key, _), counts in zip(split, self._plan.features.counts(rows, split), strict=True):
             stream = self.stream(key)
+            if by_hour:
+                self.slotted.append((key, counts))
             moved = stream.feed(counts, end - self._plan.times.slot, end)
             if stream.looked is not None:
                 self.looked.append((stream.looked[0], key, stream.looked[1]))

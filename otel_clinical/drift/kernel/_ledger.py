@@ -17,7 +17,8 @@ from otel_clinical.drift.kernel._fed import Fed
 from otel_clinical.drift.kernel._pairing import KINDS as PAIRING
 from otel_clinical.drift.kernel._pairing import Pairing
 from otel_clinical.drift.kernel._plan import part_of
-from otel_clinical.drift.kernel._references import REFERENCE, References
+from otel_clinical.drift.kernel._references import KINDS as REFERENCES
+from otel_clinical.drift.kernel._references import References
 from otel_clinical.drift.kernel._rows import CoverageRow
 
 if TYPE_CHECKING:
@@ -77,6 +78,9 @@ class Ledger:
             self.references.infer(activation.plan, activation.version, served)
             for since, key, counts in activation.inputs.looked:
                 self.references.look(activation.plan, activation.version, since, key, counts)
+            begin = end - activation.plan.times.slot
+            for key, counts in activation.inputs.slotted:
+                self.references.hour(activation.plan, activation.version, begin, key, counts)
             yield []
         for activation, served in self._by_activation(outcomes):
             labels = served[served["mark"] & ELSEWHERE == 0]
@@ -167,7 +171,7 @@ class Ledger:
             self.encounters.seen.load(key[1], data)
         elif key[0] == CHARGED:
             self.charged.load(key, data)
-        elif key[0] == REFERENCE:
+        elif key[0] in REFERENCES:
             self.references.load(key, data)
         elif key[0] in PAIRING:
             self.pairing.load(key, data)

@@ -8,6 +8,8 @@ import numpy as np
 
 from otel_clinical.drift.kernel._plan import part_of
 from otel_clinical.drift.kernel._reference import MONDAY, WEEK, Labelled, Layout, Reference
+from otel_clinical.drift.kernel._reference_hours import REFERENCE_HOURS, HourRecord
+from otel_clinical.policy import HOURS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,8 +24,12 @@ if TYPE_CHECKING:
 
 REFERENCE: Final = "reference"
 """First part of the keys of saved states."""
+KINDS: Final = frozenset({REFERENCE, REFERENCE_HOURS})
+"""That of everything here."""
 KEPT: Final = 80
 """Weeks: a season of last year, and the time that its labels take."""
+KEPT_HOURS: Final = 30
+"""Weeks whose hours are kept: there are 168 times as many of them."""
 
 
 class References:
@@ -42,6 +48,7 @@ class References:
         self._parts: dict[Key, Reference] = {}
         self._stored: dict[Key, bytes] = {}
         self._dirty: set[Key] = set()
+        self._hours = HourRecord()
         self._newest = 0
 
     def infer(self, plan: ModelPlan, version: str, rows: NDArray[np.void]) -> None:
@@ -52,6 +59,11 @@ class References:
     def look(self, plan: ModelPlan, version: str, since: int, key: tuple[str, str], counts: Ints) -> None:
         """Count the features of inferences since `since`, microseconds."""
         self._part(plan, version, (since - MONDAY) // WEEK).look(key, counts)
+
+    def hour(self, plan: ModelPlan, version: str, begin: int, key: tuple[str, str], counts: Ints) -> None:
+        """Count the features of one slot's inferences, which begins at `begin`, microseconds."""
+        of = plan.name, version, self._layouts[plan.name].digest
+        self._hours.add(of, (begin - MONDAY) * HOURS // WEEK, key, counts)
 
     def label(self, plan: ModelPlan, version: str, rows: NDArray[np.void]) -> None:
         """Count one slot's outcomes of a version."""
@@ -73,6 +85,7 @@ class References:
         if week == self._newest:
             return
         self._newest = week
+        self._hours.forget(week - KEPT_HOURS)
         for key in [key for key in (*self._parts, *self._stored) if key[2] < week - KEPT]:
             self._parts.pop(key, None)
             self._stored.pop(key, None)
@@ -85,10 +98,13 @@ class References:
             part = self._parts.get(key)
             found[REFERENCE, key[0], key[1], str(key[2]), key[3]] = b"" if part is None else part.dumps()
         self._dirty.clear()
-        return found
+        return found | self._hours.dump_dirty()
 
     def load(self, key: tuple[str, ...], data: bytes) -> None:
         """Take over counts; they are read when they are needed."""
+        if key[0] == REFERENCE_HOURS:
+            self._hours.load(key, data)
+            return
         self._stored[key[1], key[2], int(key[3]), key[4]] = data
 
     def _part(self, plan: ModelPlan, version: str, week: int) -> Reference:

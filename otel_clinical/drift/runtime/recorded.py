@@ -4,7 +4,7 @@ import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,11 +15,13 @@ from otel_clinical.drift.kernel import CodecError
 from otel_clinical.drift.kernel._clock import Clock
 from otel_clinical.drift.kernel._feature_design import watched
 from otel_clinical.drift.kernel._reference import BINS, MONDAY, WEEK, Layout, Reference
+from otel_clinical.drift.kernel._reference_hours import REFERENCE_HOURS, load_hour
 from otel_clinical.drift.kernel._references import REFERENCE
 from otel_clinical.drift.runtime._lock import StateDirectoryError
 from otel_clinical.drift.runtime.store import DATABASE
 from otel_clinical.features import MISSING_PLACE, UNREADABLE_PLACE
 from otel_clinical.policy import (
+    HOURS,
     LABEL_EDGES,
     Baseline,
     Cell,
@@ -27,7 +29,11 @@ from otel_clinical.policy import (
     LabelReference,
     ModelPolicy,
     Spread,
+    merged_hours,
 )
+
+Ints = np.ndarray[tuple[int, ...], np.dtype[np.int64]]
+SegmentKey = tuple[str, str]
 
 _WEEK_SECONDS = WEEK // MICRO
 _MONDAY_SECONDS = MONDAY // MICRO
@@ -48,12 +54,14 @@ class Record:
         others: Weeks that were recorded under other segments or features; they cannot be added.
         watermark: Unix seconds up to which everything is counted.
         served: Time of the newest inference of each version, Unix seconds.
+        hours: Saved counts of features by (version, number of the week), each with its hour of the week.
     """
 
     weeks: Mapping[tuple[str, int], Reference]
     others: int
     watermark: float
     served: Mapping[str, float]
+    hours: Mapping[tuple[str, int], Sequence[tuple[int, bytes]]] = field(default_factory=dict)
 
     @property
     def serving(self) -> tuple[str, ...]:
@@ -105,18 +113,20 @@ def read_record(directory: Path, name: str, model: ModelPolicy) -> Record:
     path = directory / DATABASE
     if not path.exists():
         raise StateDirectoryError(f"{directory}: no {DATABASE} here; is it the --state of a processor?")
-    query = "SELECT key, blob FROM state WHERE key = ? OR key LIKE ?"
+    query = "SELECT key, blob FROM state WHERE key = ? OR key LIKE ? OR key LIKE ?"
+    kinds = f"{REFERENCE}/%", f"{REFERENCE_HOURS}/%"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            found = {key: blob for key, blob in connection.execute(query, (_CLOCK, f"{REFERENCE}/%")) if blob}
+            found = {key: blob for key, blob in connection.execute(query, (_CLOCK, *kinds)) if blob}
         clock = Clock(0)
         if _CLOCK in found:
             clock.loads(found[_CLOCK])
         weeks, others = _weeks(found, name, Layout.of(model).digest)
+        hours = _hours(found, name, Layout.of(model).digest)
     except (sqlite3.Error, CodecError) as error:
         raise StateDirectoryError(f"{path}: cannot be read ({error})") from error
     served = {version: max(times.values()) / 1e6 for (of, version), times in clock.served.items() if of == name}
-    return Record(weeks, others, (clock.watermark or 0) / 1e6, served)
+    return Record(weeks, others, (clock.watermark or 0) / 1e6, served, hours)
 
 
 def freeze_recorded(
@@ -134,7 +144,10 @@ def freeze_recorded(
         total.add(part)
     if not total.span:
         raise RecordedError(f"no outcome of version {version} is recorded in that time; {_held(record)}")
-    baseline = _built(total, name, model, version, created_at=round(record.watermark, 3), kind=kind)
+    hours = [one for week in range(begin, end + 1) for one in record.hours.get((version, week), ())]
+    features = _features(total, model, _added(hours))
+    made = _built(total, name, model, version, created_at=round(record.watermark, 3), kind=kind)
+    baseline = replace(made, features=features)
     return Recorded(baseline, start_of(begin), start_of(end + 1), total.totals[2][0], total.totals[2][1])
 
 
@@ -146,7 +159,7 @@ def last_mature_week(record: Record, model: ModelPolicy) -> int:
 def _weeks(found: Mapping[str, bytes], name: str, digest: str) -> tuple[dict[tuple[str, int], Reference], int]:
     weeks, others = {}, 0
     for key, blob in found.items():
-        if key == _CLOCK:
+        if not key.startswith(f"{REFERENCE}/"):
             continue
         _, of, version, week, layout = map(unquote, key.split("/"))
         if of == name and layout == digest:
@@ -154,6 +167,27 @@ def _weeks(found: Mapping[str, bytes], name: str, digest: str) -> tuple[dict[tup
         elif of == name:
             others += 1
     return weeks, others
+
+
+def _hours(found: Mapping[str, bytes], name: str, digest: str) -> dict[tuple[str, int], list[tuple[int, bytes]]]:
+    hours: dict[tuple[str, int], list[tuple[int, bytes]]] = {}
+    for key, blob in found.items():
+        if key.startswith(f"{REFERENCE_HOURS}/"):
+            _, of, version, number, layout = map(unquote, key.split("/"))
+            if of == name and layout == digest:
+                week, hour = divmod(int(number), HOURS)
+                hours.setdefault((version, week), []).append((hour, blob))
+    return hours
+
+
+def _added(hours: Iterable[tuple[int, bytes]]) -> dict[SegmentKey, dict[int, Ints]]:
+    """Return (f, PLACES) counts by segment value and hour of the week."""
+    found: dict[SegmentKey, dict[int, Ints]] = {}
+    for hour, blob in hours:
+        for key, counts in load_hour(blob).items():
+            known = found.setdefault(key, {})
+            known[hour] = known[hour] + counts if hour in known else counts
+    return found
 
 
 def _held(record: Record) -> str:
@@ -184,7 +218,6 @@ def _built(total: Reference, name: str, model: ModelPolicy, version: str, *, cre
         confidence=_spread(total.totals[0]),
         quality=_spread(total.totals[1]),
         reference={"confidence": histogram} if sum(counts) else {},
-        features=_features(total, model),
         labels=LabelReference(round(sum(delays) / days, 6), LABEL_EDGES, delays) if days >= 1 and any(delays) else None,
         kind=kind,
     )
@@ -199,14 +232,23 @@ def _spread(totals: Sequence[int]) -> Spread | None:
     return Spread(total / n / MICRO, math.sqrt(max(variance, 0.0)) / MICRO)
 
 
-def _features(total: Reference, model: ModelPolicy) -> dict[str, FeatureReference]:
+def _features(
+    total: Reference, model: ModelPolicy, hours: Mapping[SegmentKey, Mapping[int, Ints]]
+) -> dict[str, FeatureReference]:
     found = {}
     for place, feature in enumerate(watched(model)):
         columns = [*range(feature.bins), UNREADABLE_PLACE, MISSING_PLACE]
         cells = {key: _tuple(counts[place, columns]) for key, counts in sorted(total.features.items())}
         cells = {key: counts for key, counts in cells.items() if sum(counts)}
         if cells:
-            found[feature.name] = FeatureReference(feature.digest, cells)
+            blocks = {
+                key: merged_hours(
+                    {hour: _tuple(counts[place, columns]) for hour, counts in known.items()}, feature.bins
+                )
+                for key, known in sorted(hours.items())
+            }
+            blocks = {key: merged for key, merged in blocks.items() if merged}
+            found[feature.name] = FeatureReference(feature.digest, cells, blocks)
     return dict(sorted(found.items()))
 
 
