@@ -34,6 +34,9 @@ class Verify(Section):
     )
     minimum_labels: Positive = Field(default=50, description="Labels of the restored version that are needed.")
     recover_within: Percent = Field(default=0.05, description="Distance to the baseline that counts as recovered.")
+    converge: PositiveDuration = Field(
+        default=2 * _MINUTE, description="Time after which a service that still serves another version is paged."
+    )
 
 
 class Limits(Section):
@@ -98,6 +101,9 @@ class Rollback(Section):
     )
     verify: Verify = Field(default=Verify(), description="Required, written out, in mode enforce.")
     limits: Limits = Field(default=Limits())
+    stuck_after: PositiveDuration = Field(
+        default=2 * _MINUTE, description="Time after which a change that cannot be made is paged; it goes on trying."
+    )
     maximum_alert_age: PositiveDuration = Field(default=15 * _MINUTE, description="Older alerts are stale.")
     safety_class: Literal["A", "B", "C"] | None = Field(
         default=None, description="Class of the software by IEC 62304; C takes an open question to people by itself."

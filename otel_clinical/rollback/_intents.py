@@ -79,7 +79,7 @@ def _after(setting: Setting, incident: Incident, intent: Intent) -> Incident:
     verify_by = now + setting.terms.maturity + setting.terms.verify_within
     following = RollbackState.CONVERGING if change.activates else RollbackState.VERIFYING
     return replace(
-        incident, state=following, converge_by=now + setting.timing.converge, verify_by=verify_by, next_at=now
+        incident, state=following, converge_by=now + setting.terms.converge, verify_by=verify_by, next_at=now
     )
 
 
@@ -114,7 +114,7 @@ def unreachable(setting: Setting, state: ModelState, event: TargetUnreachable) -
     if intent is None or incident.state is RollbackState.STUCK:
         return Step(put(state, waiting))
     # The time that people are given for a veto is not time in which the target was tried.
-    if setting.now - max(intent.planned_at, incident.act_at or 0.0) < setting.timing.stuck:
+    if setting.now - max(intent.planned_at, incident.act_at or 0.0) < setting.terms.stuck:
         return Step(put(state, waiting))
     stuck = replace(waiting, state=RollbackState.STUCK, reason=event.problem)
     return Step(put(state, stuck), (Record("target.stuck", incident.id, {"problem": event.problem}, page=True),))

@@ -41,16 +41,13 @@ class Timing:
     """How often the controller looks again, in seconds.
 
     `confirm` while it waits for the second evaluation, `patience` how long it waits for one, `retry` after an
-    inconclusive result or an unreachable target, `watch` while it verifies, `converge` after which services
-    that still run another version are reported, `stuck` after which an unreachable target is.
+    inconclusive result or an unreachable target, `watch` while it verifies.
     """
 
     confirm: float = 1.0
     patience: float = 300.0
     retry: float = 15.0
     watch: float = 5.0
-    converge: float = 120.0
-    stuck: float = 120.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict, fields
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from otel_clinical.rollback.terms import Terms
+from otel_clinical.rollback.terms import Terms
 
 _AT_LEAST: Final = frozenset(
     {
@@ -36,15 +35,20 @@ _AT_MOST: Final = frozenset(
         "then_after",
         "blind_after",
         "heartbeat_silence",
+        "converge",
+        "stuck",
         "known_good.smoke_age",
     }
 )
-"""Where less of it does, or takes reach from the AI sooner."""
+"""Where less of it does, takes reach from the AI sooner, or calls people sooner."""
 _ROUTES: Final = frozenset({"then", "on_environment", "on_breach", "on_blind"})
 _REACH: Final = ("rollback", "standard", "page", None, "assisted", "manual")
 """What follows of itself, from what lets the controller or the AI do the most; `page` and None change no route."""
 _BESIDE: Final = frozenset({"mode"})
 """What approval is not about: it is asked for in mode enforce alone."""
+
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(Terms)}
 
 
 def agreed(terms: Terms) -> str:
@@ -69,9 +73,11 @@ def looser(before: str, after: str) -> tuple[str, ...]:
     known, found = json.loads(before), json.loads(after)
     if found.get("then") == "rollback" and found.get("then_after") != known.get("then_after"):
         return ("then_after",)  # the one of them after which it switches back without its guards
+    # What an earlier release did not know it did as the default does.
+    new = {key for key in found.keys() - known.keys() if key in _DEFAULTS and found[key] == _DEFAULTS[key]}
     return tuple(
         _words(key, known.get(key), found.get(key))
-        for key in sorted((known.keys() | found.keys()) - _BESIDE)
+        for key in sorted((known.keys() | found.keys()) - _BESIDE - new)
         if not _as_strict(key, known.get(key), found.get(key))
     )
 

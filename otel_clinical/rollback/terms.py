@@ -33,7 +33,8 @@ class Terms:
     infinite where the policy has no tier that switches back; `standardised` tells whether the aggregate's drop is
     taken at the baseline's mix, and `shares` are the baseline's shares of every segment's values. `then` says
     what follows `then_after` seconds of an open question; `veto` is the time in which people may stop an action.
-    `on_blind` is the route `blind_after` seconds into a silence of the watchdog, None for none.
+    `converge` after which services that still run another version are reported, `stuck` after which a change that
+    cannot be made is. `on_blind` is the route `blind_after` seconds into a silence of the watchdog, None for none.
     """
 
     model: str
@@ -67,6 +68,8 @@ class Terms:
     minimum_coverage: float
     longest_label_silence: float
     pairs: tuple[str, ...] = ()
+    converge: float = 120.0
+    stuck: float = 120.0
     then: str = "page"
     then_after: float = 1_800.0
     veto: float = 0.0
@@ -130,6 +133,8 @@ def _terms(policy: Policy, name: str, mode: RollbackMode | None) -> Terms:
         minimum_coverage=model.labels.minimum_coverage,
         longest_label_silence=model.silence.outcomes,
         pairs=model.pair_names,
+        converge=rollback.verify.converge,
+        stuck=rollback.stuck_after,
         **_interlocks(rollback),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -24,7 +25,7 @@ from otel_clinical.simulate.stack import (
 from tests.rollback._controller import Controller, fill_ledger, write_policy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from otel_clinical.rollback import Terms
@@ -106,9 +107,17 @@ class Exposed:
 class Stack:
     """All processes of one hospital on free ports, with version 8 freshly activated after 7."""
 
-    def __init__(self, folder: Path, *, pair: tuple[str, str] | None = None) -> None:
-        self.folder = folder
-        changes = {"keep_firing: 15m": "keep_firing: 2s"}
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        pair: tuple[str, str] | None = None,
+        services: Sequence[str] = (),
+        changes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """`services` are addresses that Prometheus scrapes as well, `changes` words of the policy to others."""
+        self.folder, self._services = folder, services
+        changes = {"keep_firing: 15m": "keep_firing: 2s", **changes}
         if pair is not None:
             changes["    standardise_by:"] = f"    pairs: [[{pair[0]}]]\n    standardise_by:"
         policy_path = write_policy(folder, **changes)
@@ -147,7 +156,11 @@ class Stack:
             "global": {"scrape_interval": "1s", "evaluation_interval": "1s", "scrape_timeout": "1s"},
             "rule_files": [str(self.folder / name) for name in files if "alertmanager" not in name],
             "alerting": {"alertmanagers": [{"static_configs": [{"targets": [f"127.0.0.1:{alertmanager_port}"]}]}]},
-            "scrape_configs": [{"job_name": "hospital", "static_configs": [{"targets": [self.exposed.address]}]}],
+            "scrape_configs": [
+                {"job_name": job, "static_configs": [{"targets": targets}]}
+                for job, targets in (("hospital", [self.exposed.address]), ("service", list(self._services)))
+                if targets
+            ],
         }
         (self.folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
 

@@ -14,13 +14,13 @@ from otel_clinical.rollback.targets.http_hook import SIGNATURE
 class Peer:
     """Serve version 8; check signature, entity tag and idempotency key."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(self, secret: str, port: int = 0) -> None:
         self.version, self.marker, self.epoch = "8", "", 1
         self.answer: int | None = None
         self.lose_answer = False
         self.keys: list[str] = []
         self.secret = secret.encode()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}/coding"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
         self._thread.start()
