@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Word = Annotated[str, BeforeValidator(text), Field(min_length=1, max_length=256)]
 Timeout = Annotated[Duration, Field(gt=0, le=60)]
 Translation = Annotated[dict[Version, Word], Field(max_length=20)]
+
+
+_MODEL_FIELD: Final = "field, such as /spec/predictor/model/storageUri"
 
 
 class _Place(Section):
@@ -105,6 +108,8 @@ def check_followers(
         at = ("rollback", "follow", name)
         if isinstance(place, FollowKubernetes) and (place.env is None) == (place.field is None):
             yield at, "names neither or both of env and field", "one of env (a variable) and field (a JSON pointer)"
+        elif isinstance(place, FollowKubernetes) and place.resource == "inference_service" and place.env is not None:
+            yield (*at, "env"), "an InferenceService has no variable that names its model", _MODEL_FIELD
         for key in ("versions", "values"):
             for version in getattr(place, key, {}):
                 if version not in versions:

@@ -73,6 +73,8 @@ class VersionTarget(Protocol):
 
     compares: bool
     """Whether the place itself refuses a swap that expects what is no longer there."""
+    rehearses: bool
+    """Whether `preflight` has the place go through the change itself, permission and all, and take nothing over."""
 
     def read(self) -> Active:
         """Return what serves now."""

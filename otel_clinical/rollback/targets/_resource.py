@@ -12,7 +12,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
 _ARGO_CD: Final = "argocd.argoproj.io/tracking-id"
-_FLUX: Final = "kustomize.toolkit.fluxcd.io/name"
+_FLUX: Final = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+# Argo CD may track by a label that Helm sets too; under what name it applied the specification is certain.
+_APPLIED_BY: Final = {
+    "argocd-controller": "Argo CD",
+    "argocd-application-controller": "Argo CD",
+    "kustomize-controller": "Flux",
+    "helm-controller": "Flux",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +45,21 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """One kind of resource: its address, its progress, and what about it would delay a way back."""
+    """One kind of resource: its address, its progress, and what about it would delay a way back.
+
+    `progress` is None where only pods tell.
+    """
 
     group: str
     version: str
     plural: str
-    progress: Callable[[dict[str, Any]], Convergence]
+    progress: Callable[[dict[str, Any]], Convergence] | None
     problems: Callable[[dict[str, Any]], Iterator[str]]
+
+    @property
+    def resource(self) -> str:
+        """What a role calls it."""
+        return f"{self.plural}.{self.group}"
 
 
 def notes_of(found: Mapping[str, Any]) -> dict[str, str]:
@@ -57,9 +72,14 @@ def owner(found: Mapping[str, Any]) -> str | None:
     """Return what keeps the resource in step with a repository, if anything does."""
     if _ARGO_CD in notes_of(found):
         return "Argo CD"
-    if _FLUX in (found["metadata"].get("labels") or {}):
+    if any(label in (found["metadata"].get("labels") or {}) for label in _FLUX):
         return "Flux"
-    return None
+    return next(filter(None, map(_applied_by, found["metadata"].get("managedFields") or [])), None)
+
+
+def _applied_by(entry: Mapping[str, Any]) -> str | None:
+    """Tell whether one of them set any of the specification."""
+    return _APPLIED_BY.get(str(entry.get("manager"))) if "f:spec" in (entry.get("fieldsV1") or {}) else None
 
 
 def field_of(found: Mapping[str, Any], field: Field, of: str) -> Place:
@@ -79,7 +99,12 @@ def _pointed(found: Mapping[str, Any], pointer: str, of: str) -> Place:
 
 def _variable(found: Mapping[str, Any], field: Field, of: str) -> Place:
     """Find a variable by the names of container and variable, and have the patch test both."""
-    containers = found.get("spec", {}).get("template", {}).get("spec", {}).get("containers") or []
+    template = found.get("spec", {}).get("template")
+    if template is None:
+        raise Unreachable(
+            f"{of} has no spec.template: name the resource that has it, or a field in place of a variable"
+        )
+    containers = template.get("spec", {}).get("containers") or []
     chosen = [i for i, c in enumerate(containers) if field.container in {None, c.get("name")}]
     if len(chosen) != 1:
         wanted = field.container or "the only container"
@@ -107,12 +132,6 @@ def _replicas(found: dict[str, Any]) -> Convergence:
     return Convergence(ready if leftover <= 0 else min(ready, max(total - leftover, 0)), total)
 
 
-def _ready_condition(found: dict[str, Any]) -> Convergence:
-    status = found.get("status") or {}
-    conditions = {c.get("type"): c.get("status") for c in status.get("conditions") or []}
-    return Convergence(int(_observed(found, status) and conditions.get("Ready") == "True"), 1)
-
-
 def _observed(found: dict[str, Any], status: dict[str, Any]) -> bool:
     """Tell whether the status speaks of the present specification."""
     return str(status.get("observedGeneration")) == str(found["metadata"].get("generation"))
@@ -122,13 +141,22 @@ def _none(_: dict[str, Any]) -> Iterator[str]:
     yield from ()
 
 
-def _rollback_window(found: dict[str, Any]) -> Iterator[str]:
+def _paused(found: dict[str, Any]) -> Iterator[str]:
+    if found.get("spec", {}).get("paused"):
+        yield "it is paused (spec.paused): a change would be stored and not rolled out; resume it"
+
+
+def _rollout(found: dict[str, Any]) -> Iterator[str]:
+    yield from _paused(found)
     if not (found.get("spec", {}).get("rollbackWindow") or {}).get("revisions"):
-        yield "the Rollout has no spec.rollbackWindow.revisions: a way back would walk through every canary step"
+        yield (
+            "it has no spec.rollbackWindow.revisions: a way back would walk through every canary step; "
+            "set it to the number of versions that may be gone back to"
+        )
 
 
 KINDS: Final[Mapping[str, Kind]] = {
-    "deployment": Kind("apps", "v1", "deployments", _replicas, _none),
-    "rollout": Kind("argoproj.io", "v1alpha1", "rollouts", _replicas, _rollback_window),
-    "inference_service": Kind("serving.kserve.io", "v1beta1", "inferenceservices", _ready_condition, _none),
+    "deployment": Kind("apps", "v1", "deployments", _replicas, _paused),
+    "rollout": Kind("argoproj.io", "v1alpha1", "rollouts", _replicas, _rollout),
+    "inference_service": Kind("serving.kserve.io", "v1beta1", "inferenceservices", None, _none),
 }

@@ -36,6 +36,7 @@ class Command:
     """
 
     compares = True
+    rehearses = False
 
     def __init__(self, argv: Sequence[str], *, environment: Sequence[str] = (), timeout: float = 10.0) -> None:
         self._argv = tuple(argv)

@@ -37,6 +37,7 @@ class FlagdFile:
     """
 
     compares = True
+    rehearses = False
 
     def __init__(self, path: Path, flag: str, *, lock_timeout: float = 5.0) -> None:
         self._path, self._flag = path, flag

@@ -42,6 +42,7 @@ class HttpHook:
     """
 
     compares = True
+    rehearses = False
 
     def __init__(
         self,

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.rollback.targets._base import Unreachable
 from otel_clinical.rollback.targets._extra import MissingExtraError
 from otel_clinical.rollback.targets._follow import Active, Conflicted, Convergence, Denied, Swapped
+from otel_clinical.rollback.targets._kube_words import CONFLICT, FORBIDDEN, INVALID, UNKNOWN, Words
+from otel_clinical.rollback.targets._pods import selector_of, served_by
 from otel_clinical.rollback.targets._resource import KINDS, Field, Kind, field_of, notes_of, owner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 MARKER: Final = "otel-clinical.io/marker"
 _PATCH: Final = "application/json-patch+json"
-_CONFLICT: Final = frozenset({409, 422})
-_DENIED: Final = frozenset({401, 403})
-_ABSENT: Final = 404
+_MANAGER: Final = "otel-clinical"
+_CONFLICT: Final = frozenset({CONFLICT, INVALID})
+_DENIED: Final = frozenset({UNKNOWN, FORBIDDEN})
 
 
 class KubernetesResource:
     """One field of one resource that says which version serves.
 
-    Changes are JSON patches that test the resource version, so that of two writers one wins. A resource that Argo CD
-    or Flux keeps in step with a repository is not touched: they would undo the change within seconds.
+    Changes are JSON patches that test the resource version, so that of two writers one wins; they are made under the
+    field manager `otel-clinical`. A resource that Argo CD or Flux keeps in step with a repository is not touched: they
+    would undo the change within seconds.
 
     Args:
         kind: `deployment`, `rollout` or `inference_service`.
@@ -43,6 +47,7 @@ class KubernetesResource:
     """
 
     compares = True
+    rehearses = True
 
     def __init__(
         self,
@@ -70,7 +75,8 @@ class KubernetesResource:
         self._versions = {value: version for version, value in self._values.items()}
         self._paused, self._timeout = gitops_paused, timeout
         self._of = f"{self._kind.plural} {namespace}/{name}"
-        self._api, self._error = _connect(config, context)
+        self._words = Words(self._kind.resource, self._of, namespace, name)
+        self._api, self._pods, self._error = _connect(config, context)
 
     def read(self) -> Active:
         """Return the version that the field names; the token is the resource version."""
@@ -81,29 +87,33 @@ class KubernetesResource:
         found = self._get()
         keeper = owner(found)
         if keeper is not None and not self._paused:
-            return Denied(
-                f"{self._of} is kept in step by {keeper}, which would undo a change: pause it and set "
-                "`gitops: paused`, or let the release pointer alone decide"
-            )
+            return Denied(self._words.kept(keeper))
         try:
             patched = self._patch(found, expect.token, version, marker)
         except self._error as error:
             if error.status in _CONFLICT:
-                return self._conflicted(expect, error)
+                return self._conflicted(expect, version, error)
             if error.status in _DENIED:
-                return Denied(f"{self._of}: the API server answered {error.status} to a patch; grant `patch` on it")
-            raise self._unreachable("patched", error) from error
+                return Denied(self._words.refused("patch", error.status))
+            raise self._unreachable("patch", error) from error
         except Exception as error:
-            raise self._unreachable("patched", error) from error
+            raise self._unreachable("patch", error) from error
         seen = self._active(patched)
         if (seen.version, seen.marker) != (version, marker):
             raise Unreachable(f"{self._of} took the patch to {version} but names {seen.version}")
         return Swapped(seen)
 
     def converged(self, version: str) -> Convergence:
-        """Return how many replicas run the version, as the controller of the resource counts them."""
+        """Return how many replicas run the version: as their controller counts them, or as the pods themselves say."""
         found = self._get()
-        return self._kind.progress(found) if self._active(found).version == version else Convergence(0, 1)
+        active = self._active(found)
+        if active.version != version:
+            return Convergence(0, 1)
+        if self._kind.progress is not None:
+            return self._kind.progress(found)
+        may_sleep = found.get("spec", {}).get("predictor", {}).get("minReplicas") == 0
+        place = field_of(found, self._field, self._of)
+        return served_by(self._listed(), place, (MARKER, active.marker), may_sleep=may_sleep)
 
     def preflight(self, version: str) -> tuple[str, ...]:
         """Return what would keep a patch from working, by a dry run at the API server."""
@@ -111,48 +121,73 @@ class KubernetesResource:
             found = self._get()
         except Unreachable as error:
             return (str(error),)
-        problems = list(self._kind.problems(found))
+        problems = [f"{self._of}: {problem}" for problem in self._kind.problems(found)]
         keeper = owner(found)
         if keeper is not None and not self._paused:
-            problems.append(f"{self._of} is kept in step by {keeper}, which would undo a change")
+            problems.append(self._words.kept(keeper))
         try:
-            self._patch(found, found["metadata"]["resourceVersion"], version, "otel-clinical/preflight", dry=True)
+            self._patch(found, None, version, "otel-clinical/preflight", dry=True)
         except self._error as error:
-            problems.append(f"{self._of}: a dry run of the patch was answered {error.status}")
+            invalid = error.status == INVALID
+            problems.append(self._words.invalid(version) if invalid else self._words.refused("patch", error.status))
+        except Unreachable as error:
+            problems.append(str(error))
         except Exception as error:  # noqa: BLE001 -- the client raises whatever its transport does
-            problems.append(str(self._unreachable("patched", error)))
+            problems.append(str(self._unreachable("patch", error)))
+        if self._kind.progress is None:
+            problems.extend(self._unlisted())
         return tuple(problems)
+
+    def _unlisted(self) -> Iterator[str]:
+        """Yield why the pods cannot be listed, without which nobody knows which version they serve."""
+        try:
+            self._listed()
+        except Unreachable as error:
+            yield str(error)
 
     def _active(self, found: dict[str, Any]) -> Active:
         value = field_of(found, self._field, self._of).value
         version = None if value is None else self._versions.get(value, value)
         return Active(version, found["metadata"]["resourceVersion"], notes_of(found).get(MARKER, ""))
 
-    def _conflicted(self, expect: Active, error: Any) -> Conflicted:
+    def _conflicted(self, expect: Active, version: str, error: Any) -> Conflicted | Denied:
         seen = self.read()
-        if seen.token == expect.token:  # refused for another reason than a change by somebody else
-            raise Unreachable(f"{self._of}: the API server answered {error.status} though nothing had changed")
-        return Conflicted(seen)
+        if seen.token != expect.token:
+            return Conflicted(seen)
+        if error.status == INVALID:  # nobody changed it: what we ask for is not allowed
+            return Denied(self._words.invalid(version))
+        raise Unreachable(f"{self._of}: the API server answered {error.status} though nothing had changed")
 
     def _get(self) -> dict[str, Any]:
         try:
             found = self._api.get_namespaced_custom_object(**self._at, _request_timeout=self._timeout)
-        except self._error as error:
-            if error.status == _ABSENT:
-                raise Unreachable(f"there is no {self._of} (the API server answered {_ABSENT})") from error
-            raise self._unreachable("read", error) from error
         except Exception as error:
-            raise self._unreachable("read", error) from error
+            raise self._unreachable("get", error) from error
         if not isinstance(found, dict) or "metadata" not in found:
             raise Unreachable(f"{self._of}: the API server answered something else than a resource")
         return found
 
+    def _listed(self) -> list[dict[str, Any]]:
+        namespace, labels = self._at["namespace"], selector_of(self._at["name"])
+        try:
+            answer = self._pods.list_namespaced_pod(
+                namespace, label_selector=labels, _preload_content=False, _request_timeout=self._timeout
+            )
+            pods: list[dict[str, Any]] = json.loads(answer.data)["items"]
+        except Exception as error:
+            status = getattr(error, "status", None)
+            said = self._words.unlisted(status) if status else self._words.silent("list", error)
+            raise Unreachable(said) from error
+        return pods
+
     def _patch(
-        self, found: dict[str, Any], token: str, version: str, marker: str, *, dry: bool = False
+        self, found: dict[str, Any], token: str | None, version: str, marker: str, *, dry: bool = False
     ) -> dict[str, Any]:
+        """Send the patch; without a token whatever else changed in between does not matter."""
         place = field_of(found, self._field, self._of)
+        unchanged = {"op": "test", "path": "/metadata/resourceVersion", "value": token}
         body = [
-            {"op": "test", "path": "/metadata/resourceVersion", "value": token},
+            *([unchanged] if token is not None else ()),
             *place.tests,
             {"op": "replace", "path": place.path, "value": self._values.get(version, version)},
         ]
@@ -161,17 +196,21 @@ class KubernetesResource:
         body.append({"op": "add", "path": f"/metadata/annotations/{MARKER.replace('/', '~1')}", "value": marker})
         options = {"dry_run": "All"} if dry else {}
         patched: dict[str, Any] = self._api.patch_namespaced_custom_object(
-            **self._at, body=body, _content_type=_PATCH, _request_timeout=self._timeout, **options
+            **self._at,
+            body=body,
+            field_manager=_MANAGER,
+            _content_type=_PATCH,
+            _request_timeout=self._timeout,
+            **options,
         )
         return patched
 
-    def _unreachable(self, done: str, error: Any) -> Unreachable:
+    def _unreachable(self, verb: str, error: Any) -> Unreachable:
         status = getattr(error, "status", None)
-        why = f"the API server answered {status}" if status else type(error).__name__
-        return Unreachable(f"{self._of} cannot be {done} ({why})")
+        return Unreachable(self._words.refused(verb, status) if status else self._words.silent(verb, error))
 
 
-def _connect(config: Path | None, context: str | None) -> tuple[Any, type[Any]]:
+def _connect(config: Path | None, context: str | None) -> tuple[Any, Any, type[Any]]:
     try:
         from kubernetes import client  # noqa: PLC0415 -- an extra
         from kubernetes import config as credentials  # noqa: PLC0415
@@ -187,4 +226,5 @@ def _connect(config: Path | None, context: str | None) -> tuple[Any, type[Any]]:
     except (ConfigException, OSError) as error:
         raise Unreachable(f"there are no credentials for Kubernetes: {error}") from error
     settings.retries = False  # a repeated patch conflicts; whoever asks decides when to ask again
-    return client.CustomObjectsApi(client.ApiClient(settings)), client.ApiException
+    connection = client.ApiClient(settings)
+    return client.CustomObjectsApi(connection), client.CoreV1Api(connection), client.ApiException

@@ -41,6 +41,7 @@ class MlflowAlias:
     """
 
     compares = False
+    rehearses = False
 
     def __init__(
         self,

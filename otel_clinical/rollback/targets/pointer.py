@@ -26,6 +26,7 @@ class PointerFollower:
     """
 
     compares = True
+    rehearses = False
 
     def __init__(self, path: Path, *, clock: Callable[[], float] = time.time) -> None:
         self._path, self._clock = path, clock

@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.targets._follow import VersionTarget
 
 _MARKER: Final = "otel-clinical/test"
+_FAR: Final = 10**12
 PATIENCE: Final = 15.0
 """Seconds that all places of a model together are given to answer."""
 
 
 def trial(target: VersionTarget, versions: Iterable[str]) -> Iterator[str]:
-    """As `asked`, and let it be written what serves there already: what serves stays, its token may change."""
+    """As `asked`, and let it be written what serves there already: what serves stays, its token may change.
+
+    A place that rehearses is not written to: it has proved the permission, and even a mark could restart what serves.
+    """
     wrong = tuple(asked(target, versions))
     yield from wrong
+    if wrong or target.rehearses:
+        return
     seen = target.read()
-    if wrong or seen.version is None:
+    if seen.version is None:
         return
     same = target.swap(seen, seen.version, seen.marker or _MARKER)
     if isinstance(same, Denied):
@@ -48,8 +54,8 @@ def asked(target: VersionTarget, versions: Iterable[str]) -> Iterator[str]:
         return
     if seen.version not in versions:
         yield f"it serves {seen.version}, which the policy does not declare"
-    for version in versions:
-        yield from target.preflight(version)
+    # What is wrong with the place itself is said once, and not for each version.
+    yield from dict.fromkeys(problem for version in versions for problem in target.preflight(version))
     # Towards the version that serves, so that even a place which does not compare stays as it is.
     stale = target.swap(replace(seen, token=_another(seen.token)), seen.version, seen.marker or _MARKER)
     if isinstance(stale, Denied):
@@ -90,5 +96,5 @@ def problems(tried: Mapping[str, tuple[str, ...]]) -> str:
 
 
 def _another(token: str) -> str:
-    """Return a token of the same form that cannot be the present one."""
-    return str(int(token) + 1) if token.isdigit() else f'"not-{token.strip(chr(34))}"'
+    """Return a token of the same form that is not the present one, nor one that it will have soon."""
+    return str(int(token) + _FAR) if token.isdigit() else f'"not-{token.strip(chr(34))}"'

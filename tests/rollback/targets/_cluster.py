@@ -13,9 +13,11 @@ import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qs
 
 from otel_clinical.rollback.targets._resource import KINDS
 
+PODS = "/api/v1/namespaces/clinical/pods"
 TOKEN = "a-token-of-the-controller"  # noqa: S105 -- of a server in this file
 READER = "a-token-that-may-only-read"
 
@@ -26,7 +28,9 @@ class Cluster:
     def __init__(self) -> None:
         self.resources: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str, str]] = []
+        self.pods: list[dict[str, Any]] = []
         self.read_only = False
+        self.hide_pods = False
         self.lose_answer = False
         self._lock = threading.Lock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
@@ -55,6 +59,25 @@ class Cluster:
 
     def create(self, kind: str) -> None:
         self.resources[path_of(kind)] = fresh(kind)
+        if kind == "inference_service":
+            self.show_pods(pod("a", "8"), pod("b", "8"))
+
+    def show_pods(self, *pods: dict[str, Any]) -> None:
+        """Let these, and no others, run for the InferenceService."""
+        self.pods = list(pods)
+
+    def get(self, path: str, query: str) -> tuple[int, Any]:
+        if path == PODS:
+            return self._list_pods(query)
+        found = self.resources.get(path)
+        return (404, _failure(404, "NotFound")) if found is None else (200, found)
+
+    def _list_pods(self, query: str) -> tuple[int, Any]:
+        if self.hide_pods:
+            return 403, _failure(403, "Forbidden")
+        wanted = dict(pair.split("=") for pair in parse_qs(query)["labelSelector"][0].split(","))
+        found = [pod for pod in self.pods if wanted.items() <= pod["metadata"]["labels"].items()]
+        return 200, {"kind": "PodList", "apiVersion": "v1", "metadata": {}, "items": found}
 
     def delete(self, kind: str) -> None:
         del self.resources[path_of(kind)]
@@ -138,16 +161,34 @@ def fresh(kind: str) -> dict[str, Any]:
     metadata = {"name": "coding", "namespace": "clinical", "resourceVersion": "100", "generation": 1}
     if kind == "inference_service":
         spec: dict[str, Any] = {"predictor": {"model": {"modelFormat": {"name": "sklearn"}, "storageUri": "8"}}}
-        status: dict[str, Any] = {"observedGeneration": 1, "conditions": [{"type": "Ready", "status": "True"}]}
+        # As KServe does: the generation of the Deployment that it made of it.
+        status: dict[str, Any] = {"observedGeneration": 4, "conditions": [{"type": "Ready", "status": "True"}]}
     else:
         container = {"name": "model", "image": "coding:1", "env": [{"name": "MODEL_VERSION", "value": "8"}]}
-        spec = {"replicas": 3, "template": {"spec": {"containers": [container]}}}
-        status = {"observedGeneration": 1, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3}
+        labels = {"app": "coding"}
+        template = {"metadata": {"labels": labels}, "spec": {"containers": [container]}}
+        spec = {"replicas": 3, "selector": {"matchLabels": labels}, "template": template}
+        counts = ("replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
+        status = {"observedGeneration": 1, **dict.fromkeys(counts, 3)}
         if kind == "rollout":
             spec["rollbackWindow"] = {"revisions": 3}
             status["observedGeneration"] = "1"
     group = f"{KINDS[kind].group}/{KINDS[kind].version}"
     return {"apiVersion": group, "metadata": metadata, "spec": spec, "status": status}
+
+
+def pod(name: str, uri: str, *, ready: bool = True, **notes: str) -> dict[str, Any]:
+    """Return a pod as KServe starts them: it says what it was started with."""
+    labels = {"serving.kserve.io/inferenceservice": "coding", "component": "predictor"}
+    annotations = {"internal.serving.kserve.io/storage-initializer-sourceuri": uri, **notes}
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": f"coding-{name}", "labels": labels, "annotations": annotations},
+        # Nobody but the test runs them, so that nothing is needed to run them.
+        "spec": {"schedulerName": "nobody", "containers": [{"name": "kserve-container", "image": "coding:1"}]},
+        "status": {"phase": "Running", "conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
 
 
 def _stored(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
@@ -193,8 +234,7 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
-            found = cluster.resources.get(self.path)
-            self._answer(*((404, _failure(404, "NotFound")) if found is None else (200, found)))
+            self._answer(*cluster.get(*self.path.partition("?")[::2]))
 
         def do_PATCH(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

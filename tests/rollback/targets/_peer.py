@@ -18,6 +18,7 @@ class Peer:
         self.version, self.marker, self.epoch = "8", "", 1
         self.answer: int | None = None
         self.lose_answer = False
+        self.unmarked = False
         self.keys: list[str] = []
         self.secret = secret.encode()
         self._server = ThreadingHTTPServer(("127.0.0.1", port), self._handler())
@@ -47,7 +48,10 @@ class Peer:
             return 412
         asked = json.loads(content)
         self.keys.append(headers["Idempotency-Key"])
-        self.version, self.marker, self.epoch = asked["version"], asked["marker"], self.epoch + 1
+        self.version, self.epoch = asked["version"], self.epoch + 1
+        if self.unmarked:  # it stopped before it noted who asked
+            return 500
+        self.marker = asked["marker"]
         return 200
 
     def _handler(peer):  # noqa: N805 -- the handler's own `self` is another one

@@ -8,6 +8,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
@@ -26,8 +27,6 @@ from tests.rollback.targets._peer import Peer
 from tests.rollback.targets._real_cluster import RealCluster
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from otel_clinical.rollback.targets import VersionTarget
     from tests.rollback.targets._cluster import Cluster
 
@@ -44,6 +43,9 @@ class Place(Protocol):
 
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Take away the permission to change it."""
+
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the next swap stop half way: in the place, or on the way back from it."""
 
     def vanish(self) -> None:
         """Make it unreachable."""
@@ -65,6 +67,10 @@ class PointerPlace:
 
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("otel_clinical.rollback.targets.pointer.swap_pointer", _refuse)
+
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(os, "replace", _stop)
+        monkeypatch.setattr(Path, "replace", _stop)
 
     def vanish(self) -> None:
         self.path.unlink()
@@ -91,6 +97,9 @@ class FlagdPlace:
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(self.target, "_write", _refuse)
 
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(Path, "replace", _stop)
+
     def vanish(self) -> None:
         self.path.write_text("{")
 
@@ -110,6 +119,9 @@ class HttpPlace:
         del monkeypatch
         self.peer.answer = 403
 
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(self.peer, "unmarked", True)
+
     def vanish(self) -> None:
         self.peer.close()
 
@@ -118,8 +130,10 @@ class HttpPlace:
 
 
 PROGRAM = """
-import json, pathlib, sys
+import fcntl, json, pathlib, sys
 path = pathlib.Path(sys.argv[1])
+turn = open(sys.argv[1] + ".lock", "a")
+fcntl.flock(turn, fcntl.LOCK_EX)  # it must itself compare and change in one step
 state = json.loads(path.read_text())
 if sys.argv[2] == "swap":
     asked = json.load(sys.stdin)
@@ -127,8 +141,12 @@ if sys.argv[2] == "swap":
         sys.exit(4)
     if asked["expect"] != str(state["epoch"]):
         sys.exit(3)
-    state = {"version": asked["version"], "marker": asked["marker"], "epoch": state["epoch"] + 1}
+    stops = state.pop("stops", False)
+    marker = state["marker"] if stops else asked["marker"]
+    state = {"version": asked["version"], "marker": marker, "epoch": state["epoch"] + 1}
     path.write_text(json.dumps(state))
+    if stops:
+        sys.exit(1)
 print(json.dumps({"version": state["version"], "token": str(state["epoch"]), "marker": state["marker"]}))
 """
 
@@ -150,6 +168,10 @@ class CommandPlace:
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         del monkeypatch
         self._edit(forbidden=True)
+
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        del monkeypatch
+        self._edit(stops=True)
 
     def vanish(self) -> None:
         self.state.unlink()
@@ -174,6 +196,9 @@ class MlflowPlace:
     def forbid(self, monkeypatch: pytest.MonkeyPatch) -> None:
         del monkeypatch
         self.target._client = _Forbidden(self.client)
+
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(self.target._client, "set_registered_model_tag", _stop)
 
     def vanish(self) -> None:
         self.client.delete_registered_model(self.name)
@@ -226,12 +251,26 @@ class KubernetesPlace:
         self.config.write_text(json.dumps(self.cluster.kubeconfig(self.cluster.read_only_token)))
         self._connect()
 
+    def halve(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Lose the answer: the server takes a patch whole or not at all."""
+        patch = self.target._api.patch_namespaced_custom_object
+
+        def lost(**options: Any) -> None:
+            patch(**options)
+            raise ConnectionError
+
+        monkeypatch.setattr(self.target._api, "patch_namespaced_custom_object", lost)
+
     def vanish(self) -> None:
         self.cluster.delete(self.kind)
 
     def close(self) -> None:
         if isinstance(self.cluster, RealCluster):
-            self.cluster.close()
+            self.cluster.clear()
+
+
+def _stop(*_: Any) -> None:
+    raise ConnectionResetError
 
 
 def _refuse(*_: Any) -> None:

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
 
 from otel_clinical.rollback.targets import MlflowAlias, VersionField
 from tests.rollback.targets import _places
+from tests.rollback.targets._api_server import built, serving
 from tests.rollback.targets._cluster import Cluster
-from tests.rollback.targets._real_cluster import RealCluster
+from tests.rollback.targets._real_cluster import VARIABLE, RealCluster
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-KINDS = ("pointer", "http", "command", "flagd", "mlflow", "deployment", "rollout", "inference_service")
+RESOURCES = ("deployment", "rollout", "inference_service")
+BINARY, MISSING = built()
+REAL = bool(BINARY or os.environ.get(VARIABLE))
+KINDS = ("pointer", "http", "command", "flagd", "mlflow", *RESOURCES)
+REAL_KINDS = tuple(f"{kind}-real" for kind in RESOURCES if REAL)
 
 
 @pytest.fixture(scope="session")
@@ -37,16 +44,27 @@ def cluster() -> Iterator[Cluster]:
     made.close()
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture(scope="session")
+def real_cluster() -> Iterator[RealCluster]:
+    """Return a real API server: a configured one, or the one that is built; skip where there is neither."""
+    configured = RealCluster.configured()
+    if configured is None and BINARY is None:
+        pytest.skip(MISSING)
+    with ExitStack() as held:
+        found = configured or RealCluster.of(held.enter_context(serving(BINARY)))
+        held.callback(found.close)
+        yield found
+
+
+@pytest.fixture(params=(*KINDS, *REAL_KINDS))
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_places.Place]:
     """Return one place after the other."""
     kind = request.param
     if kind == "mlflow":
         made: _places.Place = _places.MlflowPlace(tmp_path, request.getfixturevalue("registry"), tmp_path.name)
-    elif kind in {"deployment", "rollout", "inference_service"}:
-        # A real server where one is configured; the same tests hold for it.
-        server = RealCluster.configured() or request.getfixturevalue("cluster")
-        made = kubernetes_place(kind, server, tmp_path)
+    elif kind in {*RESOURCES, *REAL_KINDS}:
+        resource, _, real = kind.partition("-")
+        made = kubernetes_place(resource, request.getfixturevalue(f"{real}_cluster" if real else "cluster"), tmp_path)
     else:
         made = getattr(_places, f"{kind.capitalize()}Place")(tmp_path)
     yield made

@@ -119,6 +119,22 @@ def _another(token: str) -> str:
     return str(int(token) + 1) if token.isdigit() else f'"{token}-else"'
 
 
+def test_a_change_that_stopped_half_way_is_unreachable_and_mended_by_going_on(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        place.halve(broken)
+        with pytest.raises(Unreachable):
+            place.target.swap(place.target.read(), "7", MARK)
+    for _ in range(2):
+        seen = place.target.read()
+        step = next_step(BACK, seen)
+        assert step is not Step.STAND_BACK, "its own work is not taken for somebody else's"
+        if step is Step.SWAP:
+            assert isinstance(place.target.swap(seen, "7", MARK), Swapped)
+    assert (place.target.read().version, place.target.read().marker) == ("7", MARK)
+
+
 def test_follows_there_and_back_and_stands_back_from_a_person(place: Place) -> None:
     seen = place.target.read()
     assert next_step(BACK, seen) is Step.SWAP

@@ -39,6 +39,9 @@ def deployment(cluster: Cluster, tmp_path: Path) -> KubernetesPlace:
     [
         ("Argo CD", {"annotations": {"argocd.argoproj.io/tracking-id": "x"}}),
         ("Flux", {"labels": {"kustomize.toolkit.fluxcd.io/name": "x"}}),
+        ("Flux", {"labels": {"helm.toolkit.fluxcd.io/name": "x"}}),
+        ("Argo CD", {"managedFields": [{"manager": "argocd-controller", "fieldsV1": {"f:spec": {}}}]}),
+        ("Flux", {"managedFields": [{"manager": "kustomize-controller", "fieldsV1": {"f:spec": {}}}]}),
     ],
 )
 def test_what_a_repository_keeps_in_step_is_left_alone(deployment, cluster: Cluster, keeper, metadata) -> None:
@@ -48,6 +51,19 @@ def test_what_a_repository_keeps_in_step_is_left_alone(deployment, cluster: Clus
     assert keeper in denied.because
     assert any(keeper in problem for problem in deployment.target.preflight("7"))
     assert deployment.target.read().version == "8"
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"labels": {"app.kubernetes.io/instance": "coding"}},  # Helm's, and Argo CD's where it tracks by label
+        {"managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {}}}]},
+        {"managedFields": [{"manager": "argocd-controller", "fieldsV1": {"f:metadata": {}}}]},
+    ],
+)
+def test_what_only_looks_like_a_repository_is_moved(deployment, cluster: Cluster, metadata) -> None:
+    cluster.edit("deployment", lambda found: found["metadata"].update(metadata))
+    assert isinstance(deployment.target.swap(deployment.target.read(), "7", MARK), Swapped)
 
 
 def test_a_paused_repository_is_believed_when_a_person_says_so(deployment, cluster: Cluster) -> None:
@@ -103,6 +119,13 @@ def test_a_rollout_without_a_rollback_window_would_take_every_step(cluster: Clus
     assert "rollbackWindow" in place.target.preflight("7")[0]
 
 
+@pytest.mark.parametrize("kind", ["deployment", "rollout"])
+def test_a_change_of_a_paused_resource_would_not_be_rolled_out(cluster: Cluster, tmp_path: Path, kind: str) -> None:
+    place = kubernetes_place(kind, cluster, tmp_path)
+    cluster.edit(kind, lambda found: found["spec"].update(paused=True))
+    assert "paused (spec.paused)" in place.target.preflight("7")[0]
+
+
 def test_values_are_translated_both_ways(cluster: Cluster, tmp_path: Path) -> None:
     place = kubernetes_place("inference_service", cluster, tmp_path)
     values = {"7": "s3://models/coding/7", "8": "8"}
@@ -118,14 +141,15 @@ def test_values_are_translated_both_ways(cluster: Cluster, tmp_path: Path) -> No
 
 def test_a_preflight_is_a_dry_run_that_finds_a_missing_permission(deployment, cluster: Cluster) -> None:
     cluster.forbid()
-    assert "answered 403" in " ".join(deployment.target.preflight("7"))
+    (problem,) = deployment.target.preflight("7")
+    assert "answered 403 to patch: grant the verb patch on deployments.apps named coding in namespace cl" in problem
 
 
 def test_an_unknown_token_is_unreachable(deployment, cluster: Cluster, tmp_path: Path) -> None:
     config = tmp_path / "other"
     config.write_text(json.dumps(cluster.kubeconfig("wrong")))
     target = KubernetesResource("deployment", "clinical", "coding", deployment.field, config=config)
-    with pytest.raises(Unreachable, match="answered 401"):
+    with pytest.raises(Unreachable, match="answered 401 to get: it does not know the credentials"):
         target.read()
 
 
@@ -136,6 +160,7 @@ def test_an_unknown_token_is_unreachable(deployment, cluster: Cluster, tmp_path:
         VersionField(env="MODEL_VERSION", container="sidecar"),
         VersionField(pointer="/spec/template/nothing"),
         VersionField(pointer="/spec/replicas"),
+        VersionField(env="OTHER"),
     ],
 )
 def test_a_field_that_is_not_there_is_unreachable(deployment, field: VersionField) -> None:
@@ -146,18 +171,13 @@ def test_a_field_that_is_not_there_is_unreachable(deployment, field: VersionFiel
 
 def test_the_patch_tests_the_names_it_relies_on(deployment, cluster: Cluster) -> None:
     """A container that moved to another place in the list must not get the version."""
-    found = deployment.target._get()
+    before, look = [deployment.target._get()], deployment.target._get
     cluster.edit(
         "deployment",
         lambda stored: stored["spec"]["template"]["spec"]["containers"].insert(0, {"name": "proxy", "env": []}),
     )
-    stale_get = deployment.target._get
-    deployment.target._get = lambda: found  # what was read before the container moved
-    try:
-        with pytest.raises(Unreachable):
-            deployment.target.swap(deployment.target.read(), "7", MARK)
-    finally:
-        deployment.target._get = stale_get
+    deployment.target._get = lambda: before.pop() if before else look()  # read before the container moved
+    assert isinstance(deployment.target.swap(deployment.target._active(before[0]), "7", MARK), Conflicted)
     assert deployment.target.read().version == "8"
 
 
