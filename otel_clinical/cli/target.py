@@ -66,20 +66,18 @@ def test(*, model: str | None, policy_path: Path) -> None:
     """Prove credentials, comparison and permissions of every place without changing what serves.
 
     Each place is read, asked for what would keep it from serving each version of the policy, asked for a swap that
-    expects what is not there (which must be refused), and asked for a swap to the version that it serves already.
+    expects what is not there (which must be refused), and asked for a swap to the version that it serves already; a
+    Kubernetes resource is not written to, for its API server rehearses the change.
     """
-    from otel_clinical.rollback.targets import MissingExtraError, Unreachable
-    from otel_clinical.rollback.targets.trial import trial
+    from otel_clinical.rollback.targets.trial import trial, tried
 
     policy = read_policy(policy_path)
     wrong = False
     for owner, name, make in _places(policy, model):
-        try:
-            problems = list(trial(make(), policy.models[owner].versions))
-        except (Unreachable, MissingExtraError) as error:
-            problems = [str(error)]
+        target, problems = tried(make, policy.models[owner].versions, trial)
         wrong = wrong or bool(problems)
-        click.echo("\n  ".join([f"{owner} {name}:" + ("" if problems else " ok"), *problems]))
+        said = problems if problems or target is None else (_proved(target),)
+        click.echo("\n  ".join([f"{owner} {name}: " + ("NOT READY" if problems else "ok"), *said]))
     _end(wrong=wrong)
 
 
@@ -130,6 +128,17 @@ def _places(policy: Policy, model: str | None) -> Iterator[tuple[str, str, Calla
             yield owner, name, make
     if not found:
         click.echo("the policy names no place that follows a release pointer (rollback.follow)")
+
+
+def _proved(target: VersionTarget) -> str:
+    """Say what was found out about a place with which nothing is wrong."""
+    compared = (
+        "a swap that expected another state was refused"
+        if target.compares
+        else "it cannot compare, so ours take turns by a lock and whoever moves it at that moment is overwritten"
+    )
+    permitted = "its server rehearsed the change" if target.rehearses else "it let us write what it serves already"
+    return f"it can be read; {compared}; {permitted}"
 
 
 def _pointer(policy: Policy, model: str) -> ReleasePointer:

@@ -52,8 +52,35 @@ def target(hospital: Hospital, capsys: pytest.CaptureFixture):
 
 
 def test_test_proves_a_place_and_leaves_what_serves(hospital: Hospital, target) -> None:
-    assert target("test") == (0, "coding flags: ok\n")
+    code, said = target("test")
+    assert (code, said.splitlines()[0]) == (0, "coding flags: ok")
+    assert "a swap that expected another state was refused; it let us write what it serves already" in said
     assert hospital.served == "8"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ('mlflow, uri: "sqlite:///nowhere.db", name: coding, alias: champion', "there is no registry nowhere.db"),
+        ('mlflow, uri: "nothing://x", name: coding, alias: champion', "MLflow takes no such uri"),
+        ("command, argv: [/nowhere/deploy]", "/nowhere/deploy cannot be started (No such file or directory)"),
+        ('http, url: "http://127.0.0.1:9/x", secret_file: no-secret', "secret_file names this file"),
+        ("pointer, path: other.json", "there is no release pointer"),
+        (
+            "kubernetes, resource: deployment, namespace: a, name: b, env: V, config: no-config",
+            "there are no credentials for Kubernetes",
+        ),
+    ],
+)
+def test_test_says_of_every_kind_of_place_what_is_not_there(hospital: Hospital, target, place, said) -> None:
+    text = hospital.policy.read_text()
+    declared = next(line for line in text.splitlines() if "kind: flagd" in line)
+    hospital.policy.write_text(text.replace(declared, f"        other: {{kind: {place}}}"))
+    code, printed = target("test")
+    assert (code, printed.splitlines()[0]) == (1, "coding other: NOT READY")
+    assert said in printed
+    assert "Traceback" not in printed
+    assert not (hospital.folder / "nowhere.db").exists()
 
 
 def test_test_says_what_would_keep_a_version_from_serving(hospital: Hospital, target) -> None:

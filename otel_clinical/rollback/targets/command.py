@@ -78,7 +78,9 @@ class Command:
     def _read(self) -> bytes:
         code, said = self._run("read", b"")
         if code != DONE:
-            raise Unreachable(f"{self._argv[0]} read ended with {code}, expected {DONE}")
+            raise Unreachable(
+                f"{self._argv[0]} read ended with {code}, expected {DONE}; run it by hand to see what it says"
+            )
         return said
 
     def _run(self, verb: str, given: bytes) -> tuple[int, bytes]:

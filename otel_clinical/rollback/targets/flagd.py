@@ -83,9 +83,9 @@ class FlagdFile:
         if flag.get("targeting"):
             problems.append(f"{of} has targeting, which decides before the default variant; remove it")
         if flag.get("state") != "ENABLED":
-            problems.append(f"{of} is not ENABLED: providers answer with the code's default")
+            problems.append(f"{of} is not ENABLED: providers answer with the code's default; set its state")
         if not os.access(self._path.parent, os.W_OK):
-            problems.append(f"{self._path.parent} is not writable: the file cannot be replaced")
+            problems.append(f"{self._path.parent} is not writable: the file cannot be replaced; let this user write")
         return tuple(problems)
 
     def _load(self) -> dict[str, Any]:
@@ -94,7 +94,7 @@ class FlagdFile:
                 text = file.read(_LONGEST + 1)
             content = json.loads(text)
         except FileNotFoundError:
-            raise Unreachable(f"there is no flag file {self._path}") from None
+            raise Unreachable(f"there is no flag file {self._path}; compare the place's path with flagd's") from None
         except OSError as error:
             raise Unreachable(f"{self._path} cannot be read ({error.strerror})") from error
         except (ValueError, RecursionError) as error:

@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 
 SIGNATURE: Final = "X-OtelClinical-Signature"
 LONGEST_ANSWER: Final = 65_536
+_MEANINGS: Final = {
+    401: "it does not accept the signature; compare the secret and the clocks of both sides",
+    403: "it does not allow it; grant it there",
+    404: "there is nothing at this address; compare url",
+    405: "it takes no such request; see docs/rollback.md for what it must answer",
+}
 _MINIMUM_SECRET: Final = 16
 _REFUSED: Final = frozenset({401, 403, 404, 405, 422})
 _CONFLICT: Final = frozenset({409, 412})
@@ -69,7 +75,7 @@ class HttpHook:
         if answer.status_code in _CONFLICT:
             return Conflicted(self.read())
         if answer.status_code in _REFUSED:
-            return Denied(f"{self._url} answered {answer.status_code} to a change")
+            return Denied(f"{self._url} answered {answer.status_code} to a change{_hint(answer.status_code)}")
         seen = self._taken(self._accepted(answer))
         if (seen.version, seen.marker) != (version, marker):
             raise Unreachable(f"{self._url} accepted version {version} but says that {seen.version} serves")
@@ -98,7 +104,8 @@ class HttpHook:
 
     def _accepted(self, answer: httpx.Response) -> httpx.Response:
         if answer.status_code != httpx.codes.OK:
-            raise Unreachable(f"{self._url} answered {answer.status_code}, expected 200")
+            code = answer.status_code
+            raise Unreachable(f"{self._url} answered {code}, expected 200{_hint(code)}")
         return answer
 
     def _sent(self, method: str, content: bytes, headers: dict[str, str]) -> httpx.Response:
@@ -117,7 +124,9 @@ class HttpHook:
         try:
             key = self._secret.read_bytes().strip()
         except OSError as error:
-            raise Unreachable(f"{self._secret}: the shared secret cannot be read ({error.strerror})") from error
+            raise Unreachable(
+                f"{self._secret}: the shared secret cannot be read ({error.strerror}); secret_file names this file"
+            ) from error
         if len(key) < _MINIMUM_SECRET:
             raise Unreachable(
                 f"{self._secret}: the shared secret has {len(key)} characters, expected {_MINIMUM_SECRET} or more; "
@@ -134,6 +143,12 @@ def sign(key: bytes, content: bytes, *, at: int) -> str:
     """
     digest = hmac.new(key, b"%d." % at + content, hashlib.sha256).hexdigest()
     return f"t={at},v1={digest}"
+
+
+def _hint(code: int) -> str:
+    """Say what an answer is likely to mean."""
+    meaning = _MEANINGS.get(code)
+    return f": {meaning}" if meaning else ""
 
 
 def _bounded(answer: httpx.Response, url: str, deadline: float) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +17,10 @@ if TYPE_CHECKING:
 
     from mlflow import MlflowClient
 
+_SQLITE = "sqlite:///"
 _DENIED = frozenset({"PERMISSION_DENIED", "UNAUTHENTICATED"})
-_ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
+_MISSING = "RESOURCE_DOES_NOT_EXIST"
+_ABSENT = frozenset({_MISSING, "INVALID_PARAMETER_VALUE"})
 
 
 class MlflowAlias:
@@ -38,6 +41,7 @@ class MlflowAlias:
 
     Raises:
         MissingExtraError: `mlflow` is not installed.
+        Unreachable: there is no such registry.
     """
 
     compares = False
@@ -53,7 +57,7 @@ class MlflowAlias:
         versions: Mapping[str, str] | None = None,
         lock_timeout: float = 5.0,
     ) -> None:
-        self._client = _client(uri)
+        self._client = _client(uri, lock_timeout)
         self._name, self._alias, self._lock = name, alias, lock
         self._lock_timeout = lock_timeout
         self._numbers = dict(versions or {})
@@ -88,7 +92,10 @@ class MlflowAlias:
                 self._client.set_registered_model_tag(self._name, self._tag, marker)
             except Exception as error:
                 if _code(error) in _DENIED:
-                    return Denied(f"MLflow refuses to move alias {self._alias} of {self._name} ({_code(error)})")
+                    return Denied(
+                        f"MLflow refuses to move alias {self._alias} of {self._name} ({_code(error)}); let the "
+                        "controller's user edit this registered model"
+                    )
                 raise self._unreachable("changed", error) from error
             seen = self.read()
         if (seen.version, seen.marker) != (version, marker):
@@ -109,25 +116,47 @@ class MlflowAlias:
             return (str(error),)
         except Exception as error:  # noqa: BLE001 -- MLflow's stores raise whatever their database does
             if _code(error) in _ABSENT:
-                return (f"MLflow has no version {number} of {self._name}; register it",)
+                return (
+                    f"MLflow has no version {number} of {self._name}; register it, or correct the place's `versions`",
+                )
             return (str(self._unreachable("read", error)),)
         return ()
 
     def _unreachable(self, done: str, error: Exception) -> Unreachable:
-        kind = _code(error) or type(error).__name__
-        return Unreachable(f"MLflow's registered model {self._name} cannot be {done} ({kind})")
+        code = _code(error)
+        if code == _MISSING:
+            return Unreachable(
+                f"MLflow has no registered model {self._name} ({code}); compare the place's name and uri"
+            )
+        why = "let the controller's user read it" if code in _DENIED else "see that the registry runs, and compare uri"
+        kind = code or type(error).__name__
+        return Unreachable(f"MLflow's registered model {self._name} cannot be {done} ({kind}); {why}")
 
 
 def _code(error: Exception) -> str:
     return str(getattr(error, "error_code", ""))
 
 
-def _client(uri: str) -> MlflowClient:
+def _client(uri: str, timeout: float) -> MlflowClient:
     os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"  # read at import; nothing here calls home
+    # Its own defaults try a registry that is away for more than four minutes; whoever follows the pointer tries again.
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(math.ceil(timeout)))
     try:
         from mlflow import MlflowClient  # noqa: PLC0415 -- an extra, and more than a second of import
     except ImportError as error:
         raise MissingExtraError("mlflow", "an MLflow alias") from error
-    client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    _check_file(uri)
+    try:
+        client: Any = MlflowClient(tracking_uri=uri, registry_uri=uri)
+    except Exception as error:  # an address may hold a password, so it is not said
+        raise Unreachable(f"MLflow takes no such uri ({type(error).__name__}); expected one of a registry") from error
     made: MlflowClient = client
     return made
+
+
+def _check_file(uri: str) -> None:
+    """Raise `Unreachable` where the database is a file that is not there: MLflow would make an empty one."""
+    path = uri.removeprefix(_SQLITE).partition("?")[0]
+    if uri.startswith(_SQLITE) and path and not Path(path).is_file():
+        raise Unreachable(f"there is no registry {path}; compare uri with the one that the registry is served from")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from otel_clinical.release import EpochConflict, PointerError, PointerLocked, read_pointer, swap_pointer
 from otel_clinical.rollback.targets._base import Unreachable
 from otel_clinical.rollback.targets._follow import Active, Conflicted, Convergence, Denied, Swapped
-from otel_clinical.rollback.targets.file import ACTOR
+from otel_clinical.rollback.targets.file import ACTOR, FileTarget
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +35,8 @@ class PointerFollower:
         """Return the version, with the epoch as token."""
         try:
             return _active(read_pointer(self._path))
+        except FileNotFoundError:
+            raise Unreachable(f"there is no release pointer {self._path}; copy the one that it follows") from None
         except (OSError, PointerError) as error:
             raise Unreachable(f"release pointer {self._path} cannot be read: {error}") from error
 
@@ -60,11 +62,8 @@ class PointerFollower:
     def preflight(self, version: str) -> tuple[str, ...]:
         """Return why the file could not be changed, if anything is in the way."""
         del version
-        try:
-            self.read()
-        except Unreachable as error:
-            return (str(error),)
-        return ()
+        wrong = FileTarget(self._path).preflight()
+        return (wrong,) if wrong else ()
 
 
 def _active(pointer: ReleasePointer) -> Active:

@@ -64,17 +64,28 @@ def asked(target: VersionTarget, versions: Iterable[str]) -> Iterator[str]:
         yield "it accepted a swap that expected another state: changes of others would be overwritten"
 
 
+def tried(
+    make: Callable[[], VersionTarget],
+    versions: Iterable[str],
+    ask: Callable[[VersionTarget, Iterable[str]], Iterator[str]],
+) -> tuple[VersionTarget | None, tuple[str, ...]]:
+    """Make a place and ask it; whatever a library of others does is one more thing that is wrong with it."""
+    target: VersionTarget | None = None
+    try:
+        target = make()
+        return target, tuple(ask(target, versions))
+    except (Unreachable, MissingExtraError) as error:
+        return target, (str(error),)
+    except Exception as error:  # noqa: BLE001 -- libraries of others
+        return target, (f"its library failed ({type(error).__name__})",)
+
+
 def trials(policy: Policy, model: str, patience: float = PATIENCE) -> dict[str, tuple[str, ...]]:
     """Ask every place that follows a model's pointer, side by side; return what is wrong with each, by its name."""
     versions, found = tuple(policy.models[model].versions), {}
 
     def one(name: str, make: Callable[[], VersionTarget]) -> None:
-        try:
-            found[name] = tuple(asked(make(), versions))
-        except (Unreachable, MissingExtraError) as error:
-            found[name] = (str(error),)
-        except Exception as error:  # noqa: BLE001 -- libraries of others
-            found[name] = (type(error).__name__,)
+        found[name] = tried(make, versions, asked)[1]
 
     places = declared_targets(policy, model)
     # Threads that nobody waits for: one that hangs must hold up neither this nor the end of the process.
@@ -86,13 +97,13 @@ def trials(policy: Policy, model: str, patience: float = PATIENCE) -> dict[str, 
     return {name: found.get(name, (f"no answer within {patience:g} s",)) for name in places}
 
 
-def problems(tried: Mapping[str, tuple[str, ...]]) -> str:
+def problems(found: Mapping[str, tuple[str, ...]]) -> str:
     """Say in words what is wrong with which place.
 
     >>> problems({"registry": ("it may not be written",), "flag": ()})
     'registry: it may not be written'
     """
-    return "; ".join(f"{name}: {', '.join(wrong)}" for name, wrong in tried.items() if wrong)
+    return "; ".join(f"{name}: {', '.join(wrong)}" for name, wrong in found.items() if wrong)
 
 
 def _another(token: str) -> str:

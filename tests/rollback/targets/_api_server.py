@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import subprocess
 import tempfile
 from contextlib import ExitStack, contextmanager
@@ -49,7 +50,7 @@ class ApiServer:
     def client(self, token: str) -> httpx.Client:
         """Return a client that shows a token."""
         headers = {"Authorization": f"Bearer {token}"}
-        trust = httpx.create_ssl_context(verify=str(self.authority), trust_env=False)
+        trust = ssl.create_default_context(cafile=str(self.authority))
         return httpx.Client(base_url=self.url, headers=headers, verify=trust, trust_env=False, timeout=60)
 
     def make(self, wanted: dict[str, Any]) -> None:

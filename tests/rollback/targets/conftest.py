@@ -30,7 +30,9 @@ REAL_KINDS = tuple(f"{kind}-real" for kind in RESOURCES if REAL)
 @pytest.fixture(scope="session")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Return the URI of a real MLflow registry on SQLite."""
-    uri = f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/registry.db"
+    path = tmp_path_factory.mktemp("mlflow") / "registry.db"
+    path.touch()  # as whoever keeps a registry has done
+    uri = f"sqlite:///{path}"
     with warnings.catch_warnings():  # its tables are mapped at first use, with what SQLAlchemy calls deprecated
         warnings.simplefilter("ignore")
         MlflowAlias(uri, "any", "champion", tmp_path_factory.getbasetemp() / "lock")._client.search_registered_models()
