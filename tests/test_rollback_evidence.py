@@ -12,7 +12,7 @@ PAGE = ROOT / "docs" / "rollback-evidence.md"
 FAULTS = [f"T{number}" for number in range(1, 18)]
 # What a file uses that starts the programs it tells of.
 PROCESSES = re.compile(
-    r"\b(?:\w*Controller|Stack|Pair|run_demo|Bench|soak)\(|def test_\w+\([^)]*\bcontroller\b", re.DOTALL
+    r"\b(?:\w*Controller|Stack|Pair|run_demo|Bench|soak|Popen)\(|def test_\w+\([^)]*\bcontroller\b", re.DOTALL
 )
 
 

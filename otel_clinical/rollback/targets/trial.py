@@ -69,11 +69,11 @@ def tried(
     versions: Iterable[str],
     ask: Callable[[VersionTarget, Iterable[str]], Iterator[str]],
 ) -> tuple[VersionTarget | None, tuple[str, ...]]:
-    """Make a place and ask it; whatever a library of others does is one more thing that is wrong with it."""
+    """Make a place and ask it; what is wrong is said once, and a library of others that fails is wrong too."""
     target: VersionTarget | None = None
     try:
         target = make()
-        return target, tuple(ask(target, versions))
+        return target, tuple(dict.fromkeys(ask(target, versions)))
     except (Unreachable, MissingExtraError) as error:
         return target, (str(error),)
     except Exception as error:  # noqa: BLE001 -- libraries of others

@@ -87,7 +87,7 @@ def serving(binary: Path) -> Iterator[ApiServer]:
         port = free_ports(1)[0]
         log = held.enter_context((folder / "log").open("wb"))
         process = subprocess.Popen([binary, "serve", folder, *_flags(folder, port)], stdout=log, stderr=log)
-        held.callback(_end, process)
+        held.callback(ended, process)
         server = ApiServer(f"https://127.0.0.1:{port}", folder / "ca.pem")
         held.callback(server.http.close)
         wait_until(lambda: _ready(server, process, folder), within=_READY_S, what="the API server to be ready")
@@ -181,7 +181,8 @@ def _definition(group: str, version: str, kind: str, plural: str) -> dict[str, A
     }
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def ended(process: subprocess.Popen[bytes]) -> None:
+    """End a process and wait for it."""
     process.terminate()
     try:
         process.wait(30)

@@ -1,9 +1,10 @@
 """A small API server that answers requests for resources as a real one was measured to.
 
 A stale resource version in a merge patch is 409, a failed `test` of a JSON patch 422, an unknown token 401, a
-read-only one 403, a missing resource 404, a list without the JSON-patch content type 400; `status` in a patch of the
-main resource is dropped without a word; a change of `spec` grows `generation`, a change of anything the resource
-version; a dry run changes nothing.
+read-only one 403, a missing resource 404, a list without the JSON-patch content type 400, another content type 415;
+`status` in a patch of the main resource is dropped without a word; a change of `spec` grows `generation`, and so does
+one of a Deployment's annotations; a change of anything grows the resource version; a dry run changes nothing.
+`test_api_server.py` asks both.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from urllib.parse import parse_qs
 
 from otel_clinical.rollback.targets._resource import KINDS
 
+_JSON_PATCH, _MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
 PODS = "/api/v1/namespaces/clinical/pods"
 TOKEN = "a-token-of-the-controller"  # noqa: S105 -- of a server in this file
 READER = "a-token-that-may-only-read"
@@ -111,23 +113,34 @@ class Cluster:
             found = self.resources.pop(path, None)
         return (404, _failure(404, "NotFound")) if found is None else (200, found)
 
+    def refused(self, content_type: str, shown: str | None) -> tuple[int, Any] | None:
+        """Return the answer to a patch that is not even looked at."""
+        if content_type not in {_JSON_PATCH, _MERGE_PATCH}:
+            return 415, _failure(415, "UnsupportedMediaType")
+        if self.read_only or shown == f"Bearer {READER}":
+            return 403, _failure(403, "Forbidden")
+        return None
+
     def patch_status(self, path: str, body: Any) -> tuple[int, Any]:
         """Change the status alone, as a controller does."""
         with self._lock:
             before = self.resources[path]
+            stale = body.get("metadata", {}).get("resourceVersion", before["metadata"]["resourceVersion"])
+            if stale != before["metadata"]["resourceVersion"]:
+                return 409, _failure(409, "Conflict")
             after = copy.deepcopy(before)
             _merge(after, {"status": body["status"]})
             self.resources[path] = after = _stored(before, after)
             return 200, after
 
-    def patch(self, path: str, content_type: str, body: Any, *, dry: bool) -> tuple[int, Any]:
+    def patch(self, path: str, content_type: str, body: Any, *, dry: bool, manager: str = "unknown") -> tuple[int, Any]:
         if path.endswith("/status"):
             return self.patch_status(path.removesuffix("/status"), body)
         with self._lock:
             before = self.resources.get(path)
             if before is None:
                 return 404, _failure(404, "NotFound")
-            if isinstance(body, list) != (content_type == "application/json-patch+json"):
+            if body is None or isinstance(body, list) != (content_type == _JSON_PATCH):
                 return 400, _failure(400, "BadRequest")
             after = copy.deepcopy(before)
             try:
@@ -137,7 +150,7 @@ class Cluster:
             if after["metadata"]["resourceVersion"] != before["metadata"]["resourceVersion"]:
                 return 409, _failure(409, "Conflict")
             after["status"] = before.get("status")
-            after = _stored(before, after)
+            after = _stored(before, after, manager)
             if not dry:
                 self.resources[path] = after
             return 200, after
@@ -191,12 +204,17 @@ def pod(name: str, uri: str, *, ready: bool = True, **notes: str) -> dict[str, A
     }
 
 
-def _stored(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+def _stored(before: dict[str, Any], after: dict[str, Any], manager: str = "unknown") -> dict[str, Any]:
     if after == before:
         return before
-    after["metadata"]["resourceVersion"] = str(int(before["metadata"]["resourceVersion"]) + 1)
-    if after["spec"] != before["spec"]:
-        after["metadata"]["generation"] = before["metadata"]["generation"] + 1
+    metadata, changed = after["metadata"], after["spec"] != before["spec"]
+    metadata["resourceVersion"] = str(int(before["metadata"]["resourceVersion"]) + 1)
+    noted = metadata.get("annotations") != before["metadata"].get("annotations")
+    if changed or (noted and after["apiVersion"] == "apps/v1"):
+        metadata["generation"] = before["metadata"]["generation"] + 1
+    if changed:
+        entry = {"manager": manager, "operation": "Update", "fieldsV1": {"f:spec": {}}}
+        metadata["managedFields"] = [*metadata.get("managedFields", ()), entry]
     return after
 
 
@@ -215,8 +233,10 @@ def _apply(target: Any, operations: list[dict[str, Any]]) -> None:
         if operation["op"] == "test":
             if place[key] != operation["value"]:
                 raise LookupError(operation["path"])
-        elif operation["op"] == "add" or place[key] is not None:
+        elif operation["op"] in {"add", "replace"}:  # where there is nothing to replace, it is added
             place[key] = operation["value"]
+        else:
+            raise LookupError(operation["op"])
 
 
 def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
@@ -229,6 +249,14 @@ def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
             target[key] = value
 
 
+def _read(content: bytes) -> Any:
+    """Return the JSON, or None for anything else."""
+    try:
+        return json.loads(content)
+    except ValueError:
+        return None
+
+
 def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -237,13 +265,16 @@ def _handler(cluster: Cluster) -> type[BaseHTTPRequestHandler]:
             self._answer(*cluster.get(*self.path.partition("?")[::2]))
 
         def do_PATCH(self) -> None:
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            if cluster.read_only or self.headers.get("Authorization") == f"Bearer {READER}":
-                self._answer(403, _failure(403, "Forbidden"))
+            body = _read(self.rfile.read(int(self.headers["Content-Length"])))
+            refused = cluster.refused(self.headers["Content-Type"], self.headers.get("Authorization"))
+            if refused is not None:
+                self._answer(*refused)
                 return
             path, _, query = self.path.partition("?")
-            code, found = cluster.patch(path, self.headers["Content-Type"], body, dry="dryRun=All" in query)
-            if cluster.lose_answer and "dryRun" not in query:
+            asked = parse_qs(query)
+            (manager,), dry = asked.get("fieldManager", ["unknown"]), asked.get("dryRun") == ["All"]
+            code, found = cluster.patch(path, self.headers["Content-Type"], body, dry=dry, manager=manager)
+            if cluster.lose_answer and not dry:
                 cluster.lose_answer = False
                 self.close_connection = True
                 return
