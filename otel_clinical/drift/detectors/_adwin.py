@@ -100,6 +100,11 @@ class GuardedADWIN(base.DriftDetector):
         )
 
     @property
+    def width(self) -> int:
+        """Values in the window; since the newest detection, at most."""
+        return int(self._window.get_width())
+
+    @property
     def rising(self) -> bool:
         """Whether the recent values are above the mean of the window, which at a detection holds the change."""
         width = self._window.get_width()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.drift.explode._batch import MICRO
@@ -9,6 +10,7 @@ from otel_clinical.drift.kernel._outcomes import OutcomeStream
 from otel_clinical.drift.kernel._rows import DriftRow, EvidenceRow
 from otel_clinical.drift.kernel._signals import PERFORMANCE, SEGMENT_MIX
 from otel_clinical.semconv.enums import DriftDetector
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from otel_clinical.drift.kernel._calibration import Calibration
@@ -85,12 +87,14 @@ class ActivationRows:
     def witness(self, key: SegmentKey, stream: OutcomeStream, now: int) -> DriftRow:
         """Return the state of a stream's ADWIN on errors."""
         hits = stream.detections, stream.witnessed
-        return self._row(key, PERFORMANCE, hits, now, detector=DriftDetector.ADWIN, score=stream.witness.recent)
+        row = self._row(key, PERFORMANCE, hits, now, detector=DriftDetector.ADWIN, score=stream.witness.recent)
+        return replace(row, small=True) if stream.labels < SMALL_CELL else row
 
     def signal(self, key: SegmentKey, signal: Signal, now: int) -> DriftRow:
         """Return the state of a stream's ADWIN on a signal."""
         hits = signal.detections, signal.detected
-        return self._row(key, signal.name, hits, now, detector=DriftDetector.ADWIN, score=signal.detector.recent)
+        row = self._row(key, signal.name, hits, now, detector=DriftDetector.ADWIN, score=signal.detector.recent)
+        return replace(row, small=True) if signal.few else row
 
     def mix(self, segment: str, mix: Mix, place: int, now: int, score: float) -> DriftRow:
         """Return the state of the detector of one value's share."""

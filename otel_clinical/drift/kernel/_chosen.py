@@ -11,8 +11,9 @@ from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.detectors import DETECTORS, GuardedDetector
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.drift.kernel._rows import DriftDetected, DriftRow
-from otel_clinical.drift.kernel._signals import COLUMNS, PERFORMANCE
+from otel_clinical.drift.kernel._signals import CALIBRATION, COLUMNS, PERFORMANCE
 from otel_clinical.semconv.enums import DriftDetector
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
+    from otel_clinical.features import Feature
     from otel_clinical.policy import DetectorPolicy
 
 CHOSEN: Final = "chosen"
@@ -37,12 +39,14 @@ class Chosen:
         detector: The detector behind its guard.
         detections: How often it fired.
         detected: Event time of the newest detection, microseconds; None before the first.
+        fed: Values that it was given.
     """
 
     declared: DetectorPolicy
     detector: GuardedDetector
     detections: int = 0
     detected: int | None = None
+    fed: int = 0
 
     @classmethod
     def fresh(cls, declared: DetectorPolicy) -> Chosen:
@@ -57,6 +61,7 @@ class Chosen:
         """Take one slot's values (millionths, in order); say whether it fired."""
         before = self.detections
         for value in (values[values != ABSENT] / MICRO).tolist():
+            self.fed += 1
             self.detector.update(value)
             if self.detector.drift_detected:
                 self.detections += 1
@@ -68,13 +73,15 @@ class Chosen:
         active = self.detected is not None and now - self.detected < plan.times.hold
         seconds = None if self.detected is None else self.detected / 1e6
         word = _OURS.get(self.declared.name, DriftDetector.OTHER)
-        return DriftRow(plan.name, version, *key, named(self.declared), word, active, 0.0, self.detections, seconds)
+        stream = plan.name, version, *key, named(self.declared)
+        return DriftRow(*stream, word, active, 0.0, self.detections, seconds, small=self.fed < SMALL_CELL)
 
     def dumps(self) -> bytes:
         """Return the state as bytes."""
         meta: dict[str, Any] = {
             "declared": self.declared.model_dump(mode="json"),
             "counts": [self.detections, self.detected],
+            "fed": self.fed,
         }
         return pack(_KIND, _VERSION, meta, {"detector": np.frombuffer(self.detector.dumps(), np.uint8)})
 
@@ -90,6 +97,7 @@ class Chosen:
             return False
         self.detector = GuardedDetector.loads(arrays["detector"].tobytes())
         self.detections, self.detected = meta["counts"]
+        self.fed = meta.get("fed", SMALL_CELL)  # those that did not count them were as good as never so small
         return True
 
 
@@ -134,26 +142,42 @@ class ChosenDetectors:
                 one = self.state(signal, key)
                 fired = one.feed(values[where], end)
                 row = one.row(self._plan, self._version, key, end) if fired else None
-                yield (CHOSEN, signal, *key), None if row is None else DriftDetected(end / 1e6, row)
+                told = None if row is None or row.small else DriftDetected(end / 1e6, row)
+                yield (CHOSEN, signal, *key), told
 
     def _values(self, rows: NDArray[np.void], *, outcomes: bool) -> dict[str, NDArray[np.int32]]:
         """Return by detector what it is fed, millionths."""
         if not self._declared:
             return {}
-        columns = {PERFORMANCE: "score"} if outcomes else COLUMNS
-        found = {signal: rows[columns[one.signal]] for signal, one in self._declared.items() if one.signal in columns}
+        columns = {name: rows[column] for name, column in ({PERFORMANCE: "score"} if outcomes else COLUMNS).items()}
+        if outcomes:
+            columns[CALIBRATION] = _too_sure(rows)
+        found = {signal: columns[one.signal] for signal, one in self._declared.items() if one.signal in columns}
         for place, feature in enumerate(() if outcomes else self._plan.policy.feature_set.features):
-            names = [signal for signal, one in self._declared.items() if one.feature == feature.name]
-            if names:
-                bins = rows["features"][:, place].astype(np.int64)
-                middle = (2 * bins + 1) * MICRO // (2 * feature.bins)
-                found |= dict.fromkeys(names, np.where(bins < feature.bins, middle, ABSENT).astype(np.int32))
+            for signal, one in self._declared.items():
+                if one.feature == feature.name:
+                    found[signal] = _in_feature(feature, one.value, rows["features"][:, place].astype(np.int64))
         return found
 
     def rows(self, now: int) -> Iterator[DriftRow]:
         """Yield every detector."""
         for (_, key), one in self._made.items():
             yield one.row(self._plan, self._version, key, now)
+
+
+def _too_sure(rows: NDArray[np.void]) -> NDArray[np.int32]:
+    """Return half of one more than confidence less score, in millionths: a half where they agree."""
+    confidence, score = rows["confidence"].astype(np.int64), rows["score"].astype(np.int64)
+    found = np.where(confidence == ABSENT, ABSENT, (MICRO + confidence - score) // 2)
+    return np.asarray(found.astype(np.int32))
+
+
+def _in_feature(feature: Feature, value: str | None, bins: NDArray[np.int64]) -> NDArray[np.int32]:
+    """Return the middle of each bin, or whether it is that of `value`, in millionths."""
+    what = (2 * bins + 1) * MICRO // (2 * feature.bins)
+    if value is not None:
+        what = np.where(bins == feature.words.index(value), MICRO, 0)
+    return np.asarray(np.where(bins < feature.bins, what, ABSENT).astype(np.int32))
 
 
 def named(declared: DetectorPolicy) -> str:

@@ -88,6 +88,7 @@ class DriftRow:
             its threshold (e-detector).
         detections: Since the activation began.
         detected: Event time of the newest detection, Unix seconds; None before the first.
+        small: Whether it is made of too few values to be shown.
     """
 
     model: str
@@ -100,6 +101,7 @@ class DriftRow:
     score: float
     detections: int
     detected: float | None
+    small: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import numpy as np
 from otel_clinical.drift._codec import holds, pack_encoded, unpack
 from otel_clinical.drift.detectors import GuardedADWIN
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
+from otel_clinical.semconv.small_cells import SMALL_CELL
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 CONFIDENCE: Final = "confidence"
 INPUT_QUALITY: Final = "input_quality"
 PERFORMANCE: Final = "performance"
+CALIBRATION: Final = "calibration"
 SEGMENT_MIX: Final = "segment_mix"
 COLUMNS: Final = {CONFIDENCE: "confidence", INPUT_QUALITY: "quality"}
 """Column of a record that holds each signal."""
@@ -69,6 +71,12 @@ class Signal:
                 self.detections += 1
                 self.detected = time
         return self.detections > before
+
+    @property
+    def few(self) -> bool:
+        """Whether it has seen too few values to be shown."""
+        # After a detection the window begins anew, and many were seen before.
+        return not self.detector.detections and self.detector.width < SMALL_CELL
 
     def _matters(self, shift: float) -> bool:
         return shift <= -_NOTICEABLE or (shift >= _NOTICEABLE and self.name == CONFIDENCE)

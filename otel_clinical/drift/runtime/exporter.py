@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from otel_clinical.drift.kernel import CoverageRow, EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._cells import at_least, at_most, blurred, stepped
 from otel_clinical.drift.runtime._confidence import confidence_families
-from otel_clinical.drift.runtime._detections import PERFORMANCE, detection_labels, directions
+from otel_clinical.drift.runtime._detections import detection_labels, directions
 from otel_clinical.drift.runtime._families import Family, Sample, counter, gauge
 from otel_clinical.drift.runtime._features import feature_families
 from otel_clinical.drift.runtime._heartbeat import heartbeat_families
@@ -198,11 +198,10 @@ def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:
 def _drift(shown: Exposition) -> Iterator[Metric]:
     rows = shown.kernel.drift
     keys = [(r.model, r.version, r.segment, r.value, r.signal, str(r.detector)) for r in rows]
-    yield gauge(metrics.DRIFT_STATUS, ((key, float(row.active)) for key, row in zip(keys, rows, strict=True)))
-    # The witness of a stream too small to show would give its first outcomes away.
-    small = {_stream(row) for row in shown.kernel.evidence if row.labels < SMALL_CELL}
-    hidden = [row.signal == PERFORMANCE and key[:4] in small for key, row in zip(keys, rows, strict=True)]
-    scores = (0.0 if hide else row.score for hide, row in zip(hidden, rows, strict=True))
+    # A detector that has seen few values would give them away.
+    states = (float(row.active and not row.small) for row in rows)
+    scores = (0.0 if row.small else row.score for row in rows)
+    yield gauge(metrics.DRIFT_STATUS, zip(keys, states, strict=True))
     yield gauge(metrics.DRIFT_SCORE, zip(keys, scores, strict=True))
     counted = _counted(metrics.DRIFT_DETECTIONS, shown.counters)
     possible = [detection_labels(row, which) for row in rows for which in directions(row)]

@@ -11,7 +11,7 @@ from otel_clinical.drift.kernel import DriftDetected, Kernel
 from otel_clinical.policy import PolicyErrors, parse_policy
 from tests.drift.detectors.test_registry import SOURCE
 from tests.drift.kernel import _features, _world
-from tests.drift.kernel._world import START, World, make_baseline, run
+from tests.drift.kernel._world import START, World, batch, inference, make_baseline, outcome, run
 
 END = START + 10 * 86_400.0
 
@@ -107,10 +107,55 @@ def test_a_detector_of_another_distribution_watches_a_numeric_feature_bin_by_bin
     [
         ("feature:payer", "payer is no numeric feature"),
         ("feature:height", "height is no numeric"),
+        ("feature:payer=tricare", "tricare is no value and no mask of a feature payer"),
+        ("feature:age=3", "3 is no value and no mask of a feature age"),
+        ("feature:height=tall", "tall is no value and no mask of a feature height"),
         ("age", "wrong form"),
     ],
 )
-def test_only_a_declared_numeric_feature_can_be_watched(signal, said):
+def test_only_what_is_declared_of_a_feature_can_be_watched(signal, said):
     text = _world._TEXT.format(**_world._DEFAULTS) + _features.FEATURES
     with pytest.raises(PolicyErrors, match=said):
         parse_policy(f"{text}\n    detectors: [{{name: adwin, signal: {signal}}}]\n", baselines=False)
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize("signal", ["feature:payer=private", "feature:code=A99.9"])
+def test_a_detector_of_another_distribution_watches_one_value_or_mask_of_a_feature(signal):
+    text = _world._TEXT.format(**_world._DEFAULTS) + _features.FEATURES
+    text += f"\n    detectors: [{{name: above, signal: {signal}, parameters: {{limit: 50}}}}]\n"
+    without, with_it = (0.9, 0.0, 0.0, 0.0, 0.05, 0.05), (0.1, 0.0, 0.8, 0.0, 0.05, 0.05)
+    mask, other = (0.8, 0.1, 0.0, 0.05, 0.05), (0.0, 0.9, 0.0, 0.05, 0.05)
+    for moved, fires in (({"payer": without, "code": other}, False), ({"payer": with_it, "code": mask}, True)):
+        found = Kernel(parse_policy(text, baselines=False), {"coding": _features.baseline()})
+        found.apply(_features.records(200, **moved))
+        found.advance(to=END)
+        whole = next(row for row in rows(found, f"{signal}:above") if row.segment == "all")
+        assert (whole.detections > 0) is fires
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.parametrize(("score", "fires"), [(0.0, True), (1.0, False)])
+def test_a_detector_of_another_distribution_watches_confidence_against_the_truth(score, fires):
+    found = kernel("[{name: above, signal: calibration, parameters: {limit: 50}}]")
+    told = [outcome(n, START + n + 5.0, inferred=START + n, score=score, confidence=0.9) for n in range(100)]
+    told += [outcome(n, START + n + 5.0, inferred=START + n, score=score) for n in range(100, 200)]
+    run(found, batch(told), to=END)
+    whole = next(row for row in rows(found, "calibration:above") if row.segment == "all")
+    assert (whole.detections > 0) is fires
+    made = found._ledger.newest(("coding", "7"), 1)._chosen._made
+    assert {(one.fed, one.detector.rejected) for key, one in made.items() if key[1] == ("all", "all")} == {(100, 0)}
+
+
+@pytest.mark.usefixtures("installed")
+def test_what_has_seen_ten_values_says_nothing_outside():
+    """A detector that fires at the first error would tell of one patient."""
+    for n, small in ((10, True), (11, False)):
+        found = kernel("[{name: above, signal: performance, parameters: {limit: 1}}]")
+        told = [outcome(k, START + k + 5.0, inferred=START + k, score=1.0, confidence=0.9) for k in range(n)]
+        changes = run(found, batch([*told, *(inference(k, START + k, confidence=0.9) for k in range(n))]), to=END)
+        watched = {"performance", "confidence", "performance:above"}
+        shown = {row.signal: row.small for row in found.drift() if row.segment == "all" and row.signal in watched}
+        assert shown == dict.fromkeys(watched, small)
+        chosen = [c for c in changes if isinstance(c, DriftDetected) and c.row.signal == "performance:above"]
+        assert bool(chosen) is not small

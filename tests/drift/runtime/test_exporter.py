@@ -305,8 +305,13 @@ class TestSmallCells:
     def test_the_witness_of_ten_outcomes_shows_no_score_and_of_eleven_does(self):
         few = replace(ROW, labels=SMALL_CELL - 1)
         enough = replace(ROW, value="medicare", labels=SMALL_CELL)
-        rows = [replace(DRIFT, segment="payer", value=row.value, signal="performance") for row in (few, enough)]
-        found = of(scrape(shown(replace(KERNEL, evidence=(few, enough), drift=tuple(rows)))), metrics.DRIFT_SCORE)
+        rows = [
+            replace(DRIFT, segment="payer", value=row.value, signal="performance", small=row is few, active=True)
+            for row in (few, enough)
+        ]
+        page = scrape(shown(replace(KERNEL, evidence=(few, enough), drift=tuple(rows))))
+        assert sorted(of(page, metrics.DRIFT_STATUS).values()) == [0.0, 1.0]
+        found = of(page, metrics.DRIFT_SCORE)
         assert {labels[3]: score for labels, score in found.items()} == {"medicaid": 0.0, "medicare": 2.5}
 
     def test_coverage_of_a_handful_of_inferences_is_not_shown(self):
