@@ -195,6 +195,7 @@ def processor_cases(policy: Policy, interval: float) -> Iterator[Scenario]:
     yield _stale(policy, interval)
     yield _rejecting()
     yield _late_events()
+    yield _refusing()
     yield _corrections()
     limited = {attributes.PROCESSOR_REJECTION: ProcessorRejection.RATE_LIMITED.value}
     yield Scenario(
@@ -265,6 +266,15 @@ def _late_events() -> Scenario:
             "a burst is long past": (many, level(metrics.PROCESSOR_REJECTIONS, behind, 5000)),
         },
         about=(behind,),
+    )
+
+
+def _refusing() -> Scenario:
+    accepting = metrics.PROCESSOR_ACCEPT_STATUS
+    return Scenario(
+        "ClinicalAIProcessorRefusing",
+        fires={"it tells senders to come back": (level(accepting, {}, 0),)},
+        quiet={"it accepts": (level(accepting, {}, 1),)},
     )
 
 

@@ -26,6 +26,7 @@ from otel_clinical.generate._rules_promql import (
     over,
     select,
 )
+from otel_clinical.generate._rules_refusing import refusing
 from otel_clinical.generate._rules_text import MODEL_NAME, MODEL_VERSION, WHOLE, Author, Message, label, looked_up
 from otel_clinical.policy import duration_text, load_baseline
 from otel_clinical.semconv import AGGREGATE, attributes, metrics
@@ -250,6 +251,7 @@ def _of_processor(author: Author, pace: Pace) -> Iterator[Alert]:
         pending=pace.settle,
     )
     yield _stale(author, pace)
+    yield refusing(author, pace)
     yield _rejecting(author, pace)
     yield _late(author, pace)
     yield _corrections_full(author, pace)

@@ -40,6 +40,7 @@ class Exposition:
         baselines: Baseline hash by model.
         corrections: How much of the record of late events is in use.
         ends: Unix seconds from which a baseline is out of date, by model, where there is such a time.
+        accepting: Whether telemetry is accepted now.
     """
 
     kernel: KernelView
@@ -49,6 +50,7 @@ class Exposition:
     baselines: Mapping[str, str]
     corrections: Corrections = _NONE
     ends: Mapping[str, float] = field(default_factory=dict)
+    accepting: bool = True
 
 
 def registry(expose: Callable[[], Exposition], policy: Policy) -> CollectorRegistry:
@@ -216,6 +218,7 @@ def _processor(shown: Exposition) -> Iterator[Metric]:
     yield gauge(metrics.PROCESSOR_EVENT_TIME, _single(kernel.newest))
     yield gauge(metrics.PROCESSOR_WATERMARK_TIME, _single(kernel.watermark))
     yield gauge(metrics.PROCESSOR_JOURNAL_PENDING, _single(float(shown.pending)))
+    yield gauge(metrics.PROCESSOR_ACCEPT_STATUS, _single(float(shown.accepting)))
     yield gauge(metrics.PROCESSOR_CORRECTION_USED_RATIO, _single(shown.corrections.used))
     yield counter(metrics.PROCESSOR_CORRECTION_DROPS, {(): shown.corrections.dropped})
     yield gauge(metrics.PROCESSOR_START_TIME, _single(shown.started))

@@ -212,7 +212,8 @@ class ProcessorService:
         self._ended.set()
 
     def _expose(self) -> Exposition:
-        starting = self.phase is Phase.STARTING  # the kernel is being rebuilt: show only that we are here
+        phase = self.phase
+        starting = phase is Phase.STARTING  # the kernel is being rebuilt: show only that we are here
         kernel = KernelView() if starting else self._writer.read(KernelView.of)
         return Exposition(
             kernel=kernel,
@@ -222,6 +223,7 @@ class ProcessorService:
             baselines={name: baseline.hash for name, baseline in self._baselines.items()},
             corrections=Corrections(0, 0) if starting else self._writer.corrections(),
             ends=self._ends | self._replaced(kernel),
+            accepting=phase is Phase.READY,
         )
 
     def _replaced(self, kernel: KernelView) -> dict[str, float]:

@@ -69,6 +69,7 @@ __all__ = [
     "PAIRING_VERDICT",
     "PERFORMANCE_RATIO",
     "PERFORMANCE_SAMPLES",
+    "PROCESSOR_ACCEPT_STATUS",
     "PROCESSOR_CORRECTION_DROPS",
     "PROCESSOR_CORRECTION_USED_RATIO",
     "PROCESSOR_EVENTS",
@@ -1194,6 +1195,17 @@ PROCESSOR_JOURNAL_PENDING: Final = MetricDef(
     source="processor",
 )
 
+PROCESSOR_ACCEPT_STATUS: Final = MetricDef(
+    name="clinical_ai.processor.accept.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 while the processor accepts telemetry, 0 while it tells senders to come back.",
+    attributes=(),
+    buckets=None,
+    prometheus="clinical_ai_processor_accept_status",
+    source="processor",
+)
+
 PROCESSOR_CORRECTION_USED_RATIO: Final = MetricDef(
     name="clinical_ai.processor.correction.used.ratio",
     instrument="gauge",
@@ -1381,6 +1393,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     PROCESSOR_EVENT_TIME,
     PROCESSOR_WATERMARK_TIME,
     PROCESSOR_JOURNAL_PENDING,
+    PROCESSOR_ACCEPT_STATUS,
     PROCESSOR_CORRECTION_USED_RATIO,
     PROCESSOR_CORRECTION_DROPS,
     PROCESSOR_START_TIME,

@@ -1,4 +1,4 @@
-"""A small disk of its own: read-only at the start is one sentence, full while it runs is retryable."""
+"""A disk that takes no writes: one sentence at the start, retryable while it runs, whether full or read-only."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
+import grpc
 import pytest
 
 from otel_clinical.drift.runtime import StateDirectoryError
 from otel_clinical.drift.runtime.store import Store
+from otel_clinical.semconv import metrics
 from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire
 from tests.drift.runtime._harness import TRACES, running
@@ -17,6 +19,8 @@ from tests.drift.runtime._harness import TRACES, running
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+EVENTS = metrics.PROCESSOR_EVENTS.prometheus
 
 
 def mount(*words: str) -> bool:
@@ -63,6 +67,32 @@ def test_while_it_runs_senders_are_told_to_come_back(disk: Path, policy_path: Pa
         (disk / "filler").unlink()
         wait_until(lambda: processor.get("/readyz").status == 200, within=60, what="the processor to notice free space")
         assert processor.post(TRACES, body).status == 200
-        events = "clinical_ai_processor_events_total"
-        wait_until(lambda: processor.counter(events) == {"inference": first + 1_999}, within=60, what="every event")
+        wait_until(lambda: processor.counter(EVENTS) == {"inference": first + 1_999}, within=60, what="every event")
+        assert processor.stop() == 0
+
+
+def test_read_only_while_it_runs_senders_are_told_to_come_back(tmp_path: Path, policy_path: Path):
+    """As a file system does after an error of its disk: what is open can still be read, and takes no write."""
+    with running(tmp_path, policy_path) as processor:
+        assert processor.post(TRACES, _wire.traces([_wire.span(1, time.time())])).status == 200
+        processor.settle()
+        files = [str(processor.state / name) for name in ("state.db", "state.db-wal")]
+        if subprocess.run(["chattr", "+i", *files], capture_output=True, check=False).returncode:
+            pytest.skip("needs a file system whose files can be made immutable")
+        body = _wire.traces([_wire.span(2, time.time())])
+        try:
+            answer = processor.post(TRACES, body)
+            assert (answer.status, "retry-after" in answer.headers) == (503, True)
+            assert processor.refusal(TRACES, body).code() is grpc.StatusCode.UNAVAILABLE
+            assert (processor.get("/readyz").status, processor.get("/healthz").status) == (503, 200)
+            assert processor.metrics()[metrics.PROCESSOR_ACCEPT_STATUS.prometheus, ()] == 0
+            assert processor.counter(EVENTS) == {"inference": 1}
+            assert "does not take writes" in processor.errors.read_text()
+        finally:
+            subprocess.run(["chattr", "-i", *files], check=True)
+        wait_until(lambda: processor.get("/readyz").status == 200, within=60, what="the processor to notice")
+        assert processor.metrics()[metrics.PROCESSOR_ACCEPT_STATUS.prometheus, ()] == 1
+        assert processor.post(TRACES, body).status == 200
+        processor.settle()
+        assert processor.counter(EVENTS) == {"inference": 2}  # what was refused before counts once
         assert processor.stop() == 0
