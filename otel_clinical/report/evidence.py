@@ -10,6 +10,7 @@ from otel_clinical.semconv.small_cells import enough
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+DROP: Final = "Drop below the baseline"
 _PLENTY: Final = 1e6
 _PROOF: Final = "1 or more is proof, within the policy's false-alarm budget"
 _AGGREGATE: Final = "all"
@@ -51,7 +52,7 @@ def facts_of(look: Mapping[str, Any], key: Mapping[str, Any]) -> Iterator[Fact]:
     aggregate, hidden = key["segment"]["name"] == _AGGREGATE, few(look)
     drop, samples = look.get("drop"), look.get("samples")
     if _number(drop) and not hidden:
-        yield Fact("Drop below the baseline", f"{drop:.1%}", _bounds(look, aggregate=aggregate))
+        yield Fact(DROP, f"{drop:.1%}", _bounds(look, aggregate=aggregate))
     if _number(samples) and not hidden:
         what = "Records it rests on" if key["cause"] == _INPUT else "Outcomes it rests on"
         yield Fact(what, f"{samples:,.0f}")

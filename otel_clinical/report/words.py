@@ -99,7 +99,7 @@ ACTIONS: Final[Mapping[str, str]] = {
 
 _KEEP: Final = "Keep the route until the cause is understood; only people widen the reach of the AI again."
 _REVIEWED: Final = (
-    "When it is understood, close it: otel-clinical rollback close INCIDENT --by NAME --reason TEXT --state DIR"
+    "Close it when it is understood (otel-clinical rollback close INCIDENT --by NAME --reason TEXT --state DIR)."
 )
 NEXT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
     "engineering_review": (
@@ -138,7 +138,10 @@ NEXT_STEPS: Final[Mapping[str, tuple[str, ...]]] = {
         "If you know that it is the version, approve: the machine then acts without that fact.",
         "If harm is likely, route to people now: create the FORCE_MANUAL file beside the release pointer.",
     ),
-    "stuck": ("Restore access to the release pointer, or create the FORCE_MANUAL file beside it.",),
+    "stuck": (
+        "Restore access to the release pointer: disk, mount, permissions.",
+        "Until it can be changed, route to people: create the FORCE_MANUAL file beside it.",
+    ),
     "overridden": ("Ask who changed the deployment, and whether the degradation is over.",),
     "recommended": ("Approve the recommended change, make it by hand, or decide that the version stays.",),
 }

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report import incident_report
+from otel_clinical.report.evidence import DROP
 from otel_clinical.rollback.calls import LINES, SETTLED, acknowledged, calls_of, level, since, tier_of
-from otel_clinical.rollback.page._plans import did, will_do
+from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
 from otel_clinical.semconv import attributes, prometheus_label
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from otel_clinical.report import IncidentReport
+    from otel_clinical.report import Fact, IncidentReport
     from otel_clinical.rollback.calls import Calls
     from otel_clinical.rollback.page._moments import Moments
     from otel_clinical.rollback.terms import Terms
@@ -88,7 +89,7 @@ def alert(
     annotations = {
         "summary": report.headline,
         "description": _skeleton(report, incident, terms, moments, held),
-        "action": " ".join(report.next_steps) or "Look at the incident and acknowledge it.",
+        "action": _action(report, take_out_command(incident, terms)),
         "runbook_url": f"{runbooks.rstrip('/')}/{incident['alert']}.md",
         "incident_url": f"{url}/incidents/{incident['id']}",
         "ack_url": f"{url}/a/{token}",
@@ -97,11 +98,18 @@ def alert(
     return Told(incident["id"], labels, annotations)
 
 
+def _action(report: IncidentReport, take_out: str) -> str:
+    """Say what to do, and last of all how to take the AI out at once."""
+    steps = [step for step in report.next_steps if not take_out or FORCED not in step]
+    last = [f"If harm is likely, take the AI out at once, for the whole model: {take_out}"] if take_out else []
+    return " ".join([*(steps or ["Look at the incident and acknowledge it."]), *last])
+
+
 def _skeleton(
     report: IncidentReport, incident: Mapping[str, Any], terms: Terms | None, moments: Moments, held: str
 ) -> str:
     """Say the same in the same order everywhere, from what happened to what the machine will do."""
-    facts = "; ".join(f"{fact.name}: {fact.value}" for fact in report.facts)
+    facts = "; ".join(f"{fact.name}: {fact.value}{_bounds(fact)}" for fact in report.facts)
     lines: Sequence[tuple[str, str]] = (
         ("What", report.headline),
         ("Since", report.since or "not known"),
@@ -112,6 +120,11 @@ def _skeleton(
         ("It will do", " ".join(will_do(incident, terms, moments, calls=True, held=held))),
     )
     return "\n".join(f"{name}: {text}" for name, text in lines)
+
+
+def _bounds(fact: Fact) -> str:
+    """Return between what a drop lies; the other facts are explained on the page."""
+    return f" ({fact.meaning})" if fact.name == DROP and fact.meaning else ""
 
 
 def _guards(report: IncidentReport) -> str:
