@@ -6,12 +6,16 @@ import json
 import time
 from datetime import datetime, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from otel_clinical.cli._errors import CliError
 from otel_clinical.cli._explained import explained, zone_of
+from otel_clinical.cli._policy import read_policy
+
+if TYPE_CHECKING:
+    from otel_clinical.rollback.prometheus import Prometheus
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
@@ -24,6 +28,9 @@ _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 @click.option("--format", "form", type=click.Choice(["html", "markdown", "json"]), default="html", show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Write everything recorded as JSON instead.")
 @click.option("--prometheus", "prometheus_url", help="Base URL: count what the degraded version served.")
+@click.option(
+    "--policy", "policy_path", type=_FILE, help="The policy: draw the drop with its tiers, with --prometheus."
+)
 @click.option("--time-zone", default="UTC", show_default=True, help="Zone of the times, such as Europe/Berlin.")
 @click.option("--sign", is_flag=True, help="Sign it with the audit's key: writes FILE.sig beside it.")
 @click.option("--audit-key", type=_FILE, help="The audit's private key; in --state by default.")
@@ -35,6 +42,7 @@ def report(
     form: str,
     as_json: bool,
     prometheus_url: str | None,
+    policy_path: Path | None,
     time_zone: str,
     sign: bool,
     audit_key: Path | None,
@@ -50,7 +58,8 @@ def report(
     if as_json:
         out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     else:
-        out.write_text(_rendered(leaving(found), form, prometheus_url, zone_of(time_zone)), encoding="utf-8")
+        asked = (prometheus_url, policy_path)
+        out.write_text(_rendered(leaving(found), form, asked, zone_of(time_zone)), encoding="utf-8")
     click.echo(f"{out}")
     if sign:
         with explained():
@@ -70,7 +79,7 @@ def _sealed(out: Path, state: Path, audit_key: Path | None) -> Path:
     return seal(out, found, verify_file(state / DATABASE), time.time())
 
 
-def _rendered(found: dict[str, Any], form: str, prometheus_url: str | None, zone: tzinfo) -> str:
+def _rendered(found: dict[str, Any], form: str, asked: tuple[str | None, Path | None], zone: tzinfo) -> str:
     from otel_clinical.report import incident_report, render_html, render_json, render_markdown
     from otel_clinical.rollback.exposure import exposure_of
     from otel_clinical.rollback.prometheus import Prometheus
@@ -78,11 +87,25 @@ def _rendered(found: dict[str, Any], form: str, prometheus_url: str | None, zone
     def said(at: float) -> str:
         return datetime.fromtimestamp(at, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
+    prometheus_url, policy_path = asked
+    drawn = ""
     prometheus = Prometheus(prometheus_url) if prometheus_url else None
     try:
         exposure = exposure_of(prometheus, found, now=time.time(), said=said)
+        if prometheus is not None and policy_path is not None and form == "html":
+            drawn = _drawn(prometheus, policy_path, found, zone)
     finally:
         if prometheus is not None:
             prometheus.close()
-    render = {"html": render_html, "markdown": render_markdown, "json": render_json}[form]
-    return render(incident_report(found, zone=zone, exposure=exposure))
+    report = incident_report(found, zone=zone, exposure=exposure)
+    if form == "html":
+        return render_html(report, drawing=drawn)
+    return {"markdown": render_markdown, "json": render_json}[form](report)
+
+
+def _drawn(prometheus: Prometheus, policy_path: Path, found: dict[str, Any], zone: tzinfo) -> str:
+    """Return the plot of the incident, empty where the policy no longer names its model."""
+    from otel_clinical.rollback.page import Moments, drawing, show_evidence
+
+    model = read_policy(policy_path).models.get(found["key"]["model"])
+    return "" if model is None else drawing(show_evidence(prometheus, found, model, Moments(time.time(), zone)))

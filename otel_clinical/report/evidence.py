@@ -41,6 +41,17 @@ def telling(incident: Mapping[str, Any]) -> Mapping[str, Any]:
     return max(shown, key=lambda look: look.get("taken_at") or 0.0, default=last)
 
 
+def basis_of(incident: Mapping[str, Any], look: Mapping[str, Any]) -> Iterator[Fact]:
+    """Yield what a decision was taken by: the policy, the baseline, the release of the controller."""
+    ran = incident.get("ran") or {}
+    if ran.get("policy"):
+        yield Fact("Policy in force", str(ran["policy"]), "what the hospital decided beforehand, by its hash")
+    for found in look.get("baseline_hashes") or ():
+        yield Fact("Baseline measured against", str(found), "as the drift processor reported it")
+    if ran.get("release"):
+        yield Fact("Release of the controller", str(ran["release"]))
+
+
 def few(look: Mapping[str, Any]) -> bool:
     """Return whether the figures are of so few outcomes or records that they would be about somebody."""
     samples = look.get("samples")

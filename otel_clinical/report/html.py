@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -13,9 +14,14 @@ if TYPE_CHECKING:
     from otel_clinical.report.incident import IncidentReport
 
 
-def render_html(report: IncidentReport) -> str:
-    """Return the page; every value is escaped."""
-    return _template().render(report=report)
+def render_html(report: IncidentReport, *, drawing: str = "") -> str:
+    """Return the page; every value is escaped.
+
+    Args:
+        report: What it says.
+        drawing: An SVG of the evidence, made by us, which is put in as it is.
+    """
+    return _template().render(report=report, drawing=Markup(drawing))  # noqa: S704 -- our own drawing, escaped when made
 
 
 @cache

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.report.evidence import Fact, facts_of, few, telling
+from otel_clinical.report.evidence import Fact, basis_of, facts_of, few, telling
 from otel_clinical.report.people import Person, acknowledged_at, open_actions, people_of
 from otel_clinical.report.words import ACTIONS, GUARDS, LOUD, NEXT_STEPS, STATES, plain_reason
 
@@ -76,6 +76,7 @@ class IncidentReport:
     audit_hash: str
     written: str
     seen: str = ""
+    basis: tuple[Fact, ...] = ()
 
 
 def incident_report(
@@ -124,6 +125,7 @@ def incident_report(
         audit_seq=int(head["seq"]),
         audit_hash=str(head["hash"]),
         written=_moment(written_at if written_at is not None else end, zone),
+        basis=tuple(basis_of(incident, look)),
         seen="" if look is (incident.get("last") or look) else _moment(look.get("taken_at"), zone),
     )
 

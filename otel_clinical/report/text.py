@@ -49,6 +49,8 @@ def _lines(report: IncidentReport) -> Iterator[str]:
     if report.exposure is not None:
         yield f"\n## Who may have been affected\n\n{_plain(report.exposure.sentence)}"
     yield "\n## Evidence\n"
+    if report.seen:
+        yield f"Nothing newer is known: the figures are as last seen at {_plain(report.seen)}.\n"
     yield from _table(("What", "Value", "Meaning"), [(fact.name, fact.value, fact.meaning) for fact in report.facts])
     yield "\n## Guards\n"
     yield from _table(("Question", "Result", "Because"), [(g.question, g.words, g.because) for g in report.guards])
@@ -59,6 +61,11 @@ def _lines(report: IncidentReport) -> Iterator[str]:
     yield from _table(("When", "What", "Detail", "By", "Audit event"), log)
     yield "\n## Open actions\n"
     yield from [f"- [ ] {_plain(action)}" for action in report.open_actions] or ["None."]
+    if report.basis:
+        yield "\n## Decided by\n"
+        yield from _table(
+            ("What", "Which", "Meaning"), [(fact.name, fact.value, fact.meaning) for fact in report.basis]
+        )
     yield "\n## Signature\n"
     yield "Reviewed by: ____________________ Date: ____________ Meaning: ____________________"
     yield f"\nAudit: event {report.audit_seq}, head `{report.audit_hash}`. Written {report.written}. No patient data."

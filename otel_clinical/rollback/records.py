@@ -98,7 +98,17 @@ def incident_details(connection: sqlite3.Connection, key: str) -> dict[str, Any]
         "intents": [json.loads(data) for (data,) in intents],
         "events": [asdict(event) for event in audit.events(connection, about=key)],
         "audit_head": asdict(audit.head(connection)),
+        "ran": _ran(connection, key),
     }
+
+
+def _ran(connection: sqlite3.Connection, key: str) -> dict[str, Any]:
+    """Return which release and policy the controller ran when it last did something about an incident."""
+    last = "SELECT max(seq) FROM audit WHERE object = ?"
+    query = f"SELECT data FROM audit WHERE action = 'controller.started' AND seq <= ({last}) ORDER BY seq DESC LIMIT 1"  # noqa: S608 -- constants
+    (data,) = connection.execute(query, (key,)).fetchone() or ("{}",)
+    started = json.loads(data)
+    return {name: started[name] for name in ("release", "policy") if started.get(name)}
 
 
 def promotion_problem(state: Path, terms: Terms, version: str, at: float) -> str:

@@ -192,3 +192,18 @@ def test_since_when_is_said_in_the_zone_of_everything_else() -> None:
     guard |= {"facts": {"change_point": OPENED - 3600}}
     (found,) = incident_report(incident(guards=[guard]), zone=ZoneInfo("America/Chicago")).guards
     assert found.because == "since 2026-09-21 08:13:20 CDT"
+
+
+@pytest.mark.parametrize("render", [render_html, render_markdown, render_json])
+def test_every_form_says_by_which_policy_baseline_and_release_it_was_decided(render: Any) -> None:
+    look = {**incident()["last"], "baseline_hashes": ["sha256:" + "cd" * 32]}
+    text = render(incident_report(incident(last=look, ran={"policy": "ef" * 32, "release": "0.9.1"})))
+    for words in ("ef" * 32, "sha256:" + "cd" * 32, "0.9.1"):
+        assert words in text
+    assert "Decided by" not in render_html(report())
+
+
+def test_the_drawing_is_put_in_as_it_is_and_nothing_else_is() -> None:
+    text = render_html(incident_report(incident(reason="<svg>")), drawing="<svg class='plot'></svg>")
+    assert "<svg class='plot'></svg>" in text
+    assert "&lt;svg&gt;" in text

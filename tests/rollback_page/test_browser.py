@@ -10,6 +10,8 @@ from tests.rollback._controller import TOKEN
 from tests.rollback_page._browser import DESKTOP, PHONE, Browser, axe_source
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.rollback_page._scene import Scene
 
 FORMS: Final = [(size, dark) for size in (PHONE, DESKTOP) for dark in (False, True)]
@@ -174,3 +176,17 @@ def test_an_incident_prints_on_paper_without_menus_and_forms(browser: Browser, n
     printed = "document.querySelector('details table').checkVisibility({contentVisibilityAuto: true})"
     assert browser.evaluate(printed)
     browser.call("Emulation.setEmulatedMedia", media="", features=[])
+
+
+def test_the_report_for_the_safety_officer_holds_the_plot_and_fits_a_phone(
+    browser: Browser, night: Scene, tmp_path: Path
+) -> None:
+    with night.visit() as client:
+        (tmp_path / "report.html").write_text(client.get(f"/incidents/{night.undecided}/report.html").text)
+    for size in (PHONE, DESKTOP):
+        browser.look(size, dark=False)
+        browser.open(f"file://{tmp_path / 'report.html'}")
+        assert violations(browser) == [], size
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"wider than {size}"
+    assert browser.evaluate("document.querySelectorAll('.plot path.drop').length") >= 1
+    assert "Policy in force" in browser.evaluate("document.body.innerText")

@@ -2,7 +2,9 @@
 
 from otel_clinical.rollback.page._ackpage import LinkPages
 from otel_clinical.rollback.page._content import Sources
+from otel_clinical.rollback.page._evidence import drawing, show_evidence
+from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._site import Pages
 from otel_clinical.rollback.page._visitors import Proxy, Visitors, page_key
 
-__all__ = ["LinkPages", "Pages", "Proxy", "Sources", "Visitors", "page_key"]
+__all__ = ["LinkPages", "Moments", "Pages", "Proxy", "Sources", "Visitors", "drawing", "page_key", "show_evidence"]

@@ -15,7 +15,7 @@ from otel_clinical.rollback.calls import acknowledged
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.ledger import way_back
-from otel_clinical.rollback.page._evidence import show_evidence
+from otel_clinical.rollback.page._evidence import drawing, show_evidence
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._overview import OPEN, back_text, cards, held_text, where_text
 from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
@@ -162,6 +162,15 @@ def report_of(source: Sources, key: str) -> IncidentReport | None:
     found, moments = leaving(found), source.moments()
     exposure = exposure_of(source.prometheus, found, now=moments.now, said=moments.full)
     return incident_report(found, zone=source.zone, exposure=exposure, written_at=moments.now)
+
+
+def drawing_of(source: Sources, key: str) -> str:
+    """Return the plot of one incident as SVG, empty where there is none."""
+    found = source.store.incident(key)
+    if found is None or found["key"]["model"] not in source.policy.models:
+        return ""
+    model = source.policy.models[found["key"]["model"]]
+    return drawing(show_evidence(source.prometheus, leaving(found), model, source.moments()))
 
 
 def releases(source: Sources) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.report.evidence import telling
 from otel_clinical.rollback.confirm import MODEL, SEGMENT_NAME, SEGMENT_VALUE, VERSION
 from otel_clinical.rollback.page._plot import Mark, Plot, Point, layout
+from otel_clinical.rollback.page._render import fragment
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
 from otel_clinical.semconv import metrics
 from otel_clinical.semconv.enums import EscalationLevel
@@ -59,6 +60,13 @@ def show_evidence(prometheus: Prometheus, incident: Mapping[str, Any], policy: M
     baseline, levels = _levels(prometheus, incident, policy.metric.name, end)
     plot = layout(points, tiers, list(_marks(incident)), step, moments, baseline=baseline)
     return Shown(plot, source, levels)
+
+
+def drawing(shown: Shown | None) -> str:
+    """Return the plot as SVG with its words below, for a page of another kind; empty where there is none."""
+    if shown is None or shown.plot is None:
+        return ""
+    return fragment("_plot", plot=shown.plot) + fragment("_plot_words", plot=shown.plot, source=shown.source)
 
 
 def _window(incident: Mapping[str, Any], now: float) -> tuple[float, float, float]:

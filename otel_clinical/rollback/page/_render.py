@@ -27,6 +27,11 @@ def page(template: str, code: int = 200, **values: Any) -> HTMLResponse:
     return HTMLResponse(text, code, headers=_HEADERS)
 
 
+def fragment(template: str, **values: Any) -> str:
+    """Return a part of a page; every value is escaped."""
+    return _environment().get_template(f"{template}.html.j2").render(**values)
+
+
 def elsewhere(path: str) -> RedirectResponse:
     """Send a browser to another page of ours, by GET."""
     return RedirectResponse(path, 303, headers=_HEADERS)

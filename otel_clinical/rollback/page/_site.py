@@ -81,6 +81,9 @@ class Pages:
         if found is None or form not in _REPORTS:
             return _problem(404, "there is no such report", visitor)
         render, kind = _REPORTS[form]
+        if render is render_html:
+            drawn = await run_in_threadpool(content.drawing_of, self._from, key)
+            return download(render_html(found, drawing=drawn), f"{found.id}.{form}", kind)
         return download(render(found), f"{found.id}.{form}", kind)
 
     async def _releases(self, request: Request, visitor: Visitor) -> Response:
