@@ -56,6 +56,10 @@ class Drift(Section):
     lateness: Duration = Field(default=120.0, description="How much later than its neighbours a record may arrive.")
     window: PositiveDuration = Field(default=_DAY, description="Display window of the recent performance.")
     retention: PositiveDuration = Field(default=90 * _DAY, description="How long duplicates and receipts are known.")
+    amendable: Annotated[int, Field(strict=True, ge=1, le=50_000_000)] = Field(
+        default=1_000_000,
+        description="How many counted outcomes, the newest within the retention, can still be amended; 24 bytes each.",
+    )
     drift_hold: Duration = Field(default=_HOUR, description="How long a drift detection is shown as recent.")
     common_cause_within: Duration = Field(
         default=_DAY, description="How far apart two changes may begin and still count as one: both are estimates."

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     Ints = NDArray[np.int64]
     Flags = NDArray[np.bool_]
 
-MOST: Final = 1_000_000
-"""Charged outcomes that can be amended, the newest: 24 bytes each."""
 CHARGED: Final = "charged"
 """First part of the keys of saved states."""
 _HOUR: Final = 3_600_000_000  # microseconds, fewer than 32 bits hold
@@ -87,9 +85,11 @@ class Charged:
 
     Args:
         words: Every word by its number.
+        most: Charged outcomes that can be amended, about: the oldest go by the chunk.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], most: int) -> None:
+        self._most = most
         # By the word, not its number: another policy numbers the words anew.
         self._marks = np.array([_mark(word) for word in words], np.uint64)
         self._chunks: dict[tuple[int, int], _Chunk] = {}
@@ -105,7 +105,7 @@ class Charged:
         for hour in np.unique(hours).tolist():
             chosen = hours == hour
             self._append(hour, self._packed(rows[chosen], judged[chosen], hour))
-        while self._size > MOST:
+        while self._size > self._most:
             self._drop(min(self._chunks))
 
     def changes(self, rows: NDArray[np.void]) -> Flags:

@@ -52,7 +52,7 @@ class Ledger:
         self._covered: set[VersionKey] = set()
         self._gone: list[tuple[str, ...]] = []
         self.fed = Fed()
-        self.charged = Charged(words)
+        self.charged = Charged(words, min(plan.times.amendable for plan in plans.values()))
         self.encounters = Encounters(words)
         self.pairing = Pairing(words)
         self.references = References(plans, words)

@@ -181,7 +181,7 @@ class ModelPlan:
 
 
 class Times:
-    """The policy's widths and horizons, in microseconds."""
+    """The policy's widths and horizons, in microseconds, and how many outcomes can be amended."""
 
     def __init__(self, policy: Policy) -> None:
         drift = policy.drift
@@ -189,6 +189,7 @@ class Times:
         self.lateness = micros(drift.lateness)
         self.window = micros(drift.window)
         self.retention = micros(drift.retention)
+        self.amendable = drift.amendable
         self.hold = micros(drift.drift_hold)
         # A whole number of slots, so that a bucket never splits one.
         self.bucket = max(self.window // _DISPLAY_BUCKETS // self.slot, 1) * self.slot

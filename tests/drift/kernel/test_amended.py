@@ -189,3 +189,16 @@ def test_what_names_another_version_or_segment_is_no_amendment() -> None:
         kernel.advance()
     kernel.advance(to=END + 86_400.0)
     assert (row_of(kernel).labels, row_of(kernel).amended) == (1, 0)
+
+
+@pytest.mark.parametrize(("amendable", "amended"), [(1000, 2), (1, 1)])
+def test_only_the_newest_outcomes_can_be_amended_as_many_as_the_policy_says(amendable: int, amended: int) -> None:
+    drift = {"drift": make_policy(lateness="6h").drift.model_copy(update={"amendable": amendable})}
+    kernel = make_kernel(POLICY.model_copy(update=drift))
+    told_to(kernel, [Report(0, 60.0, 0.0, 100), Report(60, 60.0, 0.0, 101)], 2)
+    for number in (0, 60):
+        at = START + number * 60.0
+        kernel.apply(batch([outcome(number, END, inferred=at, score=1.0, event=200 + number, confidence=0.8)]))
+    kernel.advance(to=END + 86_400.0)
+    row = row_of(kernel)
+    assert (row.labels, row.amended) == (2, amended)
