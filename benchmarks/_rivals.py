@@ -8,44 +8,34 @@ from __future__ import annotations
 
 import math
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from river import drift
 from scipy.linalg import solve_banded
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from otel_clinical.backtest._rivals import adwin, first_after, river_says, window
 
+if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Errors = NDArray[np.float64]
 
+__all__ = ["adwin", "cusum", "cusum_threshold", "ddm", "window"]
+
 _GRID = 600
-
-
-def window(errors: Errors, before: int, *, size: int, limit: float) -> float:
-    """Fire when the share of errors among the last `size` labels reaches `limit`."""
-    sums = np.concatenate(([0.0], np.cumsum(errors)))
-    shares = (sums[size:] - sums[:-size]) / size
-    return _first(np.flatnonzero(shares >= limit) + size, before)
-
-
-def adwin(errors: Errors, before: int) -> float:
-    """Fire when River's ADWIN, as it comes, says that the errors changed."""
-    return _river(drift.ADWIN, errors, before)
 
 
 def ddm(errors: Errors, before: int) -> float:
     """Fire when River's DDM, as it comes, says that the errors changed."""
-    return _river(drift.binary.DDM, errors, before)
+    return river_says(drift.binary.DDM, errors.astype(bool), before)
 
 
 def cusum(errors: Errors, before: int, *, ordinary: float, worse: float, threshold: float) -> float:
     """Fire when the CUSUM of the likelihood ratio `worse` against `ordinary` reaches `threshold`."""
     up, down = _steps(ordinary, worse)
     total = np.cumsum(np.where(errors > 0, up, down))
-    return _first(np.flatnonzero(total - np.minimum.accumulate(np.minimum(total, 0.0)) >= threshold) + 1, before)
+    return first_after(np.flatnonzero(total - np.minimum.accumulate(np.minimum(total, 0.0)) >= threshold) + 1, before)
 
 
 @cache
@@ -80,16 +70,3 @@ def _run_length(ordinary: float, worse: float, threshold: float) -> float:
 
 def _steps(ordinary: float, worse: float) -> tuple[float, float]:
     return math.log(worse / ordinary), math.log((1.0 - worse) / (1.0 - ordinary))
-
-
-def _river(make: Callable[[], Any], errors: Errors, before: int) -> float:
-    detector = make()
-    for place, error in enumerate(errors.astype(bool).tolist(), 1):
-        detector.update(error)
-        if detector.drift_detected:
-            return float(max(place - before, 0))
-    return math.inf
-
-
-def _first(places: NDArray[np.int64], before: int) -> float:
-    return float(max(places[0] - before, 0)) if len(places) else math.inf

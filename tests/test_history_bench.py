@@ -7,11 +7,13 @@ import math
 import pytest
 
 from benchmarks import history
+from otel_clinical.backtest import Injection, Measured
 
 
 def test_the_table_tells_never_from_before_the_fault():
     labels = {"tier 3": 361.0, "rolling window of 500": math.nan, "ADWIN": math.inf}
-    found = [history.Found("payer=MC", 0.3, labels, ("all",)), history.Found("all", 0.3, labels, tuple("abcde"))]
+    faults = [Injection("payer", "MC", 0.3, 20_000), Injection("all", "all", 0.3, 20_000)]
+    found = [Measured(faults[0], labels, ("all",)), Measured(faults[1], labels, tuple("abcde"))]
     text = history.markdown([], found)
     assert "| payer=MC, 30% | 361 | before the fault | never | all |" in text
     assert "| all, 30% | 361 | before the fault | never | 5 values |" in text

@@ -1,5 +1,6 @@
 """Replay a hospital's own history before go-live: which tiers would have fired, when and why."""
 
+from otel_clinical.backtest._delays import Job, Measured, measure, parse_faults
 from otel_clinical.backtest._fires import FaultReport, Fire
 from otel_clinical.backtest._history import History, freeze_baseline, read_history
 from otel_clinical.backtest._inject import Injection, InjectionError, inject, parse_injection
@@ -16,13 +17,17 @@ __all__ = [
     "HistoryError",
     "Injection",
     "InjectionError",
+    "Job",
     "Mapping",
+    "Measured",
     "Rows",
     "as_json",
     "choose_baseline",
     "freeze_baseline",
     "inject",
     "mapped_policy",
+    "measure",
+    "parse_faults",
     "parse_injection",
     "read_history",
     "read_mapping",

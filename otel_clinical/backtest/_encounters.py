@@ -11,7 +11,7 @@ from otel_clinical.backtest._rows import HistoryError, RawRow
 from otel_clinical.backtest._words import DAY, BadRowError, moment, number
 from otel_clinical.features import Kind
 from otel_clinical.semconv import OTHER
-from otel_clinical.semconv.enums import OutcomeClass
+from otel_clinical.semconv.enums import OutcomeClass, ReviewAction
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,8 @@ _CELLS = {
     (False, True): OutcomeClass.FALSE_NEGATIVE,
 }
 """By what the model said and what was true."""
+_DECIDED = {ReviewAction.ACCEPTED: 1.0, ReviewAction.EDITED: 0.0, ReviewAction.REJECTED: 0.0}
+"""Score of a review; ignored and escalated answers were not decided on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,7 @@ class Encounter:
         score: 0 to 1, 1 = right; None where the truth is missing.
         cell: Cell of the confusion matrix; None where the history has no truth and prediction.
         features: Value of each mapped input feature, None for a missing one; a number where it is numeric.
+        review: What a reviewer did; None where the history holds outcomes.
     """
 
     row: int
@@ -58,6 +61,12 @@ class Encounter:
     score: float | None
     cell: OutcomeClass | None = None
     features: dict[str, float | str | None] = field(default_factory=dict)
+    review: ReviewAction | None = None
+
+    @property
+    def labelled(self) -> bool:
+        """Whether anybody said anything about the answer."""
+        return self.score is not None or self.review is not None
 
     def value_of(self, name: str) -> str:
         """Return the value of a segment, or of a pair, `payer,department`."""
@@ -138,7 +147,7 @@ class Reader:
             if one.score is not None:
                 seen.add(group)
             self.tally.repeated += again
-            found.append(replace(one, score=None, cell=None) if again else one)
+            found.append(replace(one, score=None, cell=None, review=None) if again else one)
         return found
 
     def _check_columns(self) -> None:
@@ -155,7 +164,8 @@ class Reader:
         time = self._time(raw, row)
         probability = self._probability(raw)
         self._group(raw, row)
-        score = self._score(raw, probability)
+        review = self._review(raw)
+        score = self._score(raw, probability) if review is None else _DECIDED.get(review)
         if score is None:
             self.tally.unlabelled += 1
         return Encounter(
@@ -170,6 +180,7 @@ class Reader:
             score=score,
             cell=self._cell(raw, probability),
             features={name: self._feature(raw, name, spec.column) for name, spec in mapping.features.items()},
+            review=review,
         )
 
     def text(self, raw: RawRow, column: str) -> str | None:
@@ -270,6 +281,15 @@ class Reader:
             raise BadRowError(f"column {outcome.truth.column} holds a word that is neither positive nor negative")
         return float((probability >= outcome.prediction.threshold) == (word in outcome.truth.positive))
 
+    def _review(self, raw: RawRow) -> ReviewAction | None:
+        review = self.mapping.outcome.review
+        word = None if review is None else self.text(raw, review.column)
+        if review is None or word is None:
+            return None
+        if word not in review.actions:
+            raise BadRowError(f"column {review.column} holds a word that is in no list of outcome.review")
+        return review.actions[word]
+
     def _cell(self, raw: RawRow, probability: float | None) -> OutcomeClass | None:
         outcome = self.mapping.outcome
         if outcome.truth is None or outcome.prediction is None or probability is None:
@@ -320,6 +340,7 @@ def _columns(mapping: Mapping) -> list[str]:
         outcome.error,
         outcome.time,
         None if outcome.truth is None else outcome.truth.column,
+        None if outcome.review is None else outcome.review.column,
         None if outcome.prediction is None else outcome.prediction.probability,
         None if mapping.confidence is None else mapping.confidence.column,
         None if quality is None else quality.column,

@@ -124,6 +124,8 @@ class _Tiers:
     def take(self, at: float, row: EvidenceRow, model: ModelPolicy) -> None:
         """Note every tier that this row reaches or leaves: each tier is an alert of its own."""
         for tier, level in enumerate(TIERS, start=1):
+            if level not in model.tiers:
+                continue
             state = self.states.setdefault((segment_label(row.segment, row.value), row.version, tier), _State())
             reached = decide_tier(row, {level: model.tiers[level]}) == level
             if reached and not state.active:

@@ -72,10 +72,12 @@ def freeze_baseline(encounters: list[Encounter], mapping: Mapping, model: ModelP
 def check_metric(mapping: Mapping, model: ModelPolicy) -> None:
     """Raise `HistoryError` unless the mapping's columns can say what the policy's metric counts."""
     metric = model.metric
-    if metric.of_reviews:
+    if metric.of_reviews and mapping.outcome.review is None:
+        raise HistoryError(f"the metric {metric.name} is made of reviews: the mapping needs outcome.review")
+    if mapping.outcome.review is not None and not metric.of_reviews:
         raise HistoryError(
-            f"the metric {metric.name} is made of reviews, and a history holds outcomes; "
-            "count its baseline with BaselineBuilder: score 1 for accepted, 0 for edited or rejected"
+            f"the mapping's outcome.review holds reviews, and the metric {metric.name} is made of outcomes; "
+            "map score, error, or truth and prediction, or let the policy's metric be override_ratio"
         )
     if metric.counted is not None and mapping.outcome.truth is None:
         raise HistoryError(f"the metric {metric.name} counts classes: the mapping needs outcome.truth and .prediction")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from otel_clinical._spelling import did_you_mean
 from otel_clinical.policy import parse_percent
 from otel_clinical.semconv import AGGREGATE
-from otel_clinical.semconv.enums import OutcomeClass
+from otel_clinical.semconv.enums import OutcomeClass, ReviewAction
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -131,11 +131,12 @@ def inject(encounters: Sequence[Encounter], injections: Sequence[Injection]) -> 
 
 
 def _hit(encounter: Encounter, injections: Sequence[Injection]) -> Encounter:
-    score, cell = encounter.score, encounter.cell
+    score, cell, review = encounter.score, encounter.cell, encounter.review
     for index, injection in enumerate(injections):
         if score and injection.touches(encounter) and _draw(encounter.key, index) < injection.drop:
             score, cell = 0.0, None if cell is None else _WRONG.get(cell, cell)
-    return encounter if score == encounter.score else replace(encounter, score=score, cell=cell)
+            review = None if review is None else ReviewAction.REJECTED
+    return encounter if score == encounter.score else replace(encounter, score=score, cell=cell, review=review)
 
 
 def _draw(key: str, index: int) -> float:

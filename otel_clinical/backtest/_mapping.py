@@ -17,7 +17,7 @@ from otel_clinical.policy.document import (
     mistake,
     read_document,
 )
-from otel_clinical.semconv.enums import OutcomeSource, SegmentName
+from otel_clinical.semconv.enums import OutcomeSource, ReviewAction, SegmentName
 
 if TYPE_CHECKING:
     import pathlib
@@ -100,23 +100,62 @@ class Prediction(Section):
     threshold: Percent = Field(default=0.5)
 
 
+class Review(Section):
+    """What reviewers did with the answers, and which words say so; a word of no list is set aside."""
+
+    column: Column
+    accepted: Annotated[tuple[Marker, ...], Field(min_length=1)]
+    edited: tuple[Marker, ...] = ()
+    rejected: tuple[Marker, ...] = ()
+    ignored: tuple[Marker, ...] = ()
+    escalated: tuple[Marker, ...] = ()
+
+    @model_validator(mode="after")
+    def _disjoint(self) -> Review:
+        words = [word for _, given in self.lists for word in given]
+        twice = sorted({word for word in words if words.count(word) > 1})
+        if twice:
+            raise mistake(f"{', '.join(twice)} is in two lists", "each word in one list")
+        if not self.edited and not self.rejected:
+            raise mistake("names no word for an override", "edited, rejected or both")
+        return self
+
+    @property
+    def lists(self) -> tuple[tuple[ReviewAction, tuple[str, ...]], ...]:
+        """The words by what they say."""
+        return (
+            (ReviewAction.ACCEPTED, self.accepted),
+            (ReviewAction.EDITED, self.edited),
+            (ReviewAction.REJECTED, self.rejected),
+            (ReviewAction.IGNORED, self.ignored),
+            (ReviewAction.ESCALATED, self.escalated),
+        )
+
+    @property
+    def actions(self) -> dict[str, ReviewAction]:
+        """What each word says."""
+        return {word: action for action, words in self.lists for word in words}
+
+
 class Outcome(Section):
-    """How right an answer was: a score or an error of its own column, or the truth held against the prediction."""
+    """How right an answer was: a score or error of its own column, truth against prediction, or what reviewers did."""
 
     score: Column | None = Field(default=None, description="Column with a score from 0 to 1, 1 = right.")
     error: Column | None = Field(default=None, description="Column with an error from 0 to 1, 0 = right.")
     truth: Truth | None = None
     prediction: Prediction | None = None
+    review: Review | None = Field(default=None, description="What reviewers did; the labels of override_ratio.")
     time: Column | None = Field(default=None, description="Column with the time at which the truth was known.")
     source: OutcomeSource = OutcomeSource.REGISTRY
 
     @model_validator(mode="after")
     def _one_way(self) -> Outcome:
         by_truth = self.truth is not None and self.prediction is not None
-        ways = [self.score is not None, self.error is not None, by_truth]
+        ways = [self.score is not None, self.error is not None, self.review is not None, by_truth]
         if sum(ways) == 1 and (self.truth is None) == (self.prediction is None):
             return self
-        raise mistake("names neither or both ways to know what was right", "score, error, or truth and prediction")
+        allowed = "score, error, review, or truth and prediction"
+        raise mistake("names neither or both ways to know what was right", allowed)
 
 
 class Confidence(Section):

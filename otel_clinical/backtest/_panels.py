@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 from otel_clinical.backtest._fires import segment_label
 from otel_clinical.backtest._svg import (
     BLUE,
-    GREEN,
     INK,
     MUTED,
-    ORANGE,
     PURPLE,
     SKY,
     TIER_COLOURS,
     TIER_WORDS,
+    WORDS,
     Drawing,
     Frame,
 )
@@ -27,7 +26,6 @@ from otel_clinical.semconv import AGGREGATE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from otel_clinical.backtest._calibration import Calibration
     from otel_clinical.backtest._encounters import Encounter
     from otel_clinical.backtest._fires import Fire
     from otel_clinical.backtest._run import Backtest
@@ -37,9 +35,10 @@ _FEWEST = 30
 """Answers of a point in the calibration."""
 _FEWEST_RECENT = 11
 """Outcomes of a point on the line, as few as the processor itself shows."""
-_TICKS = 5
+_TICKS = 4
 _WIDE = 0.25  # range of the y axis from which every second tick is enough
 _DECADES = 3.0
+_DASHES = {1: "1.5 2", 2: "5 2", 3: ""}
 
 
 @dataclass(frozen=True)
@@ -78,12 +77,13 @@ def _panel(test: Backtest, name: str) -> Panel:
 def _evidence(test: Backtest, name: str) -> str:
     """Draw the present evidence of each tier; above the line at 1 it is proved that the guard is broken."""
     start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
-    frame = Frame((start, end), (-_DECADES, _DECADES), height=86, top=14, bottom=8)
+    frame = Frame((start, end), (-_DECADES, _DECADES), height=92, top=18, bottom=8)
     drawing = Drawing(frame, f"{name}: evidence by tier over time")
-    drawing.text(frame.left, 10, "evidence that the drop exceeds each tier's guard (log scale)", MUTED, size=9)
-    drawing.level(0.0, "1 = proved", INK, dash="", width=1.0)
-    for tier, dash in ((1, "1.5 2"), (2, "5 2"), (3, "")):
-        level = TIERS[tier - 1]
+    drawing.text(frame.left, 12, "evidence that the drop exceeds each tier's guard (log scale)", MUTED)
+    drawing.level(0.0, INK, dash="", width=1.0)
+    drawing.names([(0.0, "1 = proved", INK)])
+    for tier in _tiers(test):
+        level, dash = TIERS[tier - 1], _DASHES[tier]
         points = [
             (snapshot.at, math.log10(max(row.current[level], 1e-9)))
             for snapshot in test.replayed.snapshots
@@ -92,10 +92,10 @@ def _evidence(test: Backtest, name: str) -> str:
         ]
         drawing.line(points, TIER_COLOURS[tier], 1.8, dash)
         if points:
-            drawing.text(
-                frame.width - frame.right + 4 + 16 * (tier - 1), frame.py(-2.6), f"T{tier}", TIER_WORDS[tier], size=9
-            )
-    drawing.axis_y([-_DECADES, 0.0, _DECADES], "1e{:+.0f}")
+            place = frame.width - frame.right + 4 + 17 * (tier - 1)
+            drawing.text(place, frame.py(-2.6), f"T{tier}", TIER_WORDS[tier])
+    for power, words in ((-_DECADES, "0.001"), (0.0, "1"), (_DECADES, "1000")):
+        drawing.axis_y([power], words)
     return drawing.svg()
 
 
@@ -114,36 +114,45 @@ def _draw(
     fires: Sequence[Fire],
 ) -> str:
     values = [value for _, value, _ in series] + [_below(test, baseline, fire.drop) for fire in fires]
-    levels = [*values, baseline, _threshold(test, baseline, 3)]
+    levels = [*values, baseline, *(_threshold(test, baseline, tier) for tier in _tiers(test))]
     low, high = min(levels) - 0.04, max(levels) + 0.05
     start, end = test.encounters[0].time, test.replayed.snapshots[-1].at
     drawing = Drawing(
         Frame((start, end), (max(low, 0.0), min(high, 1.0))), f"{name}: {test.model.metric.name} over time"
     )
-    _shade(test, drawing)
+    shade(test, drawing, "baseline rows")
     sign = "+" if test.model.metric.scale.lower else "-"
-    for tier in (3, 2, 1):
+    names: list[tuple[float, str, str]] = []
+    for tier in reversed(_tiers(test)):
         level, word = _threshold(test, baseline, tier), f"{sign}{100 * test.model.tiers[TIERS[tier - 1]].drop:g} %"
-        drawing.level(level, f"T{tier} {word}", TIER_COLOURS[tier], words=TIER_WORDS[tier])
-    drawing.level(baseline, f"base {baseline:.2f}", INK, dash="", width=1.4)
+        drawing.level(level, TIER_COLOURS[tier])
+        names.append((level, f"T{tier} {word}", TIER_WORDS[tier]))
+    drawing.level(baseline, INK, dash="", width=1.4)
+    drawing.names([*names, (baseline, f"base {baseline:.2f}", INK)])
     drawing.band([(at, value - _half(value, n), value + _half(value, n)) for at, value, n in series], SKY)
     drawing.line([(at, value) for at, value, _ in series], BLUE, 2.0)
     if len(series) < 2:  # noqa: PLR2004  -- a line has two ends
         drawing.note(_why_no_line(test, name))
     for fault in test.faults:
         if fault.injection.where == name and fault.first_time is not None:
-            drawing.moment(fault.first_time, f"fault: {fault.injection.drop:.0%} of right answers wrong", PURPLE)
+            drawing.moment(fault.first_time, f"fault: {fault.injection.drop:.0%} of right answers wrong", WORDS[PURPLE])
     for fire in fires:
         drawing.mark(fire.at, _below(test, baseline, fire.drop), fire.tier, f"tier {fire.tier}: {fire.reason}")
     drawing.axis_y(_y_ticks(drawing.frame))
-    drawing.axis_x(_x_ticks(test, drawing.frame))
+    drawing.axis_x(x_ticks(test, drawing.frame))
     return drawing.svg()
 
 
-def _shade(test: Backtest, drawing: Drawing) -> None:
+def shade(test: Backtest, drawing: Drawing, label: str = "") -> None:
+    """Shade the time that the baseline was frozen from."""
     inside = [encounter.time for encounter in test.encounters if test.used.holds(encounter)]
     if inside:
-        drawing.span(min(inside), max(inside), "baseline rows")
+        drawing.span(min(inside), max(inside), label)
+
+
+def _tiers(test: Backtest) -> list[int]:
+    """Return the numbers of the tiers that the policy has: reviews never reach the third."""
+    return [tier for tier, level in enumerate(TIERS, start=1) if level in test.model.tiers]
 
 
 def _threshold(test: Backtest, baseline: float, tier: int) -> float:
@@ -179,32 +188,12 @@ def _y_ticks(frame: Frame) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step) + 1)]
 
 
-def _x_ticks(test: Backtest, frame: Frame) -> list[tuple[float, str, str]]:
+def x_ticks(test: Backtest, frame: Frame, count: int = _TICKS) -> list[tuple[float, str, str]]:
+    """Return a few moments with their month and row."""
     start, end = frame.x
     ticks = []
-    for i in range(_TICKS):
-        at = start + (end - start) * (i + 0.5) / _TICKS
+    for i in range(count):
+        at = start + (end - start) * (i + 0.5) / count
         day = datetime.fromtimestamp(at, UTC).strftime("%b %Y")
         ticks.append((at, day, f"row {test.timeline.row_of(at):,}"))
     return ticks
-
-
-def calibration_svg(groups: Sequence[tuple[str, Calibration]]) -> str:
-    """Draw said against right for up to three named groups; the diagonal is a model that knows itself."""
-    frame = Frame((0.4, 1.0), (0.4, 1.0), width=420, height=330, right=20, top=14, bottom=44)
-    drawing = Drawing(frame, "calibration: confidence against share of right answers")
-    drawing.line([(0.4, 0.4), (1.0, 1.0)], MUTED, 1.0, "4 3")
-    for place, (label, group) in enumerate(groups):
-        colour, dash = ((BLUE, ""), (ORANGE, "6 3"), (GREEN, "2 3"))[place]
-        points = [(b.said, b.right) for b in group.bins if b.n >= _FEWEST]
-        drawing.line(points, colour, 2.0, dash)
-        for said, right in points:
-            drawing.parts.append(f'<circle cx="{frame.px(said)}" cy="{frame.py(right)}" r="3.2" fill="{colour}"/>')
-        drawing.text(
-            frame.left + 10, frame.top + 16 + 15 * place, f"{'●' if not dash else '◌'} {label}", colour, size=11
-        )
-    ticks = [0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0]
-    drawing.axis_y(ticks, "{:.1f}")
-    drawing.axis_x([(tick, f"{tick:.1f}", "") for tick in ticks])
-    drawing.text(frame.width / 2, frame.height - 8, "confidence the model stated", MUTED, anchor="middle", size=11)
-    return drawing.svg()

@@ -89,7 +89,7 @@ def _recorded(encounters: Sequence[Encounter], wire: Wire) -> Iterator[tuple[flo
             wire.outcome(due, receipts.pop(due.key))
         now = encounter.time
         receipt = wire.inference(encounter)
-        if encounter.score is not None:
+        if encounter.labelled:
             receipts[encounter.key] = receipt
             heapq.heappush(waiting, (encounter.known, encounter.key, encounter))
         count += 1

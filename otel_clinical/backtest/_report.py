@@ -7,30 +7,31 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from otel_clinical.backtest._calibration import calibrate
-from otel_clinical.backtest._panels import calibration_svg, panels
+from otel_clinical.backtest._course_panels import course_panels, reliability
+from otel_clinical.backtest._panels import panels
 from otel_clinical.backtest._run import as_json
-from otel_clinical.backtest._svg import GREEN, TIER_COLOURS
+from otel_clinical.backtest._svg import GREEN, NIGHT, TIER_COLOURS
 from otel_clinical.policy import duration_text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from otel_clinical.backtest._calibration import Calibration
+    from otel_clinical.backtest._delays import Measured
     from otel_clinical.backtest._run import Backtest
 
 
-def write_report(test: Backtest, out: Path) -> tuple[Path, Path]:
+def write_report(test: Backtest, out: Path, measured: Sequence[Measured] = ()) -> tuple[Path, Path]:
     """Write `report.html` and `backtest.json` into `out`, which is made if needed; return both paths."""
     out.mkdir(parents=True, exist_ok=True)
     page, data = out / "report.html", out / "backtest.json"
-    content = as_json(test)
+    content = as_json(test, measured)
     data.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    page.write_text(render_page(test, content), encoding="utf-8")
+    page.write_text(render_page(test, content, measured), encoding="utf-8")
     return page, data
 
 
-def render_page(test: Backtest, content: dict[str, Any]) -> str:
+def render_page(test: Backtest, content: dict[str, Any], measured: Sequence[Measured] = ()) -> str:
     """Return the page: one file, no script, nothing from the network."""
     environment = Environment(
         loader=PackageLoader("otel_clinical.backtest", "."),
@@ -48,7 +49,10 @@ def render_page(test: Backtest, content: dict[str, Any]) -> str:
         window=duration_text(test.policy.drift.window),
         verdict=_verdict(test),
         panels=panels(test),
-        calibration_svg=_calibration(test),
+        measured=measured,
+        night=NIGHT,
+        courses=course_panels(test),
+        reliability=reliability(test),
     )
 
 
@@ -64,14 +68,3 @@ def _verdict(test: Backtest) -> dict[str, str]:
         "text": f"First fires by tier: {counts}.",
         "colour": TIER_COLOURS[severest],
     }
-
-
-def _calibration(test: Backtest) -> str:
-    inside = [encounter for encounter in test.encounters if test.used.holds(encounter)]
-    outside = [encounter for encounter in test.encounters if not test.used.holds(encounter)]
-    groups = _named("baseline rows", calibrate(inside)) + _named("other rows", calibrate(outside))
-    return calibration_svg(groups)
-
-
-def _named(name: str, groups: list[Calibration]) -> list[tuple[str, Calibration]]:
-    return [(f"{name} (error {groups[0].error:.3f})", groups[0])] if groups else []

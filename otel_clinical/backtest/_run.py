@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from otel_clinical.backtest._delays import Measured
     from otel_clinical.backtest._encounters import Encounter
     from otel_clinical.backtest._mapping import Mapping
     from otel_clinical.drift.kernel import EvidenceRow
@@ -163,16 +164,17 @@ def run_backtest(
         timeline,
         fires,
         [report_fault(injection, history.encounters, encounters, fires, timeline) for injection in injections],
-        calibrate(encounters),
+        [] if model.metric.of_reviews else calibrate(encounters),  # accepted is not right
     )
 
 
-def as_json(test: Backtest) -> dict[str, Any]:
+def as_json(test: Backtest, measured: Sequence[Measured] = ()) -> dict[str, Any]:
     """Return the content of backtest.json; the same history, policy and faults give the same text."""
     return {
         "schema": "otel-clinical/backtest/v1",
         "fires": [fire.as_dict() for fire in test.fires],
         "faults": [fault.as_dict() for fault in test.faults],
+        "delays": [one.as_dict() for one in measured],
         "inputs": _inputs(test),
         "baseline": _baseline(test.used),
         "segments": [_segment(row, test) for row in test.replayed.evidence],

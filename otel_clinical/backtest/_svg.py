@@ -12,11 +12,45 @@ if TYPE_CHECKING:
 # Okabe and Ito's palette.
 BLUE, SKY, ORANGE, VERMILLION, PURPLE, GREEN = "#0072B2", "#56B4E9", "#E69F00", "#D55E00", "#CC79A7", "#009E73"
 INK, MUTED, RULE = "#1a1a1a", "#5b6166", "#c9ced3"
-TIER_COLOURS = {1: ORANGE, 2: VERMILLION, 3: PURPLE}
-TIER_WORDS = {1: "#8a6100", 2: "#b34a00", 3: "#8f3f6e"}
+WORDS = {
+    BLUE: "#005a8c",
+    SKY: "#2d6f9e",
+    ORANGE: "#8a6100",
+    VERMILLION: "#b34a00",
+    PURPLE: "#8f3f6e",
+    GREEN: "#00694e",
+}
 """The same hues, dark enough to read as text on white."""
+SHADE = "#eef1f4"
+NIGHT = (
+    *((INK, "#e8eaec"), (MUTED, "#a9b1b8"), (RULE, "#4a5158"), (SHADE, "#22282e"), ("white", "#14171a")),
+    *((BLUE, "#56B4E9"), (WORDS[BLUE], "#7cc4f0"), (WORDS[SKY], "#9fd3f5"), (WORDS[ORANGE], "#f0b84a")),
+    *((WORDS[VERMILLION], "#ff9a5c"), (WORDS[PURPLE], "#e7a3c7"), (WORDS[GREEN], "#4fd3ab")),
+)
+"""What each colour becomes on a dark page."""
+TIER_COLOURS = {1: ORANGE, 2: VERMILLION, 3: PURPLE}
+TIER_WORDS = {tier: WORDS[colour] for tier, colour in TIER_COLOURS.items()}
+
+_LINE = 11.0
+"""Pixels between two lines of words."""
 
 Point = tuple[float, float]
+
+
+def _apart(rows: Sequence[float], least: float) -> list[float]:
+    """Move rising `rows` apart to a distance of `least`, as a group stays where its middle was.
+
+    >>> _apart([10.0, 12.0, 50.0], 11.0)
+    [5.5, 16.5, 50.0]
+    """
+    groups: list[tuple[float, int]] = []  # middle and size
+    for row in rows:
+        middle, size = row, 1
+        while groups and middle - groups[-1][0] < least * (size + groups[-1][1]) / 2:
+            before, n = groups.pop()
+            middle, size = (middle * size + before * n) / (size + n), size + n
+        groups.append((middle, size))
+    return [middle + least * (i - (size - 1) / 2) for middle, size in groups for i in range(size)]
 
 
 @dataclass(frozen=True)
@@ -25,12 +59,12 @@ class Frame:
 
     x: tuple[float, float]
     y: tuple[float, float]
-    width: int = 520
-    height: int = 190
-    left: int = 44
+    width: int = 400
+    height: int = 186
+    left: int = 34
     right: int = 62
     top: int = 22
-    bottom: int = 34
+    bottom: int = 36
 
     def px(self, x: float) -> float:
         """Return the pixel column of a value, clamped to the frame."""
@@ -67,21 +101,45 @@ class Drawing:
             down = [f"{self.frame.px(x)},{self.frame.py(low)}" for x, low, _ in reversed(points)]
             self.parts.append(f'<polygon points="{" ".join(up + down)}" fill="{colour}" fill-opacity="0.25"/>')
 
-    def span(self, start: float, end: float, label: str) -> None:
-        """Shade a range of x and name it."""
+    def span(self, start: float, end: float, label: str = "") -> None:
+        """Shade a range of x, and name it if there is a name."""
         left, right = self.frame.px(start), self.frame.px(end)
         height = self.frame.height - self.frame.top - self.frame.bottom
         self.parts.append(
-            f'<rect x="{left}" y="{self.frame.top}" width="{right - left:.1f}" height="{height}" fill="#eef1f4"/>'
+            f'<rect x="{left}" y="{self.frame.top}" width="{right - left:.1f}" height="{height}" fill="{SHADE}"/>'
         )
-        self.text(left + 3, self.frame.height - self.frame.bottom - 4, label, MUTED, size=9)
+        if label:
+            self.text(left + 3, self.frame.height - self.frame.bottom - 4, label, MUTED)
 
-    def level(
-        self, y: float, label: str, colour: str, *, words: str = "", dash: str = "4 3", width: float = 1.0
-    ) -> None:
-        """Draw a horizontal line and name it at the right edge, in the colour `words`."""
+    def level(self, y: float, colour: str, *, dash: str = "4 3", width: float = 1.0) -> None:
+        """Draw a horizontal line."""
         self.line([(self.frame.x[0], y), (self.frame.x[1], y)], colour, width, dash)
-        self.text(self.frame.width - self.frame.right + 4, self.frame.py(y) + 3, label, words or colour, size=9)
+
+    def names(self, labels: Sequence[tuple[float, str, str]]) -> None:
+        """Write (value, words, colour) at the right edge, each at its height or as near as the others leave room."""
+        wanted = sorted((self.frame.py(y) + 3, words, colour) for y, words, colour in labels)
+        for (_, words, colour), row in zip(wanted, _apart([row for row, _, _ in wanted], _LINE), strict=True):
+            self.text(self.frame.width - self.frame.right + 4, row, words, colour)
+
+    def tick(self, y: float, colour: str) -> None:
+        """Mark a value at the left edge."""
+        left, row = self.frame.left, self.frame.py(y)
+        self.parts.append(
+            f'<polygon points="{left},{row - 4} {left + 7},{row} {left},{row + 4}" fill="{colour}" fill-opacity="0.8"/>'
+        )
+
+    def dot(self, x: float, y: float, colour: str, *, hollow: bool = False) -> None:
+        """Draw a point, full or as a ring."""
+        fill = "none" if hollow else colour
+        place = f'cx="{self.frame.px(x)}" cy="{self.frame.py(y)}"'
+        self.parts.append(f'<circle {place} r="3.2" fill="{fill}" stroke="{colour}" stroke-width="1.5"/>')
+
+    def upright(self, x: float, y: float, words: str, colour: str) -> None:
+        """Write words from below to above, in the middle of `y`."""
+        self.parts.append(
+            f'<text transform="rotate(-90 {x} {y})" x="{x}" y="{y}" fill="{colour}" font-size="10" '
+            f'text-anchor="middle">{escape(words)}</text>'
+        )
 
     def moment(self, x: float, label: str, colour: str) -> None:
         """Draw a vertical line and name it at the top."""
@@ -90,7 +148,9 @@ class Drawing:
         self.parts.append(
             f'<line x1="{column}" y1="{top}" x2="{column}" y2="{bottom}" stroke="{colour}" stroke-dasharray="2 2"/>'
         )
-        self.text(column, top - 3, label, colour, anchor="middle", size=9)
+        room = 3 * len(label)
+        column = min(max(column, self.frame.left + room), self.frame.width - room)
+        self.text(column, top - 5, label, colour, anchor="middle")
 
     def note(self, words: str) -> None:
         """Write words in the middle of the frame, just above its lower edge."""
@@ -114,7 +174,7 @@ class Drawing:
     def axis_y(self, ticks: Sequence[float], form: str = "{:.2f}") -> None:
         """Write the values of the y axis."""
         for tick in ticks:
-            self.text(self.frame.left - 5, self.frame.py(tick) + 3, form.format(tick), MUTED, anchor="end", size=9)
+            self.text(self.frame.left - 5, self.frame.py(tick) + 3, form.format(tick), MUTED, anchor="end")
 
     def axis_x(self, ticks: Sequence[tuple[float, str, str]]) -> None:
         """Write two lines of words below the x axis at each tick."""
@@ -124,14 +184,14 @@ class Drawing:
         for x, upper, lower in ticks:
             column = self.frame.px(x)
             self.parts.append(f'<line x1="{column}" x2="{column}" y1="{base}" y2="{base + 4}" stroke="{RULE}"/>')
-            self.text(column, base + 14, upper, MUTED, anchor="middle", size=9)
-            self.text(column, base + 25, lower, MUTED, anchor="middle", size=9)
+            self.text(column, base + 14, upper, MUTED, anchor="middle")
+            self.text(column, base + 25, lower, MUTED, anchor="middle")
 
     def text(
         self, x: float, y: float, words: str, colour: str, *, anchor: str = "start", size: int = 10, weight: str = ""
     ) -> None:
         """Write words at a pixel position."""
-        bold = f' font-weight="{weight}"' if weight else ""
+        bold = f' font-weight="{weight}" stroke="white" stroke-width="3" paint-order="stroke"' if weight else ""
         self.parts.append(
             f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" font-size="{size}" text-anchor="{anchor}"{bold}>'
             f"{escape(words)}</text>"

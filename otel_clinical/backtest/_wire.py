@@ -21,6 +21,7 @@ from otel_clinical.instrument import (
     declare_segments,
     record_inference,
     record_outcome,
+    record_review,
 )
 from otel_clinical.semconv.enums import InputQualityAction, OutcomeResult
 
@@ -83,7 +84,13 @@ class Wire:
         )
 
     def outcome(self, encounter: Encounter, receipt: Receipt) -> None:
-        """Record how right the answer of an encounter was."""
+        """Record how right the answer of an encounter was, or what a reviewer did with it."""
+        # Equal times are decided by the event id, which must not change from one replay to the next.
+        if encounter.review is not None:
+            record_review(
+                receipt, action=encounter.review, at=encounter.known, event_id=encounter.key, telemetry=self.telemetry
+            )
+            return
         score = encounter.score
         result = {1.0: OutcomeResult.CORRECT, 0.0: OutcomeResult.INCORRECT}.get(
             -1.0 if score is None else score, OutcomeResult.PARTIAL
@@ -95,7 +102,6 @@ class Wire:
             score=score,
             outcome_class=encounter.cell,
             at=encounter.known,
-            # Equal times are decided by the event id, which must not change from one replay to the next.
             event_id=encounter.key,
             telemetry=self.telemetry,
         )

@@ -28,9 +28,11 @@ from otel_clinical.drift.kernel._rows import (
     Transition,
     VolumeRow,
 )
+from otel_clinical.drift.kernel._signals import SEGMENT_MIX
 from otel_clinical.drift.kernel._tiers import decide_tier
 
 __all__ = [
+    "SEGMENT_MIX",
     "Applied",
     "AttributionRow",
     "CalibrationRow",
