@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from otel_clinical.semconv.attribution_words import reason_text
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -24,6 +26,7 @@ def lines(found: Explanation) -> Iterator[str]:
         yield f"               between {least:.1%} and {largest:.1%} (95 %, at all times together)"
     if found.causes:
         yield f"  put down to  {', '.join(found.causes)}"
+        yield from (f"               because {reason_text(reason)}" for reason in found.reasons)
     coverage = (
         "not known yet" if found.coverage is None else f"{found.coverage:.1%} of mature inferences have an outcome"
     )

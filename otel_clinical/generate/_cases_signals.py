@@ -8,6 +8,7 @@ from otel_clinical.generate._cases_confidence import confidence_cases
 from otel_clinical.generate._cases_features import feature_cases
 from otel_clinical.generate._cases_heartbeat import heartbeat_cases
 from otel_clinical.generate._cases_model import (
+    Labels,
     Scenario,
     Series,
     Subject,
@@ -18,8 +19,9 @@ from otel_clinical.generate._cases_model import (
     level,
 )
 from otel_clinical.generate._cases_reviews import review_cases
-from otel_clinical.semconv import OTHER, attributes, metrics
+from otel_clinical.semconv import AGGREGATE, OTHER, attributes, metrics
 from otel_clinical.semconv.enums import (
+    DeploymentState,
     DriftDetector,
     EscalationLevel,
     InputQualityAction,
@@ -31,13 +33,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-def signal_cases(subject: Subject) -> Iterator[Scenario]:
-    """Yield one scenario per alert of the quality file."""
+def signal_cases(subject: Subject, together: float) -> Iterator[Scenario]:
+    """Yield one scenario per alert of the quality file; drops `together` seconds apart have one cause."""
     yield _input_quality(subject)
     yield from review_cases(subject)
     yield from confidence_cases(subject)
     if subject.policy.segments:
         yield _some_segment(subject)
+    if EscalationLevel.GOVERNANCE_REVIEW in subject.policy.tiers:
+        yield _models_together(subject, together)
     yield from feature_cases(subject)
     yield from heartbeat_cases(subject)
     yield _drift(subject)
@@ -58,6 +62,42 @@ def _some_segment(subject: Subject) -> Scenario:
             "another version serves": (subject.active("another"), found(5)[1]),
         },
         about=(subject.served,),
+        model=subject.name,
+        looks=subject.looks,
+    )
+
+
+def _models_together(subject: Subject, within: float) -> Scenario:
+    """Two models whose drops began at some distance; the other one may be judged by another processor."""
+    whole = {attributes.SEGMENT_NAME: AGGREGATE, attributes.SEGMENT_VALUE: AGGREGATE}
+    other = {attributes.MODEL_NAME: "elsewhere", attributes.MODEL_VERSION: "3"}
+    began = 1.7e9
+
+    def dropped(version: Labels, since: float, evidence: float = 1, *, serves: float = 1) -> tuple[Series, ...]:
+        stream, looks = {**version, **whole}, subject.looks
+        proof = {**stream, attributes.ESCALATION_LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value}
+        state = {**version, attributes.DEPLOYMENT_STATE: DeploymentState.ACTIVE.value}
+        return (
+            level(metrics.CHANGE_POINT_TIME, stream, since, looks),
+            level(metrics.EVIDENCE, proof, evidence, looks),
+            level(metrics.DEPLOYMENT_STATUS, state, serves, looks),
+        )
+
+    mine = dropped(subject.served, began)
+    return Scenario(
+        "ClinicalAIModelsDropTogether",
+        fires={
+            "another model began to drop soon after": (*mine, *dropped(other, began + within)),
+            "another model began to drop soon before": (*mine, *dropped(other, began - within)),
+        },
+        quiet={
+            "no other model dropped": mine,
+            "the other model began at another time": (*mine, *dropped(other, began + within + 1)),
+            "the drop of the other model is not proved": (*mine, *dropped(other, began, 0.99)),
+            "the version of the other model serves no more": (*mine, *dropped(other, began, serves=0)),
+            "only the other model dropped": dropped(other, began),
+        },
+        about=(subject.model,),
         model=subject.name,
         looks=subject.looks,
     )

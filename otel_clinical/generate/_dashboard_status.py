@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.generate._dashboard_model import COLUMNS, Colour, Panel, Query, Word, coloured
 from otel_clinical.generate._dashboard_queries import (
@@ -19,6 +19,9 @@ from otel_clinical.generate._rules_machine import WATCHDOG
 from otel_clinical.generate._rules_promql import MODEL, STREAM, VERSION, over
 from otel_clinical.semconv import AGGREGATE, attributes, metrics, prometheus_label
 from otel_clinical.semconv.enums import EscalationLevel, RollbackMode
+
+if TYPE_CHECKING:
+    from otel_clinical.semconv import MetricDef
 
 TIER_WORDS: Final = {
     0: Word("no tier", Colour.GREEN),
@@ -269,21 +272,39 @@ def where() -> tuple[Panel, ...]:
 
 
 def attribution() -> tuple[Panel, ...]:
-    """Return the table of what the drops in a tier are put down to."""
-    keys = (*STREAM, attributes.ATTRIBUTION_CAUSE)
-    named = {**TABLE_STREAM, prometheus_label(attributes.ATTRIBUTION_CAUSE): "put down to"}
-    organised = {"excludeByName": {"Time": True, "Value": True}, "renameByName": named}
+    """Return the tables of what the drops in a tier are put down to, and why."""
     return (
-        Panel(
-            "table",
+        _stated(
             "What the drops are put down to",
             "The cause of every drop that has reached a tier: version, environment, input, label_feed, or unknown.",
             "version: go back; environment or input: the previous version shares it; label_feed: mend the feed.",
-            (Query(f"{over('max', keys, of_model(metrics.ATTRIBUTION_STATUS))} == 1", instant=True),),
-            unit="none",
-            width=COLUMNS,
-            height=6,
-            options={"cellHeight": "sm", "showHeader": True},
-            transformations=({"id": "organize", "options": organised},),
+            metrics.ATTRIBUTION_STATUS,
+            (attributes.ATTRIBUTION_CAUSE, "put down to"),
         ),
+        _stated(
+            "Why they are put down to that",
+            "What speaks for the cause of every drop that has reached a tier; several lines where several facts do.",
+            "previous_better and previous_no_better are proved on the same cases; everything else is a circumstance.",
+            metrics.ATTRIBUTION_REASON_STATUS,
+            (attributes.ATTRIBUTION_REASON, "because"),
+        ),
+    )
+
+
+def _stated(title: str, what: str, then: str, metric: MetricDef, shown: tuple[str, str]) -> Panel:
+    """Return a table of the words of a state gauge that are 1."""
+    key, heading = shown
+    named = {**TABLE_STREAM, prometheus_label(key): heading}
+    organised = {"excludeByName": {"Time": True, "Value": True}, "renameByName": named}
+    return Panel(
+        "table",
+        title,
+        what,
+        then,
+        (Query(f"{over('max', (*STREAM, key), of_model(metric))} == 1", instant=True),),
+        unit="none",
+        width=COLUMNS // 2,
+        height=6,
+        options={"cellHeight": "sm", "showHeader": True},
+        transformations=({"id": "organize", "options": organised},),
     )

@@ -92,6 +92,17 @@ def looked_up_word(metric: MetricDef, shown: str, keys: Keys = STREAM) -> str:
     return f"{{{{ with {query} }}}}{{{{ {word} }}}}{{{{ else }}}}unknown{{{{ end }}}}"
 
 
+def looked_up_words(metric: MetricDef, shown: str, keys: Keys = STREAM) -> str:
+    """Return a template that lists the values of label `shown` of those of the alert's own series that are 1."""
+    conditions = ",".join(f"{prometheus_label(key)}=%q" for key in keys)
+    values = " ".join(f"$labels.{prometheus_label(key)}" for key in keys)
+    name = prometheus_label(shown)
+    query = f'printf "{metric.prometheus}{{{conditions}}} == 1" {values} | query | sortByLabel "{name}"'
+    word = f'{{{{ $s | label "{name}" }}}}'
+    each = f"{{{{ range $i, $s := . }}}}{{{{ if $i }}}}, {{{{ end }}}}{word}{{{{ end }}}}"
+    return f"{{{{ with {query} }}}}{each}{{{{ else }}}}no reason is known{{{{ end }}}}"
+
+
 def named_segments(level: str) -> str:
     """Return a template that lists the segments of the alert's version that are named worse at `level`."""
     fixed = f"{prometheus_label(attributes.ESCALATION_LEVEL)}='{level}'"

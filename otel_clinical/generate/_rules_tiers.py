@@ -27,6 +27,7 @@ from otel_clinical.generate._rules_text import (
     TierLabel,
     looked_up,
     looked_up_word,
+    looked_up_words,
     stop_by_hand,
 )
 from otel_clinical.policy import duration_text
@@ -125,7 +126,8 @@ def _message(model: ModelPolicy, level: EscalationLevel, words: TierWords) -> Me
         f"Since: {looked_up(metrics.CHANGE_POINT_TIME, 'humanizeTimestamp')}. "
         f"How sure: evidence {evidence} (1 proves a drop beyond {number(model.tiers[level].guard * 100)} %), "
         f"{looked_up(metrics.EVIDENCE_SAMPLES, WHOLE)} labels since then. "
-        f"Put down to: {looked_up_word(metrics.ATTRIBUTION_STATUS, attributes.ATTRIBUTION_CAUSE)}."
+        f"Put down to: {looked_up_word(metrics.ATTRIBUTION_STATUS, attributes.ATTRIBUTION_CAUSE)} "
+        f"({looked_up_words(metrics.ATTRIBUTION_REASON_STATUS, attributes.ATTRIBUTION_REASON)})."
     )
     summary = (
         f"{MODEL_NAME} {MODEL_VERSION}: {metric} {scale.direction} {{{{ $value | humanizePercentage }}}} in {WHERE} "

@@ -65,7 +65,8 @@ def suites(policy: Policy, interval: float) -> tuple[Suite, ...]:
     subjects = [Subject(name, model, interval) for name, model in policy.models.items()]
     first = next(iter(policy.models))
     tiers = (scenario for subject in subjects for scenario in tier_cases(subject))
-    signals = (scenario for subject in subjects for scenario in signal_cases(subject))
+    together = policy.drift.common_cause_within
+    signals = (scenario for subject in subjects for scenario in signal_cases(subject, together))
     blind = (scenario for subject in subjects for scenario in blind_cases(subject))
     rollback = (scenario for subject in subjects for scenario in rollback_cases(subject))
     return (

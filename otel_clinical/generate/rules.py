@@ -14,6 +14,7 @@ from otel_clinical.generate._rules_rollback import rollbacks
 from otel_clinical.generate._rules_signals import signals
 from otel_clinical.generate._rules_tasks import task_times
 from otel_clinical.generate._rules_tiers import tiers
+from otel_clinical.generate._rules_together import models_together
 
 if TYPE_CHECKING:
     from otel_clinical.policy import Policy
@@ -39,7 +40,7 @@ def build(policy: Policy, evaluation_interval: float = 15.0) -> dict[str, tuple[
     pace = Pace(evaluation_interval)
     return {
         TIERS: (constants(policy), *tiers(policy), *counters(policy, pace)),
-        QUALITY: (*signals(policy, pace), *task_times(policy, pace)),
+        QUALITY: (*signals(policy, pace), *task_times(policy, pace), models_together(policy)),
         MONITOR: (
             expected(policy),
             *blind(policy, pace),

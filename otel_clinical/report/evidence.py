@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
+from otel_clinical.semconv.attribution_words import reason_text
 from otel_clinical.semconv.small_cells import enough
 
 if TYPE_CHECKING:
@@ -74,6 +75,9 @@ def facts_of(look: Mapping[str, Any], key: Mapping[str, Any]) -> Iterator[Fact]:
     if _number(activation := look.get("activation")):
         meaning = "counts how often a version was put into service; the evidence begins anew with each"
         yield Fact("Activation it belongs to", f"{activation:.0f}", meaning)
+    if look.get("cause") and not hidden:
+        reasons = "; ".join(map(reason_text, look.get("reasons") or ()))
+        yield Fact("The processor puts it down to", str(look["cause"]).replace("_", " "), reasons)
 
 
 def _bounds(look: Mapping[str, Any], *, aggregate: bool) -> str:

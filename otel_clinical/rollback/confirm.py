@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from otel_clinical.rollback.alerts import AGGREGATE, REVIEWS, Alert, Cause, alert_from_labels
+from otel_clinical.rollback.alerts import REVIEWS, Alert, Cause, alert_from_labels
 from otel_clinical.rollback.events import Recovery
 from otel_clinical.rollback.prometheus import Prometheus, PrometheusUnavailableError, selector
 from otel_clinical.rollback.state import Comparison, Fellow, Incident, Processor, Sample, Stratum
@@ -27,6 +28,7 @@ SEGMENT_VALUE: Final = prometheus_label(attributes.SEGMENT_VALUE)
 LEVEL: Final = prometheus_label(attributes.ESCALATION_LEVEL)
 STATE: Final = prometheus_label(attributes.DEPLOYMENT_STATE)
 CAUSE: Final = prometheus_label(attributes.ATTRIBUTION_CAUSE)
+REASON: Final = prometheus_label(attributes.ATTRIBUTION_REASON)
 BASELINE: Final = prometheus_label(attributes.BASELINE_HASH)
 _AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 _MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
@@ -42,7 +44,7 @@ def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float, t
         if incident.key.cause is Cause.INPUT:
             return _look_at_input(prometheus, terms, incident, now)
         sample = _look_at_performance(prometheus, incident, now)
-        return replace(sample, **_company(prometheus, incident, target))
+        return replace(sample, **_company(prometheus, incident, target, sample.change_point))
     except PrometheusUnavailableError:
         return Sample(now, reachable=False)
 
@@ -130,6 +132,7 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
         activation=_lowest(prometheus, selector(metrics.EVIDENCE_ACTIVATION.prometheus, mine)),
         aggregate_evidence=_lowest(prometheus, selector(metrics.EVIDENCE.prometheus, review)),
         cause=_cause(prometheus, stream),
+        reasons=_reasons(prometheus, stream),
         active_versions=tuple(sorted({version for _, version in serving})),
         instances=len({instance for instance, _ in serving}),
         lower=_lowest(prometheus, selector(metrics.DEGRADATION_LOWER_RATIO.prometheus, stream)),
@@ -147,7 +150,7 @@ def _look_at_performance(prometheus: Prometheus, incident: Incident, now: float)
     )
 
 
-def _company(prometheus: Prometheus, incident: Incident, target: str | None) -> dict[str, Any]:
+def _company(prometheus: Prometheus, incident: Incident, target: str | None, since: float | None) -> dict[str, Any]:
     """Return what the drop is compared with: other models and versions, other segments, the version to go back to."""
     key = incident.key
     where = {SEGMENT_NAME: key.segment.name, SEGMENT_VALUE: key.segment.value}
@@ -155,16 +158,14 @@ def _company(prometheus: Prometheus, incident: Incident, target: str | None) -> 
     strata = prometheus.query(selector(metrics.DEGRADATION_RATIO.prometheus, mine))
     arm = None
     if target is not None and _runs_beside(prometheus, key.model, target):
-        arm = _comparison(prometheus, {MODEL: key.model, **where}, target)
-        if key.segment == AGGREGATE:
-            pair = {MODEL: key.model, VERSION: target}
-            arm = replace(
-                arm,
-                pairs=_count(prometheus, selector(metrics.PAIRING_CASES.prometheus, pair)),
-                verdict=_lowest(prometheus, selector(metrics.PAIRING_VERDICT.prometheus, pair)),
-            )
+        pair = {MODEL: key.model, VERSION: target, **where}
+        arm = replace(
+            _comparison(prometheus, {MODEL: key.model, **where}, target),
+            pairs=_count(prometheus, selector(metrics.PAIRING_CASES.prometheus, pair)),
+            verdict=_lowest(prometheus, selector(metrics.PAIRING_VERDICT.prometheus, pair)),
+        )
     return {
-        "fellows": _fellows(prometheus, where),
+        "fellows": _fellows(prometheus, key.model, where, since),
         "strata": tuple(
             Stratum(series.labels.get(SEGMENT_NAME, ""), series.labels.get(SEGMENT_VALUE, ""), series.value)
             for series in strata
@@ -174,19 +175,35 @@ def _company(prometheus: Prometheus, incident: Incident, target: str | None) -> 
     }
 
 
-def _fellows(prometheus: Prometheus, where: Mapping[str, str]) -> tuple[Fellow, ...]:
-    """Return every model and version that is proved to have dropped by the tier of governance review."""
-    review = selector(metrics.EVIDENCE.prometheus, {**where, LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value})
+def _fellows(prometheus: Prometheus, model: str, where: Mapping[str, str], since: float | None) -> tuple[Fellow, ...]:
+    """Return every model and version that is proved to have dropped by the tier of governance review.
+
+    Of other models any segment counts, the one that began nearest to `since`: what models share need not have one
+    name in both. Of the same model only the same segment does.
+    """
     changed = {
-        (series.labels.get(MODEL, ""), series.labels.get(VERSION, "")): series.value
-        for series in prometheus.query(selector(metrics.CHANGE_POINT_TIME.prometheus, where))
+        _stream(series.labels): series.value for series in prometheus.query(metrics.CHANGE_POINT_TIME.prometheus)
     }
-    found = {}
-    for series in prometheus.query(review):
-        if series.value >= 1:
-            name = series.labels.get(MODEL, ""), series.labels.get(VERSION, "")
-            found[name] = Fellow(*name, series.value, changed.get(name))
+    found: dict[tuple[str, str], Fellow] = {}
+    tier = {LEVEL: EscalationLevel.GOVERNANCE_REVIEW.value}
+    for series in prometheus.query(selector(metrics.EVIDENCE.prometheus, tier)):
+        stream = _stream(series.labels)
+        name = stream[:2]
+        if series.value < 1 or (name[0] == model and stream[2:] != tuple(where.values())):
+            continue
+        fellow = Fellow(*name, series.value, changed.get(stream))
+        found[name] = min(found.get(name, fellow), fellow, key=lambda one: _apart(one.change_point, since))
     return tuple(found[name] for name in sorted(found))
+
+
+def _stream(labels: Mapping[str, str]) -> tuple[str, str, str, str]:
+    model, version, segment, value = (labels.get(key, "") for key in (MODEL, VERSION, SEGMENT_NAME, SEGMENT_VALUE))
+    return model, version, segment, value
+
+
+def _apart(at: float | None, since: float | None) -> float:
+    """Return how far two moments lie apart; one that is not known comes after every other."""
+    return math.inf if at is None else abs(at - (since or 0.0))
 
 
 def _runs_beside(prometheus: Prometheus, model: str, version: str) -> bool:
@@ -241,6 +258,12 @@ def _cause(prometheus: Prometheus, stream: Mapping[str, str]) -> str:
     found = prometheus.query(selector(metrics.ATTRIBUTION_STATUS.prometheus, stream))
     causes = {series.labels.get(CAUSE, "") for series in found if series.value >= 1}
     return causes.pop() if len(causes) == 1 else ""
+
+
+def _reasons(prometheus: Prometheus, stream: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what speaks for that, in the words of the registry."""
+    found = prometheus.query(selector(metrics.ATTRIBUTION_REASON_STATUS.prometheus, stream))
+    return tuple(sorted({series.labels.get(REASON, "") for series in found if series.value >= 1} - {""}))
 
 
 def _active(prometheus: Prometheus, model: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from otel_clinical.rollback import guards, ledger
 from otel_clinical.rollback.alerts import AGGREGATE, Cause
 from otel_clinical.rollback.targets import Change
+from otel_clinical.semconv.attribution_words import reason_text
 from otel_clinical.semconv.enums import AttributionCause, RollbackDecision, RoutingLevel, RoutingReason
 
 if TYPE_CHECKING:
@@ -73,7 +74,10 @@ def _not_the_version(
     if _input_held(state, incident):
         return "the input of this source is held for its quality"
     if sample.cause in _SHARED:
-        return f"the processor puts the drop down to {_SHARED[sample.cause]}, which the previous version would share"
+        why = f" ({', '.join(reason_text(reason) for reason in sample.reasons)})" if sample.reasons else ""
+        return (
+            f"the processor puts the drop down to {_SHARED[sample.cause]}{why}, which the previous version would share"
+        )
     terms = setting.terms
     since = (sample.change_point or 0.0) - pointer.activated_at
     if not -terms.slack <= since <= terms.attribution_window:

@@ -110,10 +110,10 @@ class Sample:
 
     `taken_at` is the controller's clock, `clock` Prometheus' own; `evaluated_at` is when Prometheus last
     evaluated the alert as firing. `cause` is what the processor puts the drop down to, empty where it says nothing
-    or two processors disagree. `drop` lies between `lower` and `upper` by confidence bounds; the aggregate's is
-    standardised where the policy says so, and `strata` are the drops of all segment values. `fellows` dropped as
-    well. `arm` is the version to go back to where it runs beside the serving one, as shadow or for a part of the
-    cases, and `current` the serving version in the same window.
+    or two processors disagree, and `reasons` what speaks for it. `drop` lies between `lower` and `upper` by
+    confidence bounds; the aggregate's is standardised where the policy says so, and `strata` are the drops of all
+    segment values. `fellows` dropped as well. `arm` is the version to go back to where it runs beside the serving
+    one, as shadow or for a part of the cases, and `current` the serving version in the same window.
     """
 
     taken_at: float
@@ -139,6 +139,7 @@ class Sample:
     strata: tuple[Stratum, ...] = ()
     arm: Comparison | None = None
     current: Comparison | None = None
+    reasons: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,7 @@ ROUTES = {
     "ClinicalAIAutomationBias": (ENGINEERING,),
     "ClinicalAICalibrationOff": (ENGINEERING,),
     "ClinicalAISegmentsWorse": (ENGINEERING,),
+    "ClinicalAIModelsDropTogether": (ENGINEERING,),
     "ClinicalAIEstimatedPerformanceLow": (ENGINEERING,),
     "ClinicalAIDriftDetected": (ENGINEERING,),
     "ClinicalAISafetyEvent": (SAFETY, ONCALL, GOVERNANCE, ENGINEERING),

@@ -88,6 +88,14 @@ def test_the_page_holds_what_since_when_evidence_guards_actions_times_and_audit_
         assert expected in page
 
 
+def test_the_cause_and_what_speaks_for_it_stand_among_the_evidence() -> None:
+    last = {**INCIDENT["last"], "cause": "environment", "reasons": ["other_model"]}
+    (fact,) = (one for one in incident_report({**INCIDENT, "last": last}).facts if one.name.startswith("The processor"))
+    assert (fact.value, fact.meaning) == ("environment", "another model dropped at the same time")
+    few = {**last, "samples": 10.0}
+    assert not any(one.name.startswith("The processor") for one in incident_report({**INCIDENT, "last": few}).facts)
+
+
 def test_the_page_needs_nothing_from_elsewhere() -> None:
     page = _read(render_html(incident_report(INCIDENT)))
     assert page.loads == []

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from otel_clinical.rollback.confirm import LEVEL, MODEL, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION, look
+from otel_clinical.release import Segment
+from otel_clinical.rollback._evidence_guards import counterfactual
+from otel_clinical.rollback.confirm import LEVEL, MODEL, REASON, SEGMENT_NAME, SEGMENT_VALUE, STATE, VERSION, look
 from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.state import Comparison, Fellow, Incident, Key, Sample, Stratum
 from otel_clinical.semconv import metrics
@@ -65,6 +67,57 @@ def test_other_models_and_versions_that_dropped_are_named_with_their_times(
         Fellow("coding", "7", 1.0, None),
         Fellow("triage", "3", 2.0, NOW - 60),
     ]
+
+
+def test_of_another_model_the_segment_that_began_nearest_counts_and_of_the_same_model_only_the_same_segment(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    """Another processor judges the other model, and its segments have other names."""
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    for model, version, value, since in (
+        ("triage", "3", "intake", NOW - 9e5),
+        ("triage", "3", "ward", NOW - 70),
+        ("coding", "7", "medicaid", NOW),
+    ):
+        stream = {MODEL: model, VERSION: version, SEGMENT_NAME: "department", SEGMENT_VALUE: value}
+        prometheus.put(metrics.EVIDENCE.prometheus, 2.0, **stream, **{LEVEL: "governance_review"})
+        prometheus.put(metrics.CHANGE_POINT_TIME.prometheus, since, **stream)
+    seen = see(asked, terms)
+    assert [one for one in seen.fellows if one.version != "8"] == [Fellow("triage", "3", 2.0, NOW - 70)]
+
+
+def test_a_segment_is_compared_by_the_pairs_of_its_own_cases(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    prometheus.put(
+        metrics.DEPLOYMENT_STATUS.prometheus,
+        1,
+        job="a",
+        instance="a:1",
+        **{MODEL: "coding", VERSION: "7", STATE: "shadow"},
+    )
+    whole, payer = Segment("all", "all"), Segment("payer", "medicaid")
+    for segment, verdict, cases in ((whole, -1, 400), (payer, 1, 99)):
+        pair = {MODEL: "coding", VERSION: "7", SEGMENT_NAME: segment.name, SEGMENT_VALUE: segment.value}
+        prometheus.put(metrics.PAIRING_VERDICT.prometheus, verdict, **pair)
+        prometheus.put(metrics.PAIRING_CASES.prometheus, cases, **pair)
+    for segment, result, cases in ((whole, "fail", 400.0), (payer, "pass", 99.0)):
+        incident = replace(INCIDENT, key=replace(INCIDENT.key, segment=segment))
+        seen = look(asked, terms, incident, time.time(), "7")
+        assert seen.arm is not None
+        assert seen.arm.pairs == cases
+        assert counterfactual(terms, seen).result.value == result
+
+
+def test_what_speaks_for_the_cause_is_read_for_the_stream(
+    asked: Prometheus, prometheus: FakePrometheus, terms: Terms
+) -> None:
+    degraded(prometheus, baseline=terms.baseline_hash, change_point=NOW)
+    whole = {MODEL: "coding", VERSION: "8", SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
+    for reason in ("other_model", "input_feature"):
+        prometheus.put(metrics.ATTRIBUTION_REASON_STATUS.prometheus, 1, **whole, **{REASON: reason})
+    assert see(asked, terms).reasons == ("input_feature", "other_model")
 
 
 @pytest.mark.parametrize(("state", "beside"), [("shadow", True), ("canary", True), ("standby", False)])

@@ -47,7 +47,8 @@ class Known:
         labels: Time of the newest outcome by model.
         newest: Time of the newest record; None before the first.
         features: Input features of the newest activations.
-        compared: How another version does on the cases of (model, version, activation), None without such cases.
+        compared: How another version does on the cases of (model, version, activation, segment value), None without
+            such cases.
     """
 
     evidence: Sequence[EvidenceRow]
@@ -57,7 +58,7 @@ class Known:
     labels: Mapping[str, float]
     newest: float | None
     features: Sequence[FeatureRow] = ()
-    compared: Callable[[str, str, int], Comparison | None] = lambda _model, _version, _activation: None
+    compared: Callable[[str, str, int, tuple[str, str]], Comparison | None] = lambda *_: None
 
     @cached_property
     def inputs(self) -> Mapping[Place, Sequence[DriftRow]]:
@@ -119,7 +120,7 @@ def _situation(
         shifts=tuple(_shifts(known, row, began)),
         models=tuple(_models(row, reached)),
         source=source if (row.segment, row.value) in {("all", "all"), (_SOURCE, source)} else "",
-        comparison=known.compared(row.model, row.version, row.activation),
+        comparison=known.compared(row.model, row.version, row.activation, (row.segment, row.value)),
     )
 
 

@@ -54,7 +54,7 @@ class Ledger:
         self.fed = Fed()
         self.charged = Charged(words, min(plan.times.amendable for plan in plans.values()))
         self.encounters = Encounters(words)
-        self.pairing = Pairing(words)
+        self.pairing = Pairing(words, plans)
         self.references = References(plans, words)
 
     def closing(self, rows: NDArray[np.void], end: int) -> Generator[list[Transition], None, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -11,11 +11,14 @@ from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.explode._truth import UNCOUNTED
 from otel_clinical.drift.kernel._attribution import Comparison
 from otel_clinical.drift.kernel._paired import Paired
+from otel_clinical.drift.kernel._plan import AGGREGATE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
 
 Case = tuple[str, int]
 """(model, hash of an encounter)."""
@@ -23,19 +26,25 @@ Arm = tuple[str, int]
 """(version, activation)."""
 PairKey = tuple[str, str, str, str, str]
 """(model, version, activation, version, activation), the smaller arm first, as text."""
+PartKey = tuple[str, str, str, str, str, str, str]
+"""The same, and a segment with its value."""
+
+Met = tuple[PairKey, int, int]
+"""Two arms and their scores on one case."""
 
 _HOUR: Final = 3_600_000_000  # microseconds
 _KEPT: Final = 7 * 24  # hours that the score of one version waits for that of another
 _MOST: Final = 16  # pairs of arms of a model that are kept
 _WAITING: Final = "unpaired"
 _TESTS: Final = "paired"
-KINDS: Final = frozenset({_WAITING, _TESTS})
+_PARTS: Final = "paired_part"
+KINDS: Final = frozenset({_WAITING, _TESTS, _PARTS})
 """First part of the keys of saved states."""
 
 
 @dataclass(frozen=True)
 class PairingRow:
-    """How `version` does on the same cases as the version `beside` it: cases, and what is proved of it."""
+    """How `version` does on the same cases of a segment value as the version `beside` it: cases, and what is proved."""
 
     model: str
     version: str
@@ -43,6 +52,8 @@ class PairingRow:
     cases: int
     better: bool
     no_better: bool
+    segment: str = AGGREGATE[0]
+    value: str = AGGREGATE[1]
 
 
 class Pairing:
@@ -50,15 +61,19 @@ class Pairing:
 
     Args:
         words: Every word by its number.
+        plans: By the number of the model's name.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], plans: Mapping[int, ModelPlan]) -> None:
         self._words = words
+        self._plans = plans
+        self._known = {plan.name: frozenset((*plan.segments, *plan.pairs)) for plan in plans.values()}
         self._cases: dict[Case, dict[Arm, int]] = {}
         self._hours: dict[int, set[tuple[Case, Arm]]] = {}
         self._tests: dict[PairKey, Paired] = {}
+        self._parts: dict[PartKey, Paired] = {}
         self._dirty_hours: set[int] = set()
-        self._dirty: set[PairKey] = set()
+        self._dirty: set[PairKey | PartKey] = set()
         self._gone: list[tuple[str, ...]] = []
 
     def feed(self, rows: NDArray[np.void], end: int) -> None:
@@ -66,20 +81,24 @@ class Pairing:
         chosen = rows[(rows["encounter"] != 0) & (rows["mark"] & UNCOUNTED == 0)]
         hour = end // _HOUR
         columns = ("model", "version", "activation", "encounter", "score")
-        for model, version, activation, encounter, score in chosen[list(columns)].tolist():
+        for place, (model, version, activation, encounter, score) in enumerate(chosen[list(columns)].tolist()):
             arm = (self._words[version], activation)
-            self._take((self._words[model], encounter), arm, score, hour)
+            met = self._take((self._words[model], encounter), arm, score, hour)
+            if met:
+                where = self._plans[model].keys(chosen["segments"][place])
+                self._in_parts(where, met)
         self._forget(hour)
 
     def amend(self, rows: NDArray[np.void]) -> None:
         """Let scores say what they say now, those that wait and those that were bet on within the week."""
         columns = ("model", "version", "activation", "encounter", "score", "mark")
-        for model, version, activation, encounter, score, mark in rows[list(columns)].tolist():
+        fields = zip(rows[list(columns)].tolist(), rows["segments"], strict=True)
+        for (model, version, activation, encounter, score, mark), segments in fields:
             case, arm = (self._words[model], encounter), (self._words[version], activation)
             if arm in self._cases.get(case, {}):
-                self._correct(case, arm, None if mark & UNCOUNTED else score)
+                self._correct(case, arm, None if mark & UNCOUNTED else score, self._plans[model].keys(segments))
 
-    def _correct(self, case: Case, arm: Arm, score: int | None) -> None:
+    def _correct(self, case: Case, arm: Arm, score: int | None, where: Sequence[SegmentKey]) -> None:
         """Change what an arm says of a case, also where it was compared; `score` is None where it no longer counts."""
         arms = self._cases[case]
         was = arms[arm]
@@ -89,6 +108,9 @@ class Pairing:
                 before, now = ((its, one) if swapped else (one, its) for one in (was, was if score is None else score))
                 self._tests[key].amend(before, None if score is None else now)
                 self._dirty.add(key)
+                for part in [(*key, *place) for place in where if (*key, *place) in self._parts]:
+                    self._parts[part].amend(before, None if score is None else now)
+                    self._dirty.add(part)
         held = {hour: known for hour, known in self._hours.items() if (case, arm) in known}
         self._dirty_hours.update(held)
         if score is not None:
@@ -100,10 +122,10 @@ class Pairing:
         if not arms:
             del self._cases[case]
 
-    def comparison(self, model: str, version: str, activation: int) -> Comparison | None:
-        """Return how another version does on the cases of this one; the one with most cases decides."""
+    def comparison(self, model: str, version: str, activation: int, where: SegmentKey = AGGREGATE) -> Comparison | None:
+        """Return how another version does on the cases of this one in a segment; that with most cases decides."""
         mine = (version, str(activation))
-        found = [(key, test) for key, test in self._tests.items() if key[0] == model and mine in {key[1:3], key[3:5]}]
+        found = [(key, test) for key, test in self._at(where) if key[0] == model and mine in {key[1:3], key[3:5]}]
         if not found:
             return None
         key, test = max(found, key=lambda one: (one[1].cases, one[0]))
@@ -113,17 +135,23 @@ class Pairing:
         return Comparison(test.cases, second, second_not)
 
     def rows(self, model: str, version: str, activation: int) -> list[PairingRow]:
-        """Return how every other version does on the cases of this one."""
+        """Return how every other version does on the cases of this one, as a whole and by segment value."""
         mine, found = (version, str(activation)), []
-        for key, test in self._tests.items():
-            if key[0] != model or mine not in {key[1:3], key[3:5]}:
+        every = [(key, AGGREGATE, test) for key, test in self._tests.items()]
+        every += [(key[:5], key[5:], test) for key, test in self._parts.items()]
+        for key, where, test in every:
+            if key[0] != model or mine not in {key[1:3], key[3:5]} or where not in self._known[model]:
                 continue
             first, second, first_not, second_not = test.proved()
-            if key[3:5] == mine:
-                found.append(PairingRow(model, key[1], version, test.cases, better=first, no_better=first_not))
-            else:
-                found.append(PairingRow(model, key[3], version, test.cases, better=second, no_better=second_not))
-        return sorted(found, key=lambda row: (row.version, row.cases))
+            other, better, no_better = (key[1], first, first_not) if key[3:5] == mine else (key[3], second, second_not)
+            row = PairingRow(model, other, version, test.cases, better=better, no_better=no_better)
+            found.append(replace(row, segment=where[0], value=where[1]))
+        return sorted(found, key=lambda row: (row.version, row.segment, row.value, row.cases))
+
+    def _at(self, where: SegmentKey) -> Iterable[tuple[PairKey, Paired]]:
+        if where == AGGREGATE:
+            return self._tests.items()
+        return ((key[:5], test) for key, test in self._parts.items() if key[5:] == where)
 
     def dump_dirty(self) -> dict[tuple[str, ...], bytes]:
         """Return the states that changed, by parts of their key."""
@@ -132,7 +160,8 @@ class Pairing:
         for hour in self._dirty_hours:
             known = self._hours.get(hour, set())
             found[_WAITING, str(hour)] = self._packed(known) if known else b""
-        found |= {(_TESTS, *key): self._tests[key].dumps() for key in self._dirty if key in self._tests}
+        found |= {(_TESTS, *key): test.dumps() for key, test in self._tests.items() if key in self._dirty}
+        found |= {(_PARTS, *key): test.dumps() for key, test in self._parts.items() if key in self._dirty}
         self._dirty_hours.clear()
         self._dirty.clear()
         return found
@@ -146,30 +175,49 @@ class Pairing:
         if key[0] == _WAITING:
             for case, arm, score in _unpacked(data):
                 self._keep(case, arm, score, int(key[1]))
+        elif key[0] == _PARTS:
+            self._parts[key[1], key[2], key[3], key[4], key[5], key[6], key[7]] = Paired.loads(data)
         else:
             self._tests[key[1], key[2], key[3], key[4], key[5]] = Paired.loads(data)
 
-    def _take(self, case: Case, arm: Arm, score: int, hour: int) -> None:
+    def _take(self, case: Case, arm: Arm, score: int, hour: int) -> list[Met]:
+        """Compare a score with those that wait for it, and let it wait; return what was compared."""
+        met = []
         for other, its in sorted(self._cases.get(case, {}).items()):
             if other[0] != arm[0]:
-                self._compare(case[0], (other, its), (arm, score))
+                met.append(self._compare(case[0], (other, its), (arm, score)))
         self._keep(case, arm, score, hour)
         self._dirty_hours.add(hour)
+        return met
+
+    def _in_parts(self, where: Sequence[SegmentKey], met: Iterable[Met]) -> None:
+        """Compare the same scores once more within each segment value of the case."""
+        for key, first, second in met:
+            if key not in self._tests:
+                continue  # forgotten again, because others have more cases
+            for segment, value in where:
+                part = (*key, segment, value)
+                self._parts.setdefault(part, Paired()).feed(first, second)
+                self._dirty.add(part)
 
     def _keep(self, case: Case, arm: Arm, score: int, hour: int) -> None:
         self._cases.setdefault(case, {})[arm] = score
         self._hours.setdefault(hour, set()).add((case, arm))
 
-    def _compare(self, model: str, one: tuple[Arm, int], other: tuple[Arm, int]) -> None:
+    def _compare(self, model: str, one: tuple[Arm, int], other: tuple[Arm, int]) -> Met:
         key, swapped = _pair_key(model, one[0], other[0])
-        scores = (other[1], one[1]) if swapped else (one[1], other[1])
-        self._tests.setdefault(key, Paired()).feed(*scores)
+        first, second = (other[1], one[1]) if swapped else (one[1], other[1])
+        self._tests.setdefault(key, Paired()).feed(first, second)
         self._dirty.add(key)
         mine = [known for known in self._tests if known[0] == model]
         if len(mine) > _MOST:
             gone = min(mine, key=lambda known: (self._tests[known].cases, known))
             del self._tests[gone]
             self._gone.append((_TESTS, *gone))
+            for part in [known for known in self._parts if known[:5] == gone]:
+                del self._parts[part]
+                self._gone.append((_PARTS, *part))
+        return key, first, second
 
     def _forget(self, hour: int) -> None:
         for old in [known for known in self._hours if known < hour - _KEPT]:

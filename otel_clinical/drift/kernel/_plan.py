@@ -164,6 +164,15 @@ class ModelPlan:
                 if len(both):
                     yield key, both
 
+    def keys(self, segments: NDArray[np.uint16]) -> list[SegmentKey]:
+        """Return the declared segment values and pairs of one record's `segments`, without the aggregate."""
+        found = [
+            (name, values[word])
+            for name, (column, values) in self._columns.items()
+            if (word := int(segments[column])) in values
+        ]
+        return [*found, *(key for key, one, other in self._halves if one in found and other in found)]
+
     def counts(self, segments: NDArray[np.uint16], segment: str) -> NDArray[np.int64]:
         """Return how many records have each value of a segment, by their columns `segments`."""
         column, values = self._columns[segment]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from otel_clinical.drift.kernel._attribution import Reason
     from otel_clinical.drift.kernel._corrections import Correction
     from otel_clinical.semconv.enums import (
         AttributionCause,
@@ -243,7 +244,7 @@ class AttributionRow:
         segment: Segment name, `all` for the aggregate.
         value: Declared segment value, `all` for the aggregate.
         cause: The verdict.
-        reasons: The facts that speak for it, strongest first; names and figures of the policy's own words only.
+        reasons: The facts that speak for it, strongest first.
     """
 
     model: str
@@ -251,7 +252,7 @@ class AttributionRow:
     segment: str
     value: str
     cause: AttributionCause
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
 
 
 @dataclass(frozen=True)

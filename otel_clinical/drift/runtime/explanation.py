@@ -14,6 +14,7 @@ from otel_clinical.semconv.enums import EscalationLevel
 from otel_clinical.semconv.small_cells import SMALL_CELL
 
 _CAUSE = prometheus_label(attributes.ATTRIBUTION_CAUSE)
+_REASON = prometheus_label(attributes.ATTRIBUTION_REASON)
 _FEATURE, _ASPECT = (prometheus_label(key) for key in (attributes.INPUT_FEATURE, attributes.INPUT_ASPECT))
 _WITNESS = tuple(prometheus_label(key) for key in (attributes.DRIFT_SIGNAL, attributes.DRIFT_DETECTOR))
 
@@ -87,6 +88,7 @@ class Explanation:
         drop: Drop since the estimated change; 0 without one.
         interval: Least and largest drop at a confidence of 95 %, at all times together; None without a change.
         causes: What the drop is put down to, one word per verdict; empty below every tier.
+        reasons: What speaks for that, in the words of the registry, sorted.
         coverage: Share of mature inferences of the version that have an outcome; None when not known.
         tiers: Mildest first.
         witnesses: Sorted by signal and detector.
@@ -116,6 +118,7 @@ class Explanation:
     features: tuple[FeatureShift, ...] = ()
     delays: tuple[float, float] | None = None
     amended: tuple[float, float] | None = None
+    reasons: tuple[str, ...] = ()
 
 
 def explain(
@@ -191,7 +194,8 @@ def _explain(page: Page, stream: tuple[str, ...], model: ModelPolicy) -> Explana
         change_point=of(metrics.CHANGE_POINT_TIME),
         drop=drop,
         interval=None if least is None or largest is None else (least, largest),
-        causes=tuple(_causes(page, stream)),
+        causes=tuple(_states(page, stream, metrics.ATTRIBUTION_STATUS, _CAUSE)),
+        reasons=tuple(sorted(_states(page, stream, metrics.ATTRIBUTION_REASON_STATUS, _REASON))),
         coverage=of(metrics.LABEL_COVERAGE_RATIO, stream[:2], STREAM[:2]),
         tiers=tuple(
             replace(
@@ -212,8 +216,9 @@ def _whole(value: float | None) -> int | None:
     return None if value is None else int(value)
 
 
-def _causes(page: Page, stream: tuple[str, ...]) -> Iterator[str]:
-    for key, value in page.by(metrics.ATTRIBUTION_STATUS, (*STREAM, _CAUSE)):
+def _states(page: Page, stream: tuple[str, ...], metric: MetricDef, label: str) -> Iterator[str]:
+    """Yield the words of a state gauge that are 1 for the stream."""
+    for key, value in page.by(metric, (*STREAM, label)):
         if key[:-1] == stream and value >= 1.0:
             yield key[-1]
 

@@ -7,7 +7,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
-from otel_clinical.drift.kernel import CoverageRow, EvidenceRow, SuggestionRow, decide_tier
+from otel_clinical.drift.kernel import AttributionRow, CoverageRow, EvidenceRow, SuggestionRow, decide_tier
 from otel_clinical.drift.runtime._cells import at_least, at_most, blurred, stepped
 from otel_clinical.drift.runtime._confidence import confidence_families
 from otel_clinical.drift.runtime._detections import detection_labels, directions
@@ -146,9 +146,10 @@ def _models(shown: Exposition, policy: Policy) -> Iterator[Metric]:
     yield gauge(metrics.LABEL_TIME, (((model,), when) for model, when in kernel.label_times.items()))
     yield gauge(metrics.ESCALATION_STATUS, _escalation(kernel, policy))
     yield gauge(metrics.ATTRIBUTION_STATUS, _causes(kernel))
-    paired = {(row.model, row.version): row for row in kernel.pairings if row.cases >= SMALL_CELL}
-    yield gauge(metrics.PAIRING_CASES, ((mv, stepped(row.cases)) for mv, row in paired.items()))
-    yield gauge(metrics.PAIRING_VERDICT, ((mv, float(row.better) - row.no_better) for mv, row in paired.items()))
+    yield gauge(metrics.ATTRIBUTION_REASON_STATUS, _reasons(kernel))
+    paired = {(r.model, r.version, r.segment, r.value): r for r in kernel.pairings if r.cases >= SMALL_CELL}
+    yield gauge(metrics.PAIRING_CASES, ((stream, stepped(row.cases)) for stream, row in paired.items()))
+    yield gauge(metrics.PAIRING_VERDICT, ((stream, float(r.better) - r.no_better) for stream, r in paired.items()))
 
 
 def _label_ages(rows: Iterable[CoverageRow]) -> Iterator[Metric]:
@@ -174,11 +175,22 @@ def _escalation(kernel: KernelView, policy: Policy) -> Iterator[Sample]:
 
 def _causes(kernel: KernelView) -> Iterator[Sample]:
     """Yield 1 for the cause of each drop that has reached a tier, 0 for the others; nothing where it is too small."""
+    for stream, row in _attributed(kernel):
+        yield from (((*stream, str(cause)), float(cause is row.cause)) for cause in AttributionCause)
+
+
+def _reasons(kernel: KernelView) -> Iterator[Sample]:
+    """Yield 1 for each kind of reason for these causes."""
+    for stream, row in _attributed(kernel):
+        yield from (((*stream, str(kind)), 1.0) for kind in dict.fromkeys(reason.kind for reason in row.reasons))
+
+
+def _attributed(kernel: KernelView) -> Iterator[tuple[tuple[str, ...], AttributionRow]]:
     small = {_stream(row) for row in kernel.evidence if row.samples < SMALL_CELL}
     for row in kernel.attributions:
         stream = row.model, row.version, row.segment, row.value
         if stream not in small:
-            yield from (((*stream, str(cause)), float(cause is row.cause)) for cause in AttributionCause)
+            yield stream, row
 
 
 def _suggestions(rows: Iterable[SuggestionRow]) -> Iterator[Metric]:

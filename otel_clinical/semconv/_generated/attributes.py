@@ -8,6 +8,7 @@ __all__ = [
     "ABSTENTION_REASON",
     "ASSISTANCE",
     "ATTRIBUTION_CAUSE",
+    "ATTRIBUTION_REASON",
     "BASELINE_HASH",
     "BUSINESS_CATEGORY",
     "BUSINESS_CURRENCY",
@@ -310,6 +311,9 @@ ESCALATION_LEVEL: Final = "clinical_ai.escalation.level"
 
 ATTRIBUTION_CAUSE: Final = "clinical_ai.attribution.cause"
 """What a drop of performance is put down to."""
+
+ATTRIBUTION_REASON: Final = "clinical_ai.attribution.reason"
+"""What speaks for the cause that a drop of performance is put down to."""
 
 PROCESSOR_SIGNAL: Final = "clinical_ai.processor.signal"
 """What the processor took the event for."""

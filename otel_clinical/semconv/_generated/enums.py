@@ -8,6 +8,7 @@ __all__ = [
     "AbstentionReason",
     "Assistance",
     "AttributionCause",
+    "AttributionReason",
     "BusinessEntry",
     "ConfidenceMethod",
     "DeploymentChangeReason",
@@ -469,6 +470,23 @@ class AttributionCause(StrEnum):
     INPUT = "input"
     LABEL_FEED = "label_feed"
     UNKNOWN = "unknown"
+
+
+class AttributionReason(StrEnum):
+    """What speaks for the cause that a drop of performance is put down to."""
+
+    LABEL_COVERAGE = "label_coverage"
+    LABEL_SILENCE = "label_silence"
+    PREVIOUS_BETTER = "previous_better"
+    PREVIOUS_NO_BETTER = "previous_no_better"
+    OTHER_MODEL = "other_model"
+    INPUT_QUALITY = "input_quality"
+    INPUT_FEATURE = "input_feature"
+    ONE_SOURCE = "one_source"
+    AFTER_ACTIVATION = "after_activation"
+    BEFORE_ACTIVATION = "before_activation"
+    LONG_AFTER_ACTIVATION = "long_after_activation"
+    UNDATED = "undated"
 
 
 class ProcessorSignal(StrEnum):

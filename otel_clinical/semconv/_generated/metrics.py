@@ -10,6 +10,7 @@ __all__ = [
     "ABSTENTIONS",
     "ACCEPTANCES",
     "ALL",
+    "ATTRIBUTION_REASON_STATUS",
     "ATTRIBUTION_STATUS",
     "BASELINE_END_TIME",
     "BASELINE_RATIO",
@@ -1140,6 +1141,17 @@ ATTRIBUTION_STATUS: Final = MetricDef(
     source="processor",
 )
 
+ATTRIBUTION_REASON_STATUS: Final = MetricDef(
+    name="clinical_ai.attribution.reason.status",
+    instrument="updowncounter",
+    unit="1",
+    description="1 for each reason for the cause that a drop is put down to; only while the stream is in a tier.",
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value", "clinical_ai.attribution.reason"),
+    buckets=None,
+    prometheus="clinical_ai_attribution_reason_status",
+    source="processor",
+)
+
 PROCESSOR_EVENTS: Final = MetricDef(
     name="clinical_ai.processor.events",
     instrument="counter",
@@ -1244,7 +1256,7 @@ PAIRING_CASES: Final = MetricDef(
     instrument="gauge",
     unit="{case}",
     description="Cases that this version and the serving one both answered and that have an outcome; in steps, fewer than 11 are not shown.",
-    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
     buckets=None,
     prometheus="clinical_ai_pairing_cases",
     source="processor",
@@ -1255,7 +1267,7 @@ PAIRING_VERDICT: Final = MetricDef(
     instrument="gauge",
     unit="{verdict}",
     description="1 where this version is proved better than the serving one on the same cases, -1 where it is proved no better by a margin, 0 where neither is.",
-    attributes=("clinical_ai.model.name", "clinical_ai.model.version"),
+    attributes=("clinical_ai.model.name", "clinical_ai.model.version", "clinical_ai.segment.name", "clinical_ai.segment.value"),
     buckets=None,
     prometheus="clinical_ai_pairing_verdict",
     source="processor",
@@ -1388,6 +1400,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ACCEPTANCES,
     ESCALATION_STATUS,
     ATTRIBUTION_STATUS,
+    ATTRIBUTION_REASON_STATUS,
     PROCESSOR_EVENTS,
     PROCESSOR_REJECTIONS,
     PROCESSOR_EVENT_TIME,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from otel_clinical.drift.kernel import Kernel
+from otel_clinical.drift.kernel import Kernel, TierChange
 from otel_clinical.policy import BaselineBuilder
 from otel_clinical.semconv.enums import EstimateValidity
 from tests.drift.kernel._world import START, batch, inference, make_policy, outcome, run
@@ -104,11 +104,40 @@ def test_the_estimate_follows_a_change_of_the_cases() -> None:
         else:
             rows.append(outcome(number, at + 5.0, inferred=at, score=score, confidence=confidence))
     kernel = Kernel(POLICY, {"coding": BASELINE})
-    run(kernel, batch(rows), to=START + 4000 * GAP)
+    moved = run(kernel, batch(rows), to=START + 4000 * GAP)
     (row,) = kernel.estimates()
     assert row.validity is EstimateValidity.VALID
     assert row.performance == pytest.approx(sum(truth) / len(truth), abs=0.03)
     assert (row.performance or 1.0) < BASELINE.ratio() - 0.1
+    # A drop of a fifth that is only estimated: no label proves it, so no stream enters a tier, whatever its size.
+    assert (row.performance or 1.0) < 0.85 * BASELINE.ratio()
+    assert [change for change in moved if isinstance(change, TierChange)] == []
+    assert {max(one.evidence.values()) < 1.0 for one in kernel.evidence()} == {True}
+    assert kernel.attributions() == []
+
+
+def test_each_segment_value_has_its_own_calibration_and_its_own_proof() -> None:
+    """Medicaid's confidence is a fifth too high and Medicare's a fifth too low: on average it is right."""
+    rng = np.random.default_rng(9)
+    rows: list[Any] = []
+    for number in range(4000):
+        payer, off = (("medicaid", -0.2), ("medicare", 0.2))[number % 2]
+        at, confidence = START + number * GAP, float(rng.uniform(0.3, 0.7))
+        score = float(rng.random() < confidence + off)
+        about = {"payer": payer, "confidence": confidence}
+        rows.append(inference(number, at, **about))
+        rows.append(outcome(number, at + 5.0, inferred=at, score=score, **about))
+    kernel = Kernel(POLICY, {"coding": BASELINE})
+    run(kernel, batch(rows), to=START + 4000 * GAP + 7200.0)
+    found = {(row.segment, row.value): row for row in kernel.calibration()}
+    whole, high, low = (found[key] for key in (("all", "all"), ("payer", "medicaid"), ("payer", "medicare")))
+    assert abs(whole.bias) < 0.03
+    assert max(whole.overconfident, whole.underconfident) < 1.0
+    assert high.bias == pytest.approx(0.2, abs=0.04)
+    assert low.bias == pytest.approx(-0.2, abs=0.04)
+    assert high.error == pytest.approx(0.2, abs=0.04)
+    assert high.overconfident >= 1.0 > high.underconfident
+    assert low.underconfident >= 1.0 > low.overconfident
 
 
 def test_under_concept_drift_the_estimate_is_wrong_and_says_so() -> None:

@@ -24,6 +24,7 @@ from otel_clinical.drift.kernel import (
     SuggestionRow,
     VolumeRow,
 )
+from otel_clinical.drift.kernel._attribution import Reason
 from otel_clinical.drift.kernel._pairing import PairingRow
 from otel_clinical.drift.runtime._detections import direction, directions
 from otel_clinical.drift.runtime._tally import Tally
@@ -33,6 +34,7 @@ from otel_clinical.drift.runtime.exporter import Exposition, families, registry
 from otel_clinical.semconv import metrics, prometheus_label
 from otel_clinical.semconv.enums import (
     AttributionCause,
+    AttributionReason,
     DriftDetector,
     EscalationLevel,
     EstimateValidity,
@@ -102,7 +104,8 @@ CALIBRATION = CalibrationRow(
     bins=(ReliabilityBin(0.8, 0.9, 11, 0.85, 0.7), ReliabilityBin(0.9, 1.0, 10, 0.95, 0.8)),
 )
 ESTIMATE = EstimateRow("coding", "7", 0.8, 400, EstimateValidity.VALID)
-VERDICT = AttributionRow("coding", "7", ROW.segment, ROW.value, AttributionCause.INPUT, ("because",))
+REASONS = tuple(Reason(kind, "because") for kind in (AttributionReason.INPUT_FEATURE, AttributionReason.INPUT_FEATURE))
+VERDICT = AttributionRow("coding", "7", ROW.segment, ROW.value, AttributionCause.INPUT, REASONS)
 FOUND = DiscoveryRow("coding", "7", EscalationLevel.ROLLBACK, 2.5, ((ROW.segment, ROW.value),))
 FEATURE = FeatureRow(
     model="coding",
@@ -133,6 +136,7 @@ KERNEL = KernelView(
     attributions=(VERDICT,),
     pairings=(
         PairingRow("coding", "6", "7", 400, better=False, no_better=True),
+        PairingRow("coding", "6", "7", 90, better=True, no_better=False, segment="payer", value="medicaid"),
         PairingRow("coding", "5", "7", 400, better=True, no_better=False),
         PairingRow("coding", "4", "7", 10, better=True, no_better=False),
     ),
@@ -187,6 +191,14 @@ def test_explain_says_of_a_segment_at_which_tier_it_is_named():
     assert any("has only lost by it" in line for line in lines(found))
     assert {tier.level for tier in found.tiers if tier.named} == {EscalationLevel.ROLLBACK}
     assert "rollback: among the segments named worse" in "\n".join(lines(found))
+
+
+def test_explain_says_what_a_drop_is_put_down_to_and_why():
+    (found,) = explain(families(shown(), policy()), policy(), "payer=medicaid")
+    assert (found.causes, found.reasons) == (("input",), ("input_feature",))
+    said = [line.strip() for line in lines(found)]
+    where = said.index("put down to  input")
+    assert said[where + 1] == "because an input feature moved at the same time"
 
 
 def test_the_numbers_of_a_stream_are_those_of_the_kernel():
@@ -415,14 +427,19 @@ def test_the_cause_of_a_drop_is_one_state_of_five_and_needs_outcomes_enough():
     found = of(scrape(shown()), metrics.ATTRIBUTION_STATUS)
     assert len(found) == len(AttributionCause)
     assert [key[-1] for key, value in found.items() if value == 1] == ["input"]
+    reasons = of(scrape(shown()), metrics.ATTRIBUTION_REASON_STATUS)
+    assert {key[-1]: value for key, value in reasons.items()} == {"input_feature": 1}
     few = replace(KERNEL, evidence=(replace(ROW, samples=10),))
     assert of(scrape(shown(few)), metrics.ATTRIBUTION_STATUS) == {}
+    assert of(scrape(shown(few)), metrics.ATTRIBUTION_REASON_STATUS) == {}
 
 
 def test_what_other_versions_do_on_the_same_cases_is_shown_where_they_are_enough():
     page = scrape(shown())
-    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "6")] == -1
-    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "5")] == 1
-    assert page[metrics.PAIRING_CASES.prometheus, ("coding", "5")] == 396  # in steps of eleven
-    assert (metrics.PAIRING_VERDICT.prometheus, ("coding", "4")) not in page
-    assert (metrics.PAIRING_CASES.prometheus, ("coding", "4")) not in page
+    whole, payer = ("all", "all"), ("payer", "medicaid")
+    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "6", *whole)] == -1
+    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "5", *whole)] == 1
+    assert page[metrics.PAIRING_VERDICT.prometheus, ("coding", "6", *payer)] == 1
+    assert page[metrics.PAIRING_CASES.prometheus, ("coding", "5", *whole)] == 396  # in steps of eleven
+    assert (metrics.PAIRING_VERDICT.prometheus, ("coding", "4", *whole)) not in page
+    assert (metrics.PAIRING_CASES.prometheus, ("coding", "4", *whole)) not in page

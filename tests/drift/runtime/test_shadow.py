@@ -26,7 +26,7 @@ from otel_clinical.instrument import (
     record_outcome,
 )
 from otel_clinical.policy import load_policy
-from otel_clinical.release import ReleasePointer, create_pointer, swap_pointer
+from otel_clinical.release import ReleasePointer, Segment, create_pointer, swap_pointer
 from otel_clinical.rollback import read_terms
 from otel_clinical.rollback._evidence_guards import case_mix, counterfactual
 from otel_clinical.rollback.confirm import MODEL, STATE, VERSION, look
@@ -141,8 +141,8 @@ def verdict(processor: Processor, telemetry: Telemetry) -> str:
     return cause
 
 
-def seen_by_controller(processor: Processor, policy: Path) -> Sample:
-    """Return what the controller reads from a Prometheus that has scraped the processor's page."""
+def seen_by_controller(processor: Processor, policy: Path, segment: Segment = ALL) -> Sample:
+    """Return what the controller reads of a segment from a Prometheus that has scraped the processor's page."""
     prometheus = FakePrometheus()
     client = Prometheus(prometheus.url)
     try:
@@ -151,7 +151,7 @@ def seen_by_controller(processor: Processor, policy: Path) -> Sample:
         shadow = {MODEL: "coding", VERSION: "7", STATE: "shadow"}
         prometheus.put(metrics.DEPLOYMENT_STATUS.prometheus, 1, job="service", instance="a:1", **shadow)
         now = time.time()
-        incident = Incident(Key("coding", alert().cause, ALL, 2), "8", alert().name, now, now, now)
+        incident = Incident(Key("coding", alert().cause, segment, 2), "8", alert().name, now, now, now)
         return look(client, read_terms(load_policy(policy))["coding"], incident, now, "7")
     finally:
         client.close()
@@ -193,7 +193,11 @@ def test_outcomes_of_shadow_and_service_are_paired_and_decide_what_is_done(
             tell(telemetry, [shadow for _, shadow in pairs], right, paired=paired)
             assert verdict(processor, telemetry) == expected
         seen = seen_by_controller(processor, policy)
+        part = seen_by_controller(processor, policy, Segment("payer", "medicaid"))
     assert seen.cause == expected
+    compared = {"previous_better", "previous_no_better"} & set(seen.reasons)
+    assert compared == ({f"previous_{'better' if right > 0.5 else 'no_better'}"} if paired else set())
+    assert (part.arm.pairs, part.arm.verdict) == (seen.arm.pairs, seen.arm.verdict)  # every case is of this payer
     assert (seen.arm.version, seen.current.version) == ("7", "8")
     guard = counterfactual(terms(), seen)
     assert (guard.result.value == "pass") is (right > 0.5)
