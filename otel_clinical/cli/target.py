@@ -53,6 +53,10 @@ def status(*, model: str | None, policy_path: Path) -> None:
             click.echo(f"{owner} {name}: cannot be read: {error}")
             wrong = True
             continue
+        except Exception as error:  # noqa: BLE001 -- libraries of others
+            click.echo(f"{owner} {name}: cannot be read: its library failed ({type(error).__name__})")
+            wrong = True
+            continue
         step = next_step(pointer, seen)
         wrong = wrong or seen.version != pointer.version
         click.echo(f"{owner} {name}: serves {seen.version}, the pointer names {pointer.version}: {words[step]}")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +73,45 @@ def test_a_version_that_is_not_registered_does_not_pass_the_preflight(place: Mlf
 def test_an_alias_that_is_not_set_serves_nothing(place: MlflowPlace) -> None:
     place.client.delete_registered_model_alias(place.name, "champion")
     assert place.target.read().version is None
+
+
+def test_a_registry_that_is_ill_is_asked_once_and_not_for_minutes(tmp_path: Path) -> None:
+    """Its own client would try again for more than four minutes, and a follower would not look meanwhile."""
+    asked = []
+
+    class Ill(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_error(503)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = HTTPServer(("127.0.0.1", 0), Ill)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        uri = f"http://127.0.0.1:{server.server_address[1]}"
+        target = MlflowAlias(uri, "coding", "champion", tmp_path / "lock", lock_timeout=5.0)
+        with pytest.raises(Unreachable, match="see that the registry runs"):
+            target.read()
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+    assert len(asked) == 1
+
+
+def test_a_database_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(Unreachable, match="there is no registry"):
+        MlflowAlias(f"sqlite:///{tmp_path}/none.db", "coding", "champion", tmp_path / "lock")
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_model_that_is_not_there_is_said_so(place: MlflowPlace) -> None:
+    place.vanish()
+    with pytest.raises(Unreachable, match="MLflow has no registered model"):
+        place.target.read()
 
 
 def test_says_that_the_registry_does_not_compare(place: MlflowPlace) -> None:

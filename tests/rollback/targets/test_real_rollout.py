@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -134,5 +135,27 @@ def test_a_real_server_tells_a_value_that_it_does_not_take_from_a_conflict(
         assert "the API server refuses 7 there (422)" in target.preflight("7")[0]
         denied = target.swap(target.read(), "7", MARK)
         assert "the API server refuses 7 there (422)" in denied.because
+    finally:
+        place.close()
+
+
+def test_in_a_pod_the_account_that_kubernetes_mounts_is_enough(
+    real_cluster: RealCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = kubernetes_place("deployment", real_cluster, tmp_path)
+    server = urlsplit(real_cluster.kubeconfig()["clusters"][0]["cluster"]["server"])
+    authority = real_cluster.kubeconfig()["clusters"][0]["cluster"].get("certificate-authority")
+    if authority is None:
+        pytest.skip("the configured server names its authority in another way")
+    (tmp_path / "token").write_text(real_cluster.token)
+    monkeypatch.setenv("KUBERNETES_SERVICE_HOST", server.hostname)
+    monkeypatch.setenv("KUBERNETES_SERVICE_PORT", str(server.port))
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_TOKEN_FILENAME", str(tmp_path / "token"))
+    monkeypatch.setattr("kubernetes.config.incluster_config.SERVICE_CERT_FILENAME", authority)
+    try:
+        target = KubernetesResource("deployment", "clinical", "coding", place.field)
+        assert list(trial(target, ("7", "8"))) == []
+        swapped(target, "7")
+        assert target.read().version == "7"
     finally:
         place.close()
