@@ -15,11 +15,11 @@ import yaml
 
 from otel_clinical.simulate._ports import free_ports
 from otel_clinical.simulate._waiting import wait_until
+from tests.rollback.targets._programs import ROOT, ended
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-ROOT = Path(__file__).parents[3]
 ROLE = ROOT / "examples" / "kubernetes-role.yaml"
 NAMESPACE = "clinical"
 ADMIN = "a-token-of-the-administrator"
@@ -32,12 +32,6 @@ _FOLDERS = {
     "RoleBinding": f"/apis/rbac.authorization.k8s.io/v1/namespaces/{NAMESPACE}/rolebindings",
     "ServiceAccount": f"/api/v1/namespaces/{NAMESPACE}/serviceaccounts",
 }
-
-
-def built() -> tuple[Path | None, str]:
-    """Return the binary if it is in the cache, else the command that builds it."""
-    found = subprocess.run([ROOT / "scripts" / "apiserver", "--path"], capture_output=True, text=True, check=False)
-    return (Path(found.stdout.strip()), "") if found.returncode == 0 else (None, found.stderr.strip())
 
 
 class ApiServer:
@@ -179,13 +173,3 @@ def _definition(group: str, version: str, kind: str, plural: str) -> dict[str, A
             "versions": [served],
         },
     }
-
-
-def ended(process: subprocess.Popen[bytes]) -> None:
-    """End a process and wait for it."""
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(30)

@@ -12,8 +12,9 @@ import pytest
 
 from otel_clinical.rollback.targets import MlflowAlias, VersionField
 from tests.rollback.targets import _places
-from tests.rollback.targets._api_server import built, serving
+from tests.rollback.targets._api_server import serving
 from tests.rollback.targets._cluster import Cluster
+from tests.rollback.targets._programs import built
 from tests.rollback.targets._real_cluster import VARIABLE, RealCluster
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 RESOURCES = ("deployment", "rollout", "inference_service")
-BINARY, MISSING = built()
+BINARY, MISSING = built("apiserver")
 REAL = bool(BINARY or os.environ.get(VARIABLE))
 KINDS = ("pointer", "http", "command", "flagd", "mlflow", *RESOURCES)
 REAL_KINDS = tuple(f"{kind}-real" for kind in RESOURCES if REAL)

@@ -5,6 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import queue
+import subprocess
+import threading
 import time
 from typing import TYPE_CHECKING
 
@@ -12,9 +15,10 @@ import pytest
 
 from otel_clinical.rollback.targets import Swapped, Unreachable
 from tests.rollback.targets._places import FlagdPlace
+from tests.rollback.targets._programs import built, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 MARK = "otel-clinical/4/7"
@@ -64,6 +68,47 @@ def test_a_provider_sees_the_change_though_the_file_is_from_the_future(flags: Fl
     flags.target.swap(flags.target.read(), "7", MARK)
     assert flags.path.stat().st_mtime > later
     assert _becomes(client, "7")
+
+
+@pytest.fixture
+def daemon(flags: FlagdPlace) -> Iterator[Callable[[str, str], bool]]:
+    """Return what waits until flagd's own reader of the file says a word under a key."""
+    binary, missing = built("flagd")
+    if binary is None:
+        pytest.skip(missing)
+    with subprocess.Popen([binary, flags.path, "coding"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        told: queue.Queue[str] = queue.Queue()
+        reader = threading.Thread(target=lambda: [told.put(line) for line in process.stdout if line.strip()])
+        reader.start()
+        try:
+            yield lambda key, word: any(json.loads(told.get(timeout=60)).get(key) == word for _ in range(20))
+        finally:
+            ended(process)
+            reader.join()
+
+
+def test_flagd_itself_sees_each_change_and_takes_the_file_as_it_is_written(flags: FlagdPlace, daemon) -> None:
+    """It watches the file, which is replaced under it, and checks it by its schema."""
+    assert daemon("value", "8")
+    for version in ("7", "8", "7"):
+        assert isinstance(flags.target.swap(flags.target.read(), version, f"otel-clinical/4/{version}"), Swapped)
+        assert daemon("value", version)
+
+
+def test_flagd_itself_does_not_do_what_the_preflight_refuses(flags: FlagdPlace, daemon) -> None:
+    assert daemon("reason", "STATIC")
+    flags.target._write({"flags": {"coding": _flag(flags) | {"targeting": {"if": [True, "8", None]}}}})
+    assert daemon("reason", "TARGETING_MATCH")
+    flags.target.swap(flags.target.read(), "7", MARK)
+    assert daemon("value", "8"), "the default does not decide"
+    flags.target._write({"flags": {"coding": _flag(flags) | {"state": "DISABLED"}}})
+    assert daemon("error", "FLAG_DISABLED")
+
+
+def _flag(flags: FlagdPlace) -> dict[str, object]:
+    found: dict[str, object] = json.loads(flags.path.read_text())["flags"]["coding"]
+    return found
 
 
 def test_leaves_everything_else_in_the_file_as_it_is(flags: FlagdPlace) -> None:

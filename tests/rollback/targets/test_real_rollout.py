@@ -12,8 +12,9 @@ import pytest
 from otel_clinical.rollback.targets import Conflicted, KubernetesResource, Swapped
 from otel_clinical.rollback.targets.trial import trial, tried
 from otel_clinical.simulate._waiting import wait_until
-from tests.rollback.targets._api_server import ADMIN, ended
+from tests.rollback.targets._api_server import ADMIN
 from tests.rollback.targets._cluster import PODS, path_of
+from tests.rollback.targets._programs import ended
 from tests.rollback.targets.conftest import BINARY, MISSING, RESOURCES, kubernetes_place
 
 if TYPE_CHECKING:
