@@ -41,9 +41,16 @@ def encode(value: Any) -> bytes:
 def pack_encoded(kind: str, version: int, meta: bytes, arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Do what `pack` does with what `encode` returned, or with bytes that are the same."""
     shapes = _shapes(tuple([(name, array.dtype, array.shape) for name, array in arrays.items()]))
-    header = b"".join((_beginning(kind, version), b",", meta, b",", shapes, b"]"))
-    rest = b"".join((len(header).to_bytes(4, "little"), header, *[array.tobytes() for array in arrays.values()]))
-    return b"".join((_MAGIC, zlib.crc32(rest).to_bytes(4, "little"), rest))
+    return _sealed(_beginning(kind, version), meta, shapes, [array.tobytes() for array in arrays.values()])
+
+
+def pack_bytes(kind: str, version: int, meta: bytes, name: str, content: bytes) -> bytes:
+    """Do what `pack_encoded` does with one array of bytes.
+
+    >>> pack_bytes("a", 1, b"{}", "x", b"12") == pack("a", 1, {}, {"x": np.frombuffer(b"12", np.uint8)})
+    True
+    """
+    return _sealed(_beginning(kind, version), meta, b'[["%b","|u1",[%d]]]' % (name.encode(), len(content)), [content])
 
 
 def unpack(data: bytes, kind: str, version: int) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
@@ -83,6 +90,12 @@ def holds(data: bytes, kind: str, version: int, *parts: str) -> bool:
         return False
     begins = data.startswith(_beginning(kind, version), _HEAD)
     return begins and all(part.encode() in data for part in parts)
+
+
+def _sealed(beginning: bytes, meta: bytes, shapes: bytes, contents: Sequence[bytes]) -> bytes:
+    header = b"%b,%b,%b]" % (beginning, meta, shapes)
+    rest = b"".join((len(header).to_bytes(4, "little"), header, *contents))
+    return b"".join((_MAGIC, zlib.crc32(rest).to_bytes(4, "little"), rest))
 
 
 @lru_cache

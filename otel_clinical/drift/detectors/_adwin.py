@@ -15,7 +15,7 @@ from river._river_rust.drift import (
     AdaptiveWindowing,
 )  # river.drift would load its data sets, scipy.stats and SQLAlchemy
 
-from otel_clinical.drift._codec import encode, pack_encoded, unpack
+from otel_clinical.drift._codec import encode, pack_bytes, unpack
 from otel_clinical.drift.detectors._betting import as_number
 
 if TYPE_CHECKING:
@@ -173,8 +173,7 @@ class GuardedADWIN(base.DriftDetector):
             f'{{"_drift_detected":{fired},{first},"detections":{self.detections},{middle},'
             f'"recent":{float.__repr__(self.recent)},"rejected":{self.rejected},{last}}}'
         )
-        state = np.frombuffer(self._window.__getstate__(), np.uint8)
-        return pack_encoded(_KIND, _VERSION, meta.encode(), {"state": state})
+        return pack_bytes(_KIND, _VERSION, meta.encode(), "state", self._window.__getstate__())
 
     @staticmethod
     @lru_cache

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import holds, pack_encoded, unpack
+from otel_clinical.drift._codec import holds, pack_bytes, unpack
 from otel_clinical.drift.detectors import GuardedADWIN
 from otel_clinical.drift.explode._batch import ABSENT, MICRO
 from otel_clinical.semconv.small_cells import SMALL_CELL
@@ -85,9 +85,7 @@ class Signal:
         """Return the state as bytes."""
         detected = "null" if self.detected is None else self.detected
         meta = f'{{"detected":{detected},"detections":{self.detections}}}'
-        return pack_encoded(
-            _KIND, _VERSION, meta.encode(), {"detector": np.frombuffer(self.detector.dumps(), np.uint8)}
-        )
+        return pack_bytes(_KIND, _VERSION, meta.encode(), "detector", self.detector.dumps())
 
     @staticmethod
     def goes_on(data: bytes, name: str, baseline: Baseline) -> bool:
