@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from otel_clinical.drift._codec import pack, unpack
 from otel_clinical.drift.explode._truth import UNCOUNTED
 from otel_clinical.drift.kernel._attribution import Comparison
 from otel_clinical.drift.kernel._paired import Paired
 from otel_clinical.drift.kernel._plan import AGGREGATE
+from otel_clinical.drift.kernel._unpaired import WAITING, Unpaired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from otel_clinical.drift.kernel._plan import ModelPlan, SegmentKey
+    from otel_clinical.drift.kernel._unpaired import Arm
 
-Case = tuple[str, int]
-"""(model, hash of an encounter)."""
-Arm = tuple[str, int]
-"""(version, activation)."""
 PairKey = tuple[str, str, str, str, str]
 """(model, version, activation, version, activation), the smaller arm first, as text."""
 PartKey = tuple[str, str, str, str, str, str, str]
@@ -35,10 +33,9 @@ Met = tuple[PairKey, int, int]
 _HOUR: Final = 3_600_000_000  # microseconds
 _KEPT: Final = 7 * 24  # hours that the score of one version waits for that of another
 _MOST: Final = 16  # pairs of arms of a model that are kept
-_WAITING: Final = "unpaired"
 _TESTS: Final = "paired"
 _PARTS: Final = "paired_part"
-KINDS: Final = frozenset({_WAITING, _TESTS, _PARTS})
+KINDS: Final = frozenset({WAITING, _TESTS, _PARTS})
 """First part of the keys of saved states."""
 
 
@@ -68,11 +65,10 @@ class Pairing:
         self._words = words
         self._plans = plans
         self._known = {plan.name: frozenset((*plan.segments, *plan.pairs)) for plan in plans.values()}
-        self._cases: dict[Case, dict[Arm, int]] = {}
-        self._hours: dict[int, set[tuple[Case, Arm]]] = {}
+        self._marks = np.array([_mark(word) for word in words], np.uint64)
+        self.waiting = Unpaired()
         self._tests: dict[PairKey, Paired] = {}
         self._parts: dict[PartKey, Paired] = {}
-        self._dirty_hours: set[int] = set()
         self._dirty: set[PairKey | PartKey] = set()
         self._gone: list[tuple[str, ...]] = []
 
@@ -80,30 +76,29 @@ class Pairing:
         """Take outcomes of one closed slot, in order, each the first of its encounter and version."""
         chosen = rows[(rows["encounter"] != 0) & (rows["mark"] & UNCOUNTED == 0)]
         hour = end // _HOUR
-        columns = ("model", "version", "activation", "encounter", "score")
-        for place, (model, version, activation, encounter, score) in enumerate(chosen[list(columns)].tolist()):
-            arm = (self._words[version], activation)
-            met = self._take((self._words[model], encounter), arm, score, hour)
-            if met:
-                where = self._plans[model].keys(chosen["segments"][place])
-                self._in_parts(where, met)
-        self._forget(hour)
+        if len(chosen):
+            self._take(chosen, hour)
+        self.waiting.forget(hour - _KEPT)
 
     def amend(self, rows: NDArray[np.void]) -> None:
         """Let scores say what they say now, those that wait and those that were bet on within the week."""
-        columns = ("model", "version", "activation", "encounter", "score", "mark")
-        fields = zip(rows[list(columns)].tolist(), rows["segments"], strict=True)
-        for (model, version, activation, encounter, score, mark), segments in fields:
-            case, arm = (self._words[model], encounter), (self._words[version], activation)
-            if arm in self._cases.get(case, {}):
-                self._correct(case, arm, None if mark & UNCOUNTED else score, self._plans[model].keys(segments))
+        cases, amended = self._cases(rows), self._arms(rows)
+        for row in np.flatnonzero(self.waiting.holds(cases)).tolist():
+            arm, arms = amended[row], self.waiting.of(int(cases[row]))
+            if arm in arms:
+                score = None if rows["mark"][row] & UNCOUNTED else int(rows["score"][row])
+                plan = self._plans[int(rows["model"][row])]
+                self._correct(plan, (arm, arms), score, plan.keys(rows["segments"][row]))
+                self.waiting.put(int(cases[row]), arm, score)
 
-    def _correct(self, case: Case, arm: Arm, score: int | None, where: Sequence[SegmentKey]) -> None:
-        """Change what an arm says of a case, also where it was compared; `score` is None where it no longer counts."""
-        arms = self._cases[case]
+    def _correct(
+        self, plan: ModelPlan, held: tuple[Arm, Mapping[Arm, int]], score: int | None, where: Sequence[SegmentKey]
+    ) -> None:
+        """Change what an arm says of a case where it was compared; `score` is None where it no longer counts."""
+        arm, arms = held
         was = arms[arm]
         for other, its in arms.items():
-            key, swapped = _pair_key(case[0], arm, other)
+            key, swapped = _pair_key(plan.name, arm, other)
             if other[0] != arm[0] and key in self._tests:
                 before, now = ((its, one) if swapped else (one, its) for one in (was, was if score is None else score))
                 self._tests[key].amend(before, None if score is None else now)
@@ -111,16 +106,6 @@ class Pairing:
                 for part in [(*key, *place) for place in where if (*key, *place) in self._parts]:
                     self._parts[part].amend(before, None if score is None else now)
                     self._dirty.add(part)
-        held = {hour: known for hour, known in self._hours.items() if (case, arm) in known}
-        self._dirty_hours.update(held)
-        if score is not None:
-            arms[arm] = score
-            return
-        for known in held.values():
-            known.remove((case, arm))
-        del arms[arm]
-        if not arms:
-            del self._cases[case]
 
     def comparison(self, model: str, version: str, activation: int, where: SegmentKey = AGGREGATE) -> Comparison | None:
         """Return how another version does on the cases of this one in a segment; that with most cases decides."""
@@ -157,12 +142,9 @@ class Pairing:
         """Return the states that changed, by parts of their key."""
         found: dict[tuple[str, ...], bytes] = dict.fromkeys(self._gone, b"")
         self._gone.clear()
-        for hour in self._dirty_hours:
-            known = self._hours.get(hour, set())
-            found[_WAITING, str(hour)] = self._packed(known) if known else b""
+        found |= dict(self.waiting.dump_dirty())
         found |= {(_TESTS, *key): test.dumps() for key, test in self._tests.items() if key in self._dirty}
         found |= {(_PARTS, *key): test.dumps() for key, test in self._parts.items() if key in self._dirty}
-        self._dirty_hours.clear()
         self._dirty.clear()
         return found
 
@@ -172,23 +154,39 @@ class Pairing:
         Raises:
             CodecError: `data` is damaged.
         """
-        if key[0] == _WAITING:
-            for case, arm, score in _unpacked(data):
-                self._keep(case, arm, score, int(key[1]))
+        if key[0] == WAITING:
+            self.waiting.load(key, data, lambda model, encounter: encounter ^ _mark(model))
         elif key[0] == _PARTS:
             self._parts[key[1], key[2], key[3], key[4], key[5], key[6], key[7]] = Paired.loads(data)
         else:
             self._tests[key[1], key[2], key[3], key[4], key[5]] = Paired.loads(data)
 
-    def _take(self, case: Case, arm: Arm, score: int, hour: int) -> list[Met]:
-        """Compare a score with those that wait for it, and let it wait; return what was compared."""
-        met = []
-        for other, its in sorted(self._cases.get(case, {}).items()):
-            if other[0] != arm[0]:
-                met.append(self._compare(case[0], (other, its), (arm, score)))
-        self._keep(case, arm, score, hour)
-        self._dirty_hours.add(hour)
-        return met
+    def _take(self, rows: NDArray[np.void], hour: int) -> None:
+        """Compare scores with those that wait for them, and let them wait."""
+        cases, arms = self._cases(rows), self._arms(rows)
+        new = np.ones(len(rows), np.bool_)
+        seen: dict[int, dict[Arm, int]] = {}
+        for row in np.flatnonzero(self.waiting.holds(cases) | _repeated(cases)).tolist():
+            case, mine = int(cases[row]), (arms[row], int(rows["score"][row]))
+            others = seen[case] if case in seen else seen.setdefault(case, self.waiting.of(case))
+            plan = self._plans[int(rows["model"][row])]
+            met = [self._compare(plan.name, one, mine) for one in sorted(others.items()) if one[0][0] != mine[0][0]]
+            if met:
+                self._in_parts(plan.keys(rows["segments"][row]), met)
+            new[row] = mine[0] not in others
+            others[mine[0]] = mine[1]
+        fresh = np.flatnonzero(new)
+        self.waiting.add(cases[fresh], [arms[row] for row in fresh.tolist()], rows["score"][fresh], hour)
+        for row in np.flatnonzero(~new).tolist():  # an encounter that was forgotten sooner than its scores
+            self.waiting.put(int(cases[row]), arms[row], int(rows["score"][row]))
+
+    def _cases(self, rows: NDArray[np.void]) -> NDArray[np.uint64]:
+        """Return a number that stands for model and encounter of each row."""
+        return np.asarray(rows["encounter"] ^ self._marks[rows["model"]])
+
+    def _arms(self, rows: NDArray[np.void]) -> list[Arm]:
+        pairs = zip(rows["version"].tolist(), rows["activation"].tolist(), strict=True)
+        return [(self._words[version], activation) for version, activation in pairs]
 
     def _in_parts(self, where: Sequence[SegmentKey], met: Iterable[Met]) -> None:
         """Compare the same scores once more within each segment value of the case."""
@@ -199,10 +197,6 @@ class Pairing:
                 part = (*key, segment, value)
                 self._parts.setdefault(part, Paired()).feed(first, second)
                 self._dirty.add(part)
-
-    def _keep(self, case: Case, arm: Arm, score: int, hour: int) -> None:
-        self._cases.setdefault(case, {})[arm] = score
-        self._hours.setdefault(hour, set()).add((case, arm))
 
     def _compare(self, model: str, one: tuple[Arm, int], other: tuple[Arm, int]) -> Met:
         key, swapped = _pair_key(model, one[0], other[0])
@@ -219,18 +213,6 @@ class Pairing:
                 self._gone.append((_PARTS, *part))
         return key, first, second
 
-    def _forget(self, hour: int) -> None:
-        for old in [known for known in self._hours if known < hour - _KEPT]:
-            for case, arm in self._hours.pop(old):
-                arms = self._cases[case]
-                arms.pop(arm, None)
-                if not arms:
-                    del self._cases[case]
-            self._dirty_hours.add(old)
-
-    def _packed(self, known: set[tuple[Case, Arm]]) -> bytes:
-        return _packed(sorted((*case, *arm, self._cases[case][arm]) for case, arm in known))
-
 
 def _pair_key(model: str, one: Arm, other: Arm) -> tuple[PairKey, bool]:
     """Return the key of two arms, and whether the other one is its first."""
@@ -238,15 +220,12 @@ def _pair_key(model: str, one: Arm, other: Arm) -> tuple[PairKey, bool]:
     return (model, first[0], str(first[1]), second[0], str(second[1])), first != one
 
 
-def _packed(rows: list[tuple[str, int, str, int, int]]) -> bytes:
-    names = [[model, version] for model, _, version, _, _ in rows]
-    cases = np.array([case for _, case, *_ in rows], np.uint64)
-    numbers = np.array([[activation, score] for *_, activation, score in rows], np.int64).reshape(-1, 2)
-    return pack(_WAITING, 1, {"names": names}, {"cases": cases, "numbers": numbers})
+def _repeated(cases: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Say which cases occur more than once."""
+    _, places, counts = np.unique(cases, return_inverse=True, return_counts=True)
+    return np.asarray(counts[places] > 1)
 
 
-def _unpacked(data: bytes) -> Iterator[tuple[Case, Arm, int]]:
-    meta, arrays = unpack(data, _WAITING, 1)
-    rows = zip(meta["names"], arrays["cases"].tolist(), arrays["numbers"].tolist(), strict=True)
-    for (model, version), case, (activation, score) in rows:
-        yield (model, case), (version, activation), score
+def _mark(model: str) -> int:
+    """Return a number that stands for a model: of its name, since another policy numbers the words anew."""
+    return int.from_bytes(hashlib.blake2b(model.encode(), digest_size=8, person=b"unpaired").digest(), "little")

@@ -226,7 +226,7 @@ def test_a_score_waits_a_week_for_the_other_version_and_is_then_forgotten():
         saved = {key: data for key, data in (saved | kernel.dump_dirty()).items() if data}
         sizes.append(sum(key.startswith("unpaired/") for key in saved))
     assert max(sizes) == sizes[-1] <= 8
-    assert len(kernel._ledger.pairing._cases) <= 8 * 20
+    assert len(kernel._ledger.pairing.waiting) <= 8 * 20
 
 
 def compared(told):
