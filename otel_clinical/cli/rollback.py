@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from otel_clinical.release import ReleasePointer
     from otel_clinical.rollback import Terms
     from otel_clinical.rollback.page import Proxy
+    from otel_clinical.rollback.second_path import Pager
     from otel_clinical.rollback.service import People
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
@@ -61,6 +62,10 @@ def command() -> None:
 @click.option("--people", "people_file", type=_FILE, help="Public keys of people, as `rollback key` prints them.")
 @click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
 @click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
+@click.option("--proxy-certificate", default="", help="Name in the certificate that this proxy must show.")
+@click.option("--caller", "callers", multiple=True, help="Name in the certificate of who may post alerts; repeatable.")
+@click.option("--page-url", help="Second path to people, where the alerting path fails: PagerDuty or a hook.")
+@click.option("--page-key-file", type=_FILE, help="Routing key that the second path asks for.")
 @click.option("--audit-key", type=_FILE, help="Private key that signs the audit; in --state by default.")
 @click.option("--pull", default=15.0, show_default=True, help="Seconds between two looks at what fires.")
 @click.option("--retry", default=15.0, show_default=True, help="Seconds after which an open question is asked again.")
@@ -84,6 +89,10 @@ def serve(
     people_file: Path | None,
     proxy_address: str | None,
     proxy_header: str,
+    proxy_certificate: str,
+    callers: tuple[str, ...],
+    page_url: str | None,
+    page_key_file: Path | None,
     audit_key: Path | None,
     pull: float,
     retry: float,
@@ -101,6 +110,8 @@ def serve(
         raise CliError("--pull, --retry and --watch are seconds above 0")
     if (tls_cert is None) is not (tls_key is None) or (tls_client_ca and not tls_cert):
         raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
+    if (callers or proxy_certificate) and not tls_client_ca:
+        raise CliError("--caller and --proxy-certificate need --tls-client-ca: without it nobody shows a certificate")
     policy = read_policy(policy_path)
     with explained():
         address = Address.parse(listen, "--listen")
@@ -117,10 +128,12 @@ def serve(
             timing=Timing(confirm=min(1.0, retry), retry=retry, watch=watch),
             pull=pull,
             zone=zone_of(time_zone),
-            proxy=_proxy(proxy_address, proxy_header),
+            proxy=_proxy(proxy_address, proxy_header, proxy_certificate),
             persons=people_file,
             people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
             audit_key=audit_key,
+            callers=frozenset(callers),
+            pager=_pager(page_url, page_key_file, listen),
         )
     line = {
         "event": "ready",
@@ -243,13 +256,23 @@ def _people(alertmanager: str | None, token_file: Path | None, url: str) -> Peop
     return People(alertmanager, url, TokenFile(token_file) if token_file else None)
 
 
-def _proxy(address: str | None, header: str) -> Proxy | None:
+def _pager(url: str | None, key: Path | None, listen: str) -> Pager | None:
+    from otel_clinical.rollback.second_path import Pager
+
+    if url is not None and not url.startswith(("http://", "https://")):
+        raise CliError(f"--page-url {url}: expected an address such as https://events.pagerduty.com/v2/enqueue")
+    if url is None and key is not None:
+        raise CliError("--page-key-file needs --page-url")
+    return Pager(url, key, f"otel-clinical rollback controller at {listen}") if url is not None else None
+
+
+def _proxy(address: str | None, header: str, certificate: str) -> Proxy | None:
     from ipaddress import ip_address
 
     from otel_clinical.rollback.page import Proxy
 
     try:
-        return Proxy(str(ip_address(address)), header) if address else None
+        return Proxy(str(ip_address(address)), header, certificate) if address else None
     except ValueError:
         raise CliError(f"--proxy-address {address}: expected one IP address, such as 10.0.0.5") from None
 

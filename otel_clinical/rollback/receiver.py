@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from otel_clinical.rollback import faults
 from otel_clinical.rollback.alerts import MalformedNotificationError, digest, load_json, parse_notification
+from otel_clinical.rollback.handshakes import names_of
 from otel_clinical.rollback.intake import Intake
 from otel_clinical.rollback.interface import Interface
 from otel_clinical.rollback.leaving import leaving
@@ -25,6 +26,7 @@ from otel_clinical.rollback.ordering import Ordering
 from otel_clinical.rollback.persons import SCHEME
 from otel_clinical.rollback.refusal import RequestRefusedError
 from otel_clinical.rollback.store import CANNOT_STORE, Received
+from otel_clinical.semconv.enums import RollbackAccessRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -70,8 +72,15 @@ class Receiver:
         clock: Callable[[], float],
         unconfirmed: Callable[[], str | None],
         persons: Persons | None = None,
+        callers: frozenset[str] = frozenset(),
+        refused: Callable[[RollbackAccessRefusal], None] = lambda _kind: None,
     ) -> None:
-        """`unconfirmed` says why the controller could not confirm an alert now, or None where it could."""
+        """`unconfirmed` says why the controller could not confirm an alert now, or None where it could.
+
+        `callers` are the names in the certificates of those who may post alerts; without any, every caller may.
+        `refused` is called with what was not believed.
+        """
+        self._callers, self._refused = callers, refused
         self._terms, self._tokens, self._store = terms, tokens, store
         self._worker, self._counters, self._registry, self._clock = worker, counters, registry, clock
         self._unconfirmed = unconfirmed
@@ -262,7 +271,13 @@ class Receiver:
         return answer
 
     def _counted(self, handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-        guarded = self._guarded(handler)
+        async def called(request: Request) -> Response:
+            if self._callers and not self._callers & names_of(request.scope):
+                self._refused(RollbackAccessRefusal.CERTIFICATE)
+                raise _Answer(403, "the certificate names nobody who may post here")
+            return await handler(request)
+
+        guarded = self._guarded(called)
 
         async def answer(request: Request) -> Response:
             response = await guarded(request)

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from otel_clinical.rollback.persons import SCHEME
+from otel_clinical.semconv.enums import RollbackAccessRefusal as Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,27 +28,41 @@ SOURCES: Final = 20
 OTHERS: Final = "others"
 _HOUR: Final = 3_600.0
 _EVERY: Final = 5.0
-_REFUSED: Final = frozenset({401, 403})
+_NOT_BELIEVED: Final = frozenset({401, 403})
+_NOT_ALLOWED: Final = frozenset({409, 410})
 _log = logging.getLogger(__name__)
 _source: ContextVar[str] = ContextVar("source", default="")
+_named: ContextVar[list[Kind] | None] = ContextVar("named", default=None)
+"""What was refused of the request under way and is counted already."""
 
 
 class Refusals:
-    """Count refusals, and write them into the audit from a thread of their own. Thread-safe."""
+    """Count refusals, and write them into the audit from a thread of their own. Thread-safe.
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
-        self._store, self._clock = store, clock
+    Args:
+        store: Whose audit is told.
+        clock: Unix seconds.
+        count: Called with each.
+    """
+
+    def __init__(
+        self, store: Store, clock: Callable[[], float], count: Callable[[Kind], None] = lambda _kind: None
+    ) -> None:
+        self._store, self._clock, self._count = store, clock, count
         self._lock, self._stopping = threading.Lock(), threading.Event()
         self._counts: dict[tuple[int, str, str], int] = {}
         self._told: dict[tuple[int, str, str], int] = {}
 
-    def add(self, kind: str, source: str | None = None) -> None:
+    def add(self, kind: Kind, source: str | None = None) -> None:
         """Count one refusal; `source` is by default whoever sent the request under way."""
+        self._count(kind)
+        if (named := _named.get()) is not None:
+            named.append(kind)
         hour = int(self._clock() // _HOUR)
         source = _source.get() if source is None else source
         with self._lock:
             known = {of for at, _, of in self._counts if at == hour}
-            key = (hour, kind, source if source in known or len(known) < SOURCES else OTHERS)
+            key = (hour, kind.value, source if source in known or len(known) < SOURCES else OTHERS)
             self._counts[key] = self._counts.get(key, 0) + 1
 
     def flush(self, *, end: bool = False) -> None:
@@ -90,7 +105,7 @@ class Refusals:
 
 
 class Audited:
-    """ASGI middleware that counts answers 401 and 403 by the address that asked."""
+    """ASGI middleware that counts what was refused, by the address that asked."""
 
     def __init__(self, app: ASGIApp, refusals: Refusals) -> None:
         self._app, self._refusals = app, refusals
@@ -101,18 +116,29 @@ class Audited:
             await self._app(scope, receive, send)
             return
         _source.set(scope["client"][0] if scope.get("client") else "")
+        named: list[Kind] = []
+        _named.set(named)
 
         async def watched(message: Message) -> None:
-            if message["type"] == "http.response.start" and message["status"] in _REFUSED:
-                self._refusals.add(_kind(scope))
+            if message["type"] == "http.response.start" and not named:
+                kind = _kind(scope, message["status"])
+                if kind is not None:
+                    self._refusals.add(kind)
             await send(message)
 
         await self._app(scope, receive, watched)
 
 
-def _kind(scope: Scope) -> str:
-    """Say what was not believed: a person's signature, a program's token, or who visits a page."""
-    authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
-    if authorization.startswith(f"{SCHEME} "):
-        return "signature"
-    return "token" if scope["path"].startswith("/v1/") else "page"
+def _kind(scope: Scope, status: int) -> Kind | None:
+    """Say what was not believed (a signature, a token, a visitor) or not allowed, None where nothing was refused."""
+    path = scope["path"]
+    if status in _NOT_BELIEVED:
+        authorization = dict(scope["headers"]).get(b"authorization", b"").decode("latin-1")
+        if authorization.startswith(f"{SCHEME} "):
+            return Kind.SIGNATURE
+        return Kind.TOKEN if path.startswith("/v1/") else Kind.PAGE
+    if status not in _NOT_ALLOWED:
+        return None
+    if path.startswith("/a/"):
+        return Kind.LINK
+    return Kind.ORDER if path.startswith("/v1/models/") else Kind.ACT

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import logging
+import signal
 import ssl
 import threading
 from contextlib import suppress
@@ -16,8 +17,10 @@ from prometheus_client import CollectorRegistry
 
 from otel_clinical._version import __version__
 from otel_clinical.access import TokenFile
+from otel_clinical.rollback._blind import BLIND
 from otel_clinical.rollback.clock import SteadyClock
 from otel_clinical.rollback.following import FollowerCollector, read_followers
+from otel_clinical.rollback.handshakes import CertifiedProtocol, watch_handshakes
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
 from otel_clinical.rollback.orders import ARMED
@@ -28,17 +31,19 @@ from otel_clinical.rollback.prometheus import Prometheus
 from otel_clinical.rollback.receiver import Receiver
 from otel_clinical.rollback.records import DATABASE
 from otel_clinical.rollback.refusals import Audited, Refusals
+from otel_clinical.rollback.second_path import SecondPath
 from otel_clinical.rollback.signing import signer
 from otel_clinical.rollback.smoke import SmokeRunner
-from otel_clinical.rollback.store import Store
+from otel_clinical.rollback.store import CANNOT_STORE, Store
 from otel_clinical.rollback.targets import FileTarget
 from otel_clinical.rollback.targets.trial import problems, trials
 from otel_clinical.rollback.telemetry import ControllerCollector, Counters
 from otel_clinical.rollback.terms import read_terms
 from otel_clinical.rollback.worker import Worker
+from otel_clinical.semconv.enums import RollbackAccessRefusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
     from socket import socket
 
@@ -47,12 +52,17 @@ if TYPE_CHECKING:
     from otel_clinical.access import Certificate
     from otel_clinical.policy import Policy
     from otel_clinical.rollback._records import Timing
-    from otel_clinical.semconv.enums import RollbackAccessRefusal, RollbackMode
+    from otel_clinical.rollback.second_path import Pager
+    from otel_clinical.semconv.enums import RollbackMode
 
 _log = logging.getLogger(__name__)
 _PATIENCE: Final = 3.0
 """Pulls for which Prometheus may be silent before the controller says that it is not ready."""
 
+_SILENCE: Final = 60.0
+"""Seconds for which Alertmanager may take nothing before people are called by the second path."""
+_UNKNOWN: Final = "unknown"
+"""The source of a handshake that failed: it ends before anybody is told whose it was."""
 _FAREWELL: Final = 5.0
 """Seconds that each place which follows the pointer is given to finish a look when the controller stops."""
 
@@ -101,6 +111,8 @@ class ControllerService:
         people: Where alerts for people are posted; None where the controller posts none.
         audit_key: File of the private key that signs the audit's checkpoints; in `state` by default.
         persons: File with the public keys of people who may answer through a program.
+        callers: Names in the certificates of those who may post alerts; without any, every caller may.
+        pager: Whom to call where the alerting path is dead itself.
 
     Raises:
         AlreadyRunningError: another process holds `state`.
@@ -123,6 +135,8 @@ class ControllerService:
         people: People | None = None,
         audit_key: Path | None = None,
         persons: Path | None = None,
+        callers: frozenset[str] = frozenset(),
+        pager: Pager | None = None,
     ) -> None:
         clock = clock or SteadyClock()
         terms = read_terms(policy, mode)
@@ -170,13 +184,8 @@ class ControllerService:
             policy, terms, self.store, self.worker, self._prometheus, clock, unconfirmed, zone, people is not None
         )
         key = page_key(state)
-        self._refusals = Refusals(self.store, clock)
-
-        def not_believed(what: RollbackAccessRefusal) -> None:
-            counters.refusal(what)
-            self._refusals.add(what.value)
-
-        visitors, links = Visitors(key, allowed, clock, proxy, not_believed), Links(key)
+        self._refusals = Refusals(self.store, clock, counters.refusal)
+        visitors, links = Visitors(key, allowed, clock, proxy, self._refusals.add), Links(key)
         self.notifier = None
         if people is not None:
             self.notifier = Notifier(
@@ -200,8 +209,17 @@ class ControllerService:
             clock=clock,
             unconfirmed=unconfirmed,
             persons=known,
+            callers=callers,
+            refused=self._refusals.add,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
         self.app.add_middleware(Audited, refusals=self._refusals)
+        self._second_path = None
+        if pager is not None:
+
+            def note(action: str, data: Mapping[str, Any]) -> None:
+                self.store.note(action, "controller", dict(data), clock())
+
+            self._second_path = SecondPath(pager, self._untold, note, f"otel-clinical/{policy.fleet.name}")
         armed = [model for model in terms if ARMED in self.store.load(model).standing]
         started = {"policy": policy.hash, "mode": self.modes, "release": __version__, "armed": armed}
         self.store.note("controller.started", "controller", started, clock())
@@ -214,6 +232,8 @@ class ControllerService:
         `ready` is called once, when requests are answered.
         """
         secured = {} if certificate is None else _tls(certificate)
+        if self._second_path is not None:
+            self._second_path.start()
         thread = threading.Thread(target=self.worker.run, name="rollback-worker", daemon=True)
         thread.start()
         if self.notifier is not None:
@@ -227,7 +247,7 @@ class ControllerService:
         try:
             config = uvicorn.Config(
                 self.app,
-                http="h11",  # bounds a head; what is picked by itself where it is installed does not
+                http=CertifiedProtocol,  # over h11, which bounds a head; what is picked by itself does not
                 host=host,
                 port=port,
                 log_level="warning",
@@ -239,6 +259,13 @@ class ControllerService:
                 timeout_keep_alive=30,
                 **secured,
             )
+            config.load()
+            if config.ssl is not None:
+                watch_handshakes(config.ssl, lambda: self._refusals.add(RollbackAccessRefusal.HANDSHAKE, _UNKNOWN))
+            # Once it has stopped, uvicorn raises the signal again that asked for it: left as it is, SIGTERM would end
+            # the process there, before what is under way is recorded and what was counted is written down.
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, signal.default_int_handler)
             with suppress(KeyboardInterrupt):
                 _Server(config, ready).run()
         finally:
@@ -253,8 +280,24 @@ class ControllerService:
                 follower.stop(_FAREWELL)
             self.close()
 
+    def _untold(self) -> dict[str, str]:
+        """Return what the alerting path cannot tell people, because it is what fails, by what it is about."""
+        found = {
+            f"blind/{model}": f"The rollback controller hears no watchdog of the alerting path ({model}): alerts may "
+            "reach neither people nor the controller"
+            for model, state in self.worker.states().items()
+            if BLIND in state.standing
+        }
+        if self.store.problem:
+            found["store"] = "Rollback controller: " + CANNOT_STORE.format(self.store.problem)
+        if self.notifier is not None and self.notifier.silent_for() > _SILENCE:
+            found["alertmanager"] = "Alertmanager does not take what the rollback controller tells people"
+        return found
+
     def close(self) -> None:
         """Release database, connections and lease."""
+        if self._second_path is not None:
+            self._second_path.stop(_FAREWELL)
         if self.notifier is not None:
             self.notifier.stop(10)
         self._prometheus.close()

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.state import Incident
     from otel_clinical.rollback.terms import Terms
 
-CODES: Final = (202, 400, 401, 408, 413, 415, 503)
+CODES: Final = (202, 400, 401, 403, 408, 413, 415, 503)
 _OPEN: Final = UNDECIDED | WORKING | WATCHING
 _DURATION_BUCKETS: Final = metrics.ROLLBACK_DURATION.buckets or ()
 
@@ -73,15 +73,17 @@ class Counters:
         self._add(metrics.ROLLBACK_WEBHOOKS, str(code))
 
     def refusal(self, what: RollbackAccessRefusal) -> None:
-        """Count one request to the pages that was not believed."""
+        """Count one request that was not believed or not allowed."""
         self._add(metrics.ROLLBACK_ACCESS_REFUSALS, what)
 
     def records(self, model: str, records: Iterable[Record]) -> None:
-        """Count the decisions among audit records."""
+        """Count the decisions, and the orders that were refused, among audit records."""
         for record in records:
             action, _, decision = record.action.partition(".")
             if action == "decision" or record.action in {"alert.stale", "incident.stale"}:
                 self._add(metrics.ROLLBACK_DECISIONS, model, decision)
+            if record.action == "order.refused":
+                self.refusal(RollbackAccessRefusal.ORDER)
 
     def guards(self, incident: Incident) -> None:
         """Count the results of one evaluation of the guards."""

@@ -162,6 +162,10 @@ class Worker:
                 break
         self._witness()
 
+    def states(self) -> dict[str, ModelState]:
+        """Return what is known of every model, without asking the store."""
+        return dict(self._states)
+
     def snapshot(self) -> Snapshot:
         """Return what the metrics show."""
         return Snapshot(

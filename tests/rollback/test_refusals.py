@@ -9,6 +9,7 @@ import pytest
 
 from otel_clinical.rollback.refusals import ACTION, OTHERS, SOURCES, Refusals
 from otel_clinical.rollback.store import Store
+from otel_clinical.semconv.enums import RollbackAccessRefusal as Kind
 from otel_clinical.simulate.stack import wait_until
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_a_flood_of_refusals_from_many_sources_is_a_bounded_number_of_events(sto
     refusals = Refusals(store, clock)
     for round_ in range(10):
         for number in range(500):
-            refusals.add("token", f"10.0.{number // 250}.{number % 250}")
+            refusals.add(Kind.TOKEN, f"10.0.{number // 250}.{number % 250}")
         if round_ % 3 == 0:
             refusals.flush()
     clock.now += HOUR
@@ -59,13 +60,13 @@ def test_a_flood_of_refusals_from_many_sources_is_a_bounded_number_of_events(sto
 def test_each_kind_source_and_hour_is_told_when_it_begins_and_with_its_count(store: Store) -> None:
     clock = Clock()
     refusals = Refusals(store, clock)
-    refusals.add("token", "a")
+    refusals.add(Kind.TOKEN, "a")
     refusals.flush()
-    refusals.add("token", "a")
-    refusals.add("page", "a")
+    refusals.add(Kind.TOKEN, "a")
+    refusals.add(Kind.PAGE, "a")
     refusals.flush()
     clock.now += HOUR
-    refusals.add("token", "a")
+    refusals.add(Kind.TOKEN, "a")
     refusals.flush()
     clock.now += HOUR
     refusals.flush()
@@ -75,7 +76,7 @@ def test_each_kind_source_and_hour_is_told_when_it_begins_and_with_its_count(sto
 
 def test_what_could_not_be_written_is_written_later(store: Store, tmp_path: Path) -> None:
     refusals = Refusals(store, Clock())
-    refusals.add("token", "a")
+    refusals.add(Kind.TOKEN, "a")
     store.close()
     refusals.flush()
     with closing(Store(tmp_path)) as again:

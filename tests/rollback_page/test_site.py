@@ -233,17 +233,29 @@ def test_without_prometheus_no_page_says_that_all_is_well(own_night: Scene) -> N
         assert "what the controller saw at its own looks" in plain
 
 
-def test_a_proxy_is_believed_from_its_own_address_alone(tmp_path: Path, prometheus: FakePrometheus) -> None:
+def test_a_proxy_is_believed_from_its_own_address_alone(
+    tmp_path: Path, prometheus: FakePrometheus, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = ("--pull=3600", "--retry=0.2", "--proxy-address=127.0.0.2", "--proxy-header=X-Remote-User")
+    # What uvicorn reads by itself where it is told to believe proxies: everybody's word.
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", "*")
     scene = play(tmp_path, prometheus, options)
     try:
         said = {"x-remote-user": "Ana Ruiz"}
-        spoofed = {**said, "x-forwarded-for": "127.0.0.2"}
-        for headers in (said, spoofed):
-            answer = httpx.get(scene.url + "/", headers=headers, trust_env=False, timeout=30)
-            assert answer.status_code == 303, "anybody could be anybody"
+        lies = [
+            {name: "127.0.0.2"}
+            for name in ("x-forwarded-for", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip")
+        ]
+        lies += [{"forwarded": "for=127.0.0.2;host=x;proto=https"}, {"x-forwarded-for": "127.0.0.2, 127.0.0.1"}]
+        lies += [{"x-forwarded-for": "127.0.0.2", "x-forwarded-proto": "https", "x-forwarded-host": "proxy"}]
+        for lie in ({}, *lies):
+            answer = httpx.get(scene.url + "/", headers={**said, **lie}, trust_env=False, timeout=30)
+            assert answer.status_code == 303, f"anybody could be anybody by {lie}"
+        for name in ("x_remote_user", "x-remote-users", "remote-user", "x-forwarded-user"):
+            answer = httpx.get(scene.url + "/", headers={name: "Ana Ruiz"}, trust_env=False, timeout=30)
+            assert answer.status_code == 303
         refused = "clinical_ai_rollback_access_refusals_total"
-        assert value(scene.controller, refused, rollback_access_refusal="identity_header") == 2
+        assert value(scene.controller, refused, rollback_access_refusal="identity_header") == 1 + len(lies)
         transport = httpx.HTTPTransport(local_address="127.0.0.2")
         with httpx.Client(transport=transport, base_url=scene.url, headers=said, timeout=30) as proxied:
             assert "Ana Ruiz" in proxied.get("/").text

@@ -64,7 +64,7 @@ class Notifier:
         self._url, self._runbooks, self._clock = url.rstrip("/"), runbooks, clock
         self._zone, self._every = zone, every
         self._sent: dict[str, Told] = {}
-        self._silent = False
+        self._silent_since: float | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self.run, name="rollback-notifier", daemon=True)
 
@@ -88,6 +88,10 @@ class Notifier:
             self._thread.join(within)
         self._alertmanager.close()
 
+    def silent_for(self) -> float:
+        """Return for how many seconds Alertmanager has taken nothing, 0 where it takes what it is told."""
+        return 0.0 if self._silent_since is None else self._clock() - self._silent_since
+
     def turn(self) -> None:
         """Tell people once what they must know now."""
         now = self._clock()
@@ -99,11 +103,11 @@ class Notifier:
         try:
             self._alertmanager.post(told.values(), ended, now)
         except AlertmanagerUnavailableError as error:
-            if not self._silent:
+            if self._silent_since is None:
                 _log.error("Alertmanager does not take the controller's alerts (%s); trying again", error)
-            self._silent = True
+            self._silent_since = self._silent_since or now
             return
-        self._silent = False
+        self._silent_since = None
         self._sent = told
 
     def _details(self, item: Mapping[str, Any]) -> dict[str, Any] | None:

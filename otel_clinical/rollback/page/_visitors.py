@@ -11,6 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from otel_clinical.rollback.handshakes import names_of
 from otel_clinical.semconv.enums import RollbackAccessRefusal
 
 if TYPE_CHECKING:
@@ -30,10 +31,11 @@ _KEY_BYTES: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Proxy:
-    """The one address whose `header` says who somebody is."""
+    """The one address whose `header` says who somebody is; with `certificate` it must show one of that name as well."""
 
     address: str
     header: str
+    certificate: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Visitors:
             return None
         here = request.client.host if request.client else ""
         # Two values are two opinions about who it is: a proxy that appends what the client sent would be fooled.
-        if here != self._proxy.address or len(found) != 1 or not valid_name(found[0].strip()):
+        shown = not self._proxy.certificate or self._proxy.certificate in names_of(request.scope)
+        if here != self._proxy.address or not shown or len(found) != 1 or not valid_name(found[0].strip()):
             self._refused(RollbackAccessRefusal.IDENTITY_HEADER)
             return None
         name = found[0].strip()

@@ -94,7 +94,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.target.state": AttributeRule("string", "none", "required", None, frozenset({"in_step", "converging", "overridden", "denied", "unreachable"})),
         "clinical_ai.rollback.guard.name": AttributeRule("string", "none", "required", None, frozenset({"active_version", "sample", "label_health", "common_cause", "telemetry", "baseline", "confirmation", "alert_age", "counterfactual", "case_mix", "attribution", "limits", "_OTHER"})),
         "clinical_ai.rollback.guard.result": AttributeRule("string", "none", "required", None, frozenset({"pass", "fail", "unknown", "not_compared"})),
-        "clinical_ai.rollback.access.refusal": AttributeRule("string", "none", "required", None, frozenset({"identity_header", "login", "form"})),
+        "clinical_ai.rollback.access.refusal": AttributeRule("string", "none", "required", None, frozenset({"identity_header", "login", "form", "page", "token", "signature", "certificate", "handshake", "link", "act", "order"})),
         "clinical_ai.rollback.incident.id": AttributeRule("string", "none", "never", 64, None),
         "clinical_ai.rollback.audit.sequence": AttributeRule("int", "none", "never", None, None),
         "clinical_ai.rollback.audit.hash": AttributeRule("string", "none", "never", 64, None),

@@ -343,7 +343,7 @@ ROLLBACK_GUARD_RESULT: Final = "clinical_ai.rollback.guard.result"
 """Result of a guard; `not_compared` where there is nothing to compare with."""
 
 ROLLBACK_ACCESS_REFUSAL: Final = "clinical_ai.rollback.access.refusal"
-"""What the controller's pages did not believe."""
+"""What of a request to the controller was not believed or not allowed."""
 
 ROLLBACK_INCIDENT_ID: Final = "clinical_ai.rollback.incident.id"
 """Identifier of the incident in the controller's audit."""

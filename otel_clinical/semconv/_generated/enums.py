@@ -601,11 +601,19 @@ class RollbackGuardResult(StrEnum):
 
 
 class RollbackAccessRefusal(StrEnum):
-    """What the controller's pages did not believe."""
+    """What of a request to the controller was not believed or not allowed."""
 
     IDENTITY_HEADER = "identity_header"
     LOGIN = "login"
     FORM = "form"
+    PAGE = "page"
+    TOKEN = "token"
+    SIGNATURE = "signature"
+    CERTIFICATE = "certificate"
+    HANDSHAKE = "handshake"
+    LINK = "link"
+    ACT = "act"
+    ORDER = "order"
 
 
 class TelemetryComponent(StrEnum):
