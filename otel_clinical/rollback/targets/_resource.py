@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 _ARGO_CD: Final = "argocd.argoproj.io/tracking-id"
 _FLUX: Final = ("kustomize.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/name")
+_EVERYTHING: Final = 100
 # Argo CD may track by a label that Helm sets too; under what name it applied the specification is certain.
 _APPLIED_BY: Final = {
     "argocd-controller": "Argo CD",
@@ -137,8 +138,17 @@ def _observed(found: dict[str, Any], status: dict[str, Any]) -> bool:
     return str(status.get("observedGeneration")) == str(found["metadata"].get("generation"))
 
 
-def _none(_: dict[str, Any]) -> Iterator[str]:
-    yield from ()
+def _canary(found: dict[str, Any]) -> Iterator[str]:
+    """Yield what would keep some of the requests with another version than the resource names."""
+    spec = found.get("spec", {})
+    share = spec.get("predictor", {}).get("canaryTrafficPercent")
+    if share is not None and share != _EVERYTHING:
+        yield (
+            f"a change would be given {share} % of the requests (spec.predictor.canaryTrafficPercent), and the version "
+            "before it the rest; remove it"
+        )
+    if spec.get("canary"):
+        yield "spec.canary keeps its share of the requests with a version of its own; remove it"
 
 
 def _paused(found: dict[str, Any]) -> Iterator[str]:
@@ -158,5 +168,5 @@ def _rollout(found: dict[str, Any]) -> Iterator[str]:
 KINDS: Final[Mapping[str, Kind]] = {
     "deployment": Kind("apps", "v1", "deployments", _replicas, _paused),
     "rollout": Kind("argoproj.io", "v1alpha1", "rollouts", _replicas, _rollout),
-    "inference_service": Kind("serving.kserve.io", "v1beta1", "inferenceservices", None, _none),
+    "inference_service": Kind("serving.kserve.io", "v1beta1", "inferenceservices", None, _canary),
 }

@@ -75,6 +75,25 @@ def test_where_another_field_names_the_version_the_marker_on_the_pods_tells(clus
     assert target.converged("7").complete
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda spec: spec["predictor"].update(canaryTrafficPercent=20), "would be given 20 % of the requests"),
+        (lambda spec: spec["predictor"].update(canaryTrafficPercent=0), "would be given 0 % of the requests"),
+        (lambda spec: spec.update(canary=[{"trafficPercent": 20}]), "spec.canary keeps its share"),
+    ],
+)
+def test_a_change_that_would_not_reach_every_request_is_named(service, cluster: Cluster, change, said: str) -> None:
+    cluster.edit(KIND, lambda found: change(found["spec"]))
+    (problem,) = service.target.preflight("7")
+    assert said in problem
+
+
+def test_a_canary_of_everything_is_none(service, cluster: Cluster) -> None:
+    cluster.edit(KIND, lambda found: found["spec"]["predictor"].update(canaryTrafficPercent=100))
+    assert service.target.preflight("7") == ()
+
+
 def test_pods_that_may_not_be_listed_are_named_with_the_verb(service, cluster: Cluster) -> None:
     cluster.hide_pods = True
     (problem,) = service.target.preflight("7")
