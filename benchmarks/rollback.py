@@ -26,16 +26,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from benchmarks import _rollback_whole
 from benchmarks._rollback_load import Load
+from benchmarks._router import router_rows
 from benchmarks._rows import Row, row
-from benchmarks._timing import interleaved
-from otel_clinical import ModelRouter
 from otel_clinical.release import read_pointer
-from otel_clinical.rollback import activate_version
 from otel_clinical.simulate._waiting import wait_until
 from otel_clinical.simulate.stack import free_ports
 from soak._controller import MortalController
 from soak._nursery import CONTROLLER, Nursery
-from tests.rollback._controller import TOKEN, alert, notification, terms_of
+from tests.rollback._controller import TOKEN, alert, notification
 from tests.rollback._prometheus import FakePrometheus
 
 if TYPE_CHECKING:
@@ -140,22 +138,6 @@ def applied_rows(straight: list[float], confirmed: list[float]) -> Iterator[Row]
     measure = f"webhook to pointer, looks a second apart, {len(confirmed)} times"
     yield row(f"{measure}, 99th percentile s / 5", _late(confirmed), 5.0, "<= 1")
     yield row(f"{measure}, median s / 5", statistics.median(confirmed), 5.0)
-
-
-def router_rows(folder: Path, calls: int = 20_000) -> Iterator[Row]:
-    """Say what the router adds to a call."""
-    folder.mkdir()
-    terms = terms_of(folder)
-    activate_version(terms, "7", by="bench", at=time.time())
-    versions = {"7": _model, "8": _model}
-    router, serving = ModelRouter("coding", pointer=terms.pointer, versions=versions), "7"
-    found = interleaved({"router": lambda: router(1), "plain": lambda: versions[serving](1)}, calls=calls)
-    yield row("call through ModelRouter us / 5", found["router"], 5.0, "<= 1")
-    yield row("call through ModelRouter us / lookup in a dict and call", found["router"], found["plain"])
-
-
-def _model(value: int) -> int:
-    return value
 
 
 def _late(found: list[float]) -> float:

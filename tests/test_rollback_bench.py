@@ -29,9 +29,12 @@ def test_the_time_until_the_pointer_is_changed_is_measured(bench, retry):
 
 
 def test_the_router_is_measured_against_a_lookup(tmp_path):
-    cost, ratio = rollback.router_rows(tmp_path / "router", calls=10)
-    assert cost.ours == ratio.ours > 0
+    *costs, ratio = rollback.router_rows(tmp_path / "router", calls=10)
+    assert costs[0].ours == ratio.ours > 0
     assert ratio.baseline > 0
+    said = " ".join(cost.measure for cost in costs)
+    assert all(word in said for word in ("refresh=0", "control arm", "10 segment rules"))
+    assert [cost.must for cost in costs].count("<= 1") == 3
 
 
 def test_what_is_late_or_refused_misses_its_must():
