@@ -95,6 +95,23 @@ ACTIONS: Final[Mapping[str, str]] = {
     "person.veto": "Vetoed by a person",
     "person.approve": "Approved by a person",
     "escalation.raised": "Nobody has answered; the next in line is called",
+    "controller.started": "Controller started",
+    "controller.not_ready": "Kept from acting: it has not shown what it must",
+    "controller.armed": "May act: it has shown what it must",
+    "webhook.received": "Notification of Alertmanager stored",
+    "activation.observed": "A version was put into service",
+    "release.registered": "Version registered in the ledger",
+    "release.known_good": "Version is known good from now on",
+    "release.smoke": "Golden set run",
+    "order.waits": "An order waits for a second person",
+    "order.arm": "Two people let it act",
+    "watch.began": "Watching began",
+    "watch.resumed": "Watching went on after a gap",
+    "drill.heard": "Alert of a drill heard; nothing is done",
+    "drill.passed": "Drill passed",
+    "drill.failed": "Drill failed",
+    "decision.judged": "A person judged what it decided",
+    "state.changed": "What it knows of a model changed",
 }
 
 _KEEP: Final = "Keep the route until the cause is understood; only people widen the reach of the AI again."

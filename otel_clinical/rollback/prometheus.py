@@ -106,8 +106,14 @@ class Prometheus:
             answer = self._client.post(path, data=dict(form))
             answer.raise_for_status()
             body = json.loads(answer.content)
-        except (httpx.HTTPError, ValueError, RecursionError) as error:
-            raise PrometheusUnavailableError(f"query failed: {type(error).__name__}") from None
+        except httpx.HTTPStatusError as error:
+            raise PrometheusUnavailableError(f"it answers with error {error.response.status_code}") from None
+        except httpx.TimeoutException:
+            raise PrometheusUnavailableError("it takes too long to answer") from None
+        except httpx.HTTPError as error:
+            raise PrometheusUnavailableError(f"it cannot be reached ({type(error).__name__})") from None
+        except (ValueError, RecursionError):
+            raise PrometheusUnavailableError("the answer is no JSON") from None
         data = body.get("data") if isinstance(body, dict) else None
         if not isinstance(data, dict):
             raise PrometheusUnavailableError("the answer has no data")

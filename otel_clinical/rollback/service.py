@@ -24,7 +24,7 @@ from otel_clinical.rollback.handshakes import CertifiedProtocol, watch_handshake
 from otel_clinical.rollback.links import Links
 from otel_clinical.rollback.notify import Alertmanager, Notifier
 from otel_clinical.rollback.orders import ARMED
-from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, page_key
+from otel_clinical.rollback.page import LinkPages, Pages, Proxy, Sources, Visitors, missing, page_key
 from otel_clinical.rollback.persons import Persons
 from otel_clinical.rollback.practice import DrillCollector
 from otel_clinical.rollback.prometheus import Prometheus
@@ -212,6 +212,7 @@ class ControllerService:
             callers=callers,
             refused=self._refusals.add,
         ).app([*Pages(sources, visitors).routes(), *LinkPages(sources, links).routes()])
+        self.app.add_exception_handler(404, missing)
         self.app.add_middleware(Audited, refusals=self._refusals)
         self._second_path = None
         if pager is not None:

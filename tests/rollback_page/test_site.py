@@ -221,6 +221,21 @@ def test_what_is_no_form_of_ours_is_refused(night: Scene, ana: httpx.Client) -> 
     assert ana.get("/audit?before=nothing").status_code == 400
 
 
+def test_an_address_that_is_none_is_a_page_in_a_browser_and_a_word_for_programs(night: Scene) -> None:
+    browser = httpx.get(f"{night.url}/nothing", headers={"accept": "text/html,*/*"}, trust_env=False, timeout=30)
+    assert (browser.status_code, "There is no page at this address" in browser.text) == (404, True)
+    assert "content-security-policy" in browser.headers
+    program = httpx.get(f"{night.url}/v1/nothing", trust_env=False, timeout=30)
+    assert (program.status_code, program.text) == (404, "Not Found")
+    assert httpx.get(f"{night.url}/v1/alertmanager", trust_env=False, timeout=30).status_code == 405
+
+
+def test_the_audit_says_what_happened_in_words_beside_the_code(night: Scene, ana: httpx.Client) -> None:
+    page = ana.get("/audit").text
+    assert "Decided: hold the source" in page
+    assert "decision.hold" in page
+
+
 def test_without_prometheus_no_page_says_that_all_is_well(own_night: Scene) -> None:
     own_night.prometheus.up = False
     with own_night.visit() as client:

@@ -13,6 +13,7 @@ from otel_clinical.rollback.acts import REASONS, Act, ActKind, ActRefusedError
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.links import Link, LinkError, Links
 from otel_clinical.rollback.page._forms import BadFormError, read_form
+from otel_clinical.rollback.page._plans import did, will_do
 from otel_clinical.rollback.page._render import page
 
 if TYPE_CHECKING:
@@ -77,8 +78,11 @@ class LinkPages:
         found: dict[str, Any] | None = await run_in_threadpool(self._from.store.incident, link.incident)
         if found is None:
             return _problem(404, "there is no such incident")
-        report = incident_report(leaving(found), zone=self._from.zone)
-        told = {"report": report, "refused": refused, "done": done, "entered": entered}
+        source, moments, shown = self._from, self._from.moments(), leaving(found)
+        terms = source.terms.get(shown["key"]["model"])
+        plans = {"did": did(shown, moments), "will_do": will_do(shown, terms, moments, held=source.held(shown))}
+        report = incident_report(shown, zone=source.zone)
+        told = {"report": report, "refused": refused, "done": done, "entered": entered, "moments": moments, **plans}
         reasons = REASONS[ActKind.ACKNOWLEDGE]
         return page("link", code, visitor=None, token=request.path_params["token"], reasons=reasons, **told)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from otel_clinical.release import Segment
 from otel_clinical.report import incident_report
 from otel_clinical.report.evidence import telling
-from otel_clinical.report.words import plain_reason
+from otel_clinical.report.words import ACTIONS, plain_reason
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
 from otel_clinical.rollback.calls import acknowledged
@@ -73,6 +73,12 @@ class Sources:
         """Return times as seen from now."""
         return Moments(self.clock(), self.zone)
 
+    def held(self, incident: Mapping[str, Any]) -> str:
+        """Say what keeps the controller from acting about an incident, empty where nothing does."""
+        seen, model = self.worker.snapshot(), incident["key"]["model"]
+        kept = disarmed(seen.states[model], seen.now) if model in seen.states else None
+        return "" if kept is None else held_text(kept)
+
 
 def overview(source: Sources) -> dict[str, Any]:
     """Return what the first page shows."""
@@ -130,7 +136,7 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
         "passed": [guard for guard in report.guards if guard.result == _PASS],
         "back": _back_of(source, terms),
         "did": did(found, moments),
-        "will_do": will_do(found, terms, moments, calls=source.calls, held=_held(source, model)),
+        "will_do": will_do(found, terms, moments, calls=source.calls, held=source.held(found)),
         "steps": [step for step in report.next_steps if take_out == "" or FORCED not in step],
         "take_out": take_out,
         "acts": source.store.acts(key),
@@ -146,12 +152,6 @@ def _back_of(source: Sources, terms: Terms | None) -> str:
     if terms is None or pointer is None:
         return ""
     return back_text(terms, seen.states.get(terms.model, ModelState()), pointer, seen.now)
-
-
-def _held(source: Sources, model: str) -> str:
-    seen = source.worker.snapshot()
-    held = disarmed(seen.states[model], seen.now) if model in seen.states else None
-    return "" if held is None else held_text(held)
 
 
 def report_of(source: Sources, key: str) -> IncidentReport | None:
@@ -209,6 +209,7 @@ def audit_page(source: Sources, before: int | None, about: str) -> dict[str, Any
     return {
         "moments": source.moments(),
         "events": events,
+        "words": ACTIONS,
         "head": asdict(head),
         "about": about,
         "older": events[-1]["seq"] if len(events) == AUDIT_ROWS else None,
@@ -220,7 +221,7 @@ def _brief(source: Sources, key: str, moments: Moments) -> dict[str, Any]:
     """Return what the first page says of an incident that waits: the whole of it, and what comes next."""
     found = leaving(source.store.incident(key))
     report, terms = incident_report(found, zone=source.zone), source.terms.get(found["key"]["model"])
-    coming = will_do(found, terms, moments, calls=source.calls, held=_held(source, report.model))
+    coming = will_do(found, terms, moments, calls=source.calls, held=source.held(found))
     return {"headline": report.headline, "reason": report.reason, "will_do": coming[0], "calm": report.calm}
 
 

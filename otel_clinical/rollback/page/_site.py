@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from otel_clinical.report import render_html, render_json, render_markdown
@@ -189,6 +190,14 @@ class Pages:
                 return _problem(503, "the controller's state directory cannot be read", visitor)
 
         return answer
+
+
+async def missing(request: Request, error: Exception) -> Response:
+    """Answer for an address that is none: a page to whoever uses a browser, a word to programs."""
+    del error
+    if "text/html" in request.headers.get("accept", ""):
+        return _problem(404, "there is no page at this address", None)
+    return PlainTextResponse("Not Found", 404)
 
 
 def _please_log_in(request: Request) -> Response:
