@@ -21,6 +21,7 @@ from otel_clinical.instrument import (
     Telemetry,
     _receipt_keys,
     current_inference,
+    declare_segments,
     inference,
     record_inference,
     record_outcome,
@@ -61,7 +62,9 @@ def reporting(processor: Processor) -> Iterator[Telemetry]:
     tracers.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{base}/v1/traces")))
     loggers.add_log_record_processor(BatchLogRecordProcessor(OTLPLogExporter(f"{base}/v1/logs")))
     none = NoOpMeterProvider()
-    yield Telemetry(tracer_provider=tracers, meter_provider=none, logger_provider=loggers, synchronous=True)
+    telemetry = Telemetry(tracer_provider=tracers, meter_provider=none, logger_provider=loggers, synchronous=True)
+    declare_segments({name: [value] for name, value in PLACES.items()}, telemetry=telemetry)
+    yield telemetry
     tracers.shutdown()
     loggers.shutdown()
 
