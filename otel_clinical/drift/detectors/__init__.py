@@ -14,6 +14,7 @@ from otel_clinical.drift.detectors._betting import (
     sr_path,
     sr_paths,
 )
+from otel_clinical.drift.detectors._bias import DIRECTIONS, EXCESS, BiasDetector, bias_growth, bias_null, bias_stakes
 from otel_clinical.drift.detectors._chi_square import ChiSquareDetector, chi_square
 from otel_clinical.drift.detectors._looks import SLACK, log_bet, next_log
 from otel_clinical.drift.detectors._psi import PSIDetector, psi
@@ -33,10 +34,13 @@ from otel_clinical.drift.detectors._wasserstein import WassersteinDetector, wass
 __all__ = [
     "BETS",
     "DETECTORS",
+    "DIRECTIONS",
+    "EXCESS",
     "GROUP",
     "LOG_CEILING",
     "SLACK",
     "BettingDetector",
+    "BiasDetector",
     "ChiSquareDetector",
     "DetectorError",
     "GuardedADWIN",
@@ -49,6 +53,9 @@ __all__ = [
     "all_highest_log_sums",
     "bet",
     "bets_of",
+    "bias_growth",
+    "bias_null",
+    "bias_stakes",
     "chi_square",
     "detector_class",
     "detector_names",

@@ -29,6 +29,12 @@ class ChiSquareDetector(HistogramDetector):
 
     `tolerance` is of the mean squared contingency, the sum of (p - q)^2 / q: 0.1 is a change by about a third.
 
+    Args:
+        reference: Values of the reference in each category.
+        tolerance: Mean squared contingency that is tolerated for ever.
+        window: Values of a look.
+        threshold: Looks between false alarms, at least.
+
     Example:
         >>> import random
         >>> rng = random.Random(5)

@@ -33,6 +33,12 @@ def psi(counts: Floats, reference: Floats, tolerance: float) -> tuple[Floats, Fl
 class PSIDetector(HistogramDetector):
     """Prove that the population stability index is above what is tolerated.
 
+    Args:
+        reference: Values of the reference in each bin.
+        tolerance: Index that is tolerated for ever.
+        window: Values of a look.
+        threshold: Looks between false alarms, at least.
+
     Example:
         >>> import random
         >>> rng = random.Random(5)

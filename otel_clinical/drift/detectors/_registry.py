@@ -13,6 +13,7 @@ from river import base
 from otel_clinical.drift._codec import CodecError, pack, unpack
 from otel_clinical.drift.detectors._adwin import GuardedADWIN
 from otel_clinical.drift.detectors._betting import BettingDetector
+from otel_clinical.drift.detectors._bias import BiasDetector
 from otel_clinical.drift.detectors._chi_square import ChiSquareDetector
 from otel_clinical.drift.detectors._psi import PSIDetector
 from otel_clinical.drift.detectors._rare_event import RareEventDetector
@@ -37,6 +38,7 @@ DETECTORS: Final[Mapping[DriftDetector, type[base.DriftDetector]]] = {
     DriftDetector.SHARES: ShareDetector,
     DriftDetector.VOLUME: VolumeDetector,
     DriftDetector.RARE_EVENT: RareEventDetector,
+    DriftDetector.BIAS: BiasDetector,
 }
 """The class behind each detector name that telemetry may carry. No entry point can take one of these names."""
 

@@ -58,6 +58,12 @@ class ShareDetector(HistogramDetector):
     Every value is bet on, so a category that is new is found fast; `test` is not used. The evidence is the mean over
     all categories, both directions and two steps.
 
+    Args:
+        reference: Values of the reference in each category.
+        tolerance: Width of the band on either side of each share.
+        window: Values of a look.
+        threshold: Looks between false alarms, at least.
+
     Example:
         >>> import random
         >>> rng = random.Random(5)

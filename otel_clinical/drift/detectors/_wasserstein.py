@@ -44,6 +44,12 @@ def wasserstein_p(distance: Floats, n: Floats, m: Floats, tolerance: float) -> F
 class WassersteinDetector(HistogramDetector):
     """Prove that a numeric feature has moved further than tolerated, from the bins of its values.
 
+    Args:
+        reference: Values of the reference in each bin, the bins in order.
+        tolerance: Share of the ranks by which it may move for ever.
+        window: Values of a look.
+        threshold: Looks between false alarms, at least.
+
     Example:
         >>> import random
         >>> rng = random.Random(3)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_clinical.drift.detectors import LOG_CEILING, sr_path
+from otel_clinical.drift.detectors import DIRECTIONS, EXCESS, LOG_CEILING, bias_growth, bias_null, bias_stakes, sr_path
 from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._amend import log_less
 
@@ -23,13 +23,8 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-_EXCESS: Final = (0.02, 0.05, 0.10, 0.20, 0.40)
-"""By how much more than the tolerance the confidence may be off; each is found fast."""
-_SMALLEST_VARIANCE: Final = 0.01  # of confidence minus score: a model that is nearly always right
-_BOLDEST: Final = 0.9  # of the stake that could be ruined
 _YEAR_DAYS: Final = 365.25
 _FAR: Final = math.log(1e4)  # below the threshold: a healthy stream is there nearly always
-_DIRECTIONS: Final = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,24 +45,15 @@ class BiasDesign:
 
     @classmethod
     def of(cls, model: ModelPolicy, baseline: Baseline, threshold: float) -> BiasDesign:
-        """Return the design of a model.
-
-        The stake on a mean that exceeds the null by d is d / (variance + d^2), with the variance that the baseline
-        lets expect; any stake short of ruin keeps the guarantee, a fitting one is fast.
-        """
-        null = (1.0 + model.calibration.tolerance) / 2.0
-        ratio = baseline.ratio()
-        variance = max(ratio * (1.0 - ratio), _SMALLEST_VARIANCE) / 4.0
-        beyond = np.array(_EXCESS) / 2.0
-        stakes = np.minimum(beyond / (variance + beyond**2), _BOLDEST / null)
+        """Return the design of a model, with stakes that fit the variance that the baseline lets expect."""
+        null, ratio = bias_null(model.calibration.tolerance), baseline.ratio()
+        stakes = bias_stakes(null, ratio * (1.0 - ratio))
         digest = hashlib.blake2b(np.array([null, *stakes]).tobytes(), digest_size=16).hexdigest()
-        return cls(null, stakes, math.log(threshold * _DIRECTIONS * len(_EXCESS)), digest)
+        return cls(null, stakes, math.log(threshold * DIRECTIONS * len(EXCESS)), digest)
 
     def growth(self, confidences: Ints, scores: Ints) -> Floats:
         """Return (n, 2 k) logarithms by which the bets grow on each pair, in millionths."""
-        high = (MICRO + confidences - scores) / (2 * MICRO)
-        observed = np.stack((high, 1.0 - high), axis=1)
-        return np.asarray(np.log1p(self.stakes * (observed - self.null)[:, :, None]).reshape(len(high), -1))
+        return bias_growth((MICRO + confidences - scores) / (2 * MICRO), self.null, self.stakes)
 
 
 def calibration_thresholds(policy: Policy) -> dict[str, float]:
@@ -94,7 +80,7 @@ class BiasTest:
 
     def __post_init__(self) -> None:
         """Begin without evidence."""
-        self.log_s = np.full((_DIRECTIONS, len(self.design.stakes)), -np.inf)
+        self.log_s = np.full((DIRECTIONS, len(self.design.stakes)), -np.inf)
         self.log_old = self.log_s
 
     def feed(self, confidences: NDArray[np.int64], scores: NDArray[np.int64], end: int) -> None:

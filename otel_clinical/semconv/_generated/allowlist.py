@@ -78,7 +78,7 @@ ATTRIBUTES: Final[Mapping[str, AttributeRule]] = MappingProxyType(
         "clinical_ai.quality.metric": AttributeRule("string", "none", "required", None, frozenset({"accuracy", "sensitivity", "specificity", "ppv", "override_ratio", "abstention_ratio", "input_quality", "calibration_error", "_OTHER"})),
         "clinical_ai.baseline.hash": AttributeRule("string", "none", "required", 64, None),
         "clinical_ai.drift.signal": AttributeRule("string", "none", "required", 64, None),
-        "clinical_ai.drift.detector": AttributeRule("string", "none", "required", None, frozenset({"adwin", "e_detector", "kswin", "page_hinkley", "ddm", "hddm_a", "hddm_w", "psi", "ks", "wasserstein", "chi_square", "shares", "volume", "rare_event", "_OTHER"})),
+        "clinical_ai.drift.detector": AttributeRule("string", "none", "required", None, frozenset({"adwin", "e_detector", "kswin", "page_hinkley", "ddm", "hddm_a", "hddm_w", "psi", "ks", "wasserstein", "chi_square", "shares", "volume", "rare_event", "bias", "_OTHER"})),
         "clinical_ai.drift.direction": AttributeRule("string", "none", "required", None, frozenset({"up", "down", "both"})),
         "clinical_ai.estimate.validity": AttributeRule("string", "none", "required", None, frozenset({"valid", "no_reference", "miscalibrated", "unverified", "few_inferences", "outside_reference"})),
         "clinical_ai.calibration.bin": AttributeRule("string", "none", "required", 8, None),

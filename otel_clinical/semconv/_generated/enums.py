@@ -431,6 +431,7 @@ class DriftDetector(StrEnum):
     SHARES = "shares"
     VOLUME = "volume"
     RARE_EVENT = "rare_event"
+    BIAS = "bias"
     OTHER = "_OTHER"
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.kernel._bias import BiasDesign, BiasTest
-from otel_clinical.drift.kernel._calibration import Calibration
+from otel_clinical.drift.kernel._calibration import Calibration, Pairs
 from tests.drift.kernel._world import START, batch, make_baseline, make_policy, outcome, run
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def test_a_state_goes_on_to_the_same_bytes_and_one_of_before_only_ever_loses_evi
     assert again.loads(calibration.dumps())
     assert again.dumps() == calibration.dumps()
     quiet = Calibration.fresh(DESIGN)
-    quiet.feed(ints(MICRO // 2), ints(MICRO), SLOT)
+    quiet.feed(Pairs.of(DESIGN, ints(MICRO // 2), ints(MICRO)), np.array([0]), SLOT)
     assert again.loads(quiet.dumps())
     assert again.dumps() == quiet.dumps()
     before = BiasTest(DESIGN)
