@@ -52,6 +52,7 @@ def observe_router(telemetry: Telemetry, router: Router) -> None:
         known = _routers[telemetry] = weakref.WeakSet()
         _create(telemetry, metrics.DEPLOYMENT_STATUS, known, _status)
         _create(telemetry, metrics.ROUTER_DEGRADED, known, _degraded)
+        _create(telemetry, metrics.ROUTER_SERVING_EPOCH, known, _epoch)
     known.add(router)
 
 
@@ -66,7 +67,10 @@ def _create(
         latest = {router.model: router for router in routers}
         return [observation for router in latest.values() for observation in observe(router)]
 
-    telemetry.meter.create_observable_up_down_counter(metric.name, [callback], metric.unit, metric.description)
+    meter = telemetry.meter
+    is_gauge = metric.instrument == "gauge"
+    create = meter.create_observable_gauge if is_gauge else meter.create_observable_up_down_counter
+    create(metric.name, [callback], metric.unit, metric.description)
 
 
 def _status(router: Router) -> Iterator[Observation]:
@@ -84,3 +88,9 @@ def _status(router: Router) -> Iterator[Observation]:
 
 def _degraded(router: Router) -> Iterator[Observation]:
     yield Observation(int(router.degraded), {attributes.MODEL_NAME: router.model})
+
+
+def _epoch(router: Router) -> Iterator[Observation]:
+    pointer = router.pointer
+    if pointer is not None:
+        yield Observation(pointer.epoch, {attributes.MODEL_NAME: router.model})

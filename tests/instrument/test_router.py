@@ -218,6 +218,17 @@ def test_deployment_status_is_one_for_the_serving_version_only(capture, path):
     capture.assert_conforms()
 
 
+def test_the_epoch_shows_which_pointer_a_process_goes_by(capture, path):
+    router = make(capture, path)
+    assert capture.points(metrics.ROUTER_SERVING_EPOCH) == {("coding",): 5}
+    activate(path, "8")
+    assert capture.points(metrics.ROUTER_SERVING_EPOCH) == {("coding",): 6}
+    path.unlink()
+    assert capture.points(metrics.ROUTER_SERVING_EPOCH) == {("coding",): 6}, "the last good one goes on"
+    assert router.pointer.epoch == 6
+    capture.assert_conforms()
+
+
 def test_the_versions_of_a_router_are_registered(capture, path):
     router = make(capture, path)
     assert {key[1] for key in capture.points(metrics.OUTCOMES, zeros=True)} == set(router.versions)

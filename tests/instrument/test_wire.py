@@ -94,6 +94,7 @@ def test_everything_the_instrumentation_records_is_in_the_registry(capture):
     observed_elsewhere = {
         metrics.DEPLOYMENT_STATUS.name,
         metrics.ROUTER_DEGRADED.name,
+        metrics.ROUTER_SERVING_EPOCH.name,
         metrics.FEEDBACK_SUBMISSIONS.name,
         metrics.FEEDBACK_TRIAGE_DURATION.name,
         metrics.TELEMETRY_ERRORS.name,

@@ -101,6 +101,7 @@ __all__ = [
     "ROLLBACK_WAY_BACK",
     "ROLLBACK_WEBHOOKS",
     "ROUTER_DEGRADED",
+    "ROUTER_SERVING_EPOCH",
     "ROUTING_DECISIONS",
     "SAFETY_EVENTS",
     "SAFETY_EVIDENCE",
@@ -489,6 +490,17 @@ ROUTER_DEGRADED: Final = MetricDef(
     attributes=("clinical_ai.model.name",),
     buckets=None,
     prometheus="clinical_ai_router_degraded",
+    source="inference",
+)
+
+ROUTER_SERVING_EPOCH: Final = MetricDef(
+    name="clinical_ai.router.serving_epoch",
+    instrument="gauge",
+    unit="{epoch}",
+    description="Epoch of the release pointer by which this process routes its calls; a process that stays behind shows a lower one.",
+    attributes=("clinical_ai.model.name",),
+    buckets=None,
+    prometheus="clinical_ai_router_serving_epoch",
     source="inference",
 )
 
@@ -1341,6 +1353,7 @@ ALL: Final[tuple[MetricDef, ...]] = (
     ABSTENTIONS,
     DEPLOYMENT_STATUS,
     ROUTER_DEGRADED,
+    ROUTER_SERVING_EPOCH,
     REVIEWS,
     OVERRIDES,
     REVIEW_DELAY,
