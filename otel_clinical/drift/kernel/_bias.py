@@ -117,8 +117,8 @@ class BiasTest:
     def evidence(self) -> tuple[float, float]:
         """Return the evidence for (too high, too low) beyond the tolerance; 1 or more is proof."""
         high, low = (
-            math.exp(min(float(np.logaddexp.reduce(one)) - self.design.log_threshold, LOG_CEILING))
-            for one in self.log_s
+            math.exp(min(one - self.design.log_threshold, LOG_CEILING))
+            for one in np.logaddexp.reduce(self.log_s, axis=1).tolist()
         )
         return high, low
 

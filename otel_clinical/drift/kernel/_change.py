@@ -122,7 +122,7 @@ class ChangePoint:
         standardised to the reference's mix of the strata seen since the change. A stratum with few labels leans
         on the stream as a whole: two unlucky labels in a rare department shall not look like a drop of the model.
         """
-        best = int(np.argmax(self.cusum))
+        best = int(self.cusum.argmax())
         n, total = self.n[best], self.total[best] / MICRO
         labels = int(n.sum())
         if self.cusum[best] <= 0.0 or not labels:
@@ -140,7 +140,7 @@ class ChangePoint:
         The drop that is bounded is the one from what the baseline expects of these very outcomes, each in its
         stratum. `fed` is the number of outcomes of the stream, before and after the change.
         """
-        best = int(np.argmax(self.cusum))
+        best = int(self.cusum.argmax())
         n = int(self.n[best].sum())
         if self.cusum[best] <= 0.0 or not n:
             return None

@@ -29,8 +29,12 @@ if TYPE_CHECKING:
 _KIND, _VERSION = "suggestions", 1
 _MARKS: Final = len(VERDICTS) + 1  # 0 stands for a review that says nothing
 _NOTHING: Final = np.zeros(_MARKS, np.int64)
-_ACTIONS: Final = np.array([[action is one for one in ReviewAction] for action, _ in VERDICTS], np.int64)
-_LOOKED: Final = np.array([[looked is one for one in ReviewAttention] for _, looked in VERDICTS], np.int64)
+_ACTION_WORDS: Final = tuple(sorted(ReviewAction))
+_LOOK_WORDS: Final = tuple(sorted(ReviewAttention))
+"""In the order in which they are shown."""
+_HORIZONS: Final = tuple(ReviewHorizon)
+_ACTIONS: Final = np.array([[action is one for one in _ACTION_WORDS] for action, _ in VERDICTS], np.int64)
+_LOOKED: Final = np.array([[looked is one for one in _LOOK_WORDS] for _, looked in VERDICTS], np.int64)
 """(verdicts, words): which verdict counts for which word."""
 
 
@@ -61,7 +65,7 @@ class Suggestions:
     def rows(self, version: str, *, batches: bool = False) -> Iterator[SuggestionRow]:
         """Yield both horizons of every declared segment value, seen or not; of whole `batches` what may leave."""
         for key in self._plan.segments:
-            for horizon in ReviewHorizon:
+            for horizon in _HORIZONS:
                 if batches:
                     yield self._kept_row(version, key, horizon)
                 else:
@@ -92,8 +96,8 @@ class Suggestions:
 
     def _row(self, version: str, key: SegmentKey, horizon: ReviewHorizon, kept: Counts) -> SuggestionRow:
         counts = kept.get((horizon.value, *key), _NOTHING)[1:]
-        actions = dict(zip(ReviewAction, (counts @ _ACTIONS).tolist(), strict=True))
-        attention = dict(zip(ReviewAttention, (counts @ _LOOKED).tolist(), strict=True))
+        actions = dict(zip(_ACTION_WORDS, (counts @ _ACTIONS).tolist(), strict=True))
+        attention = dict(zip(_LOOK_WORDS, (counts @ _LOOKED).tolist(), strict=True))
         return SuggestionRow(self._plan.name, version, *key, horizon, actions, attention)
 
 
