@@ -23,6 +23,7 @@ _ABOUT_MODELS = {
     "freeze": ("freeze", "Freeze promotions and arming of MODEL for a while; rollbacks go on."),
     "freeze-rollbacks": ("freeze_rollback", "Freeze rollbacks of MODEL, at most 8 h: people are paged; two people."),
     "thaw": ("thaw", "End a freeze of MODEL; two people."),
+    "now": ("rollback", "Go back to the version that is known good, now, whatever the figures say; one person."),
     "force-manual": ("force_manual", "Put every call of MODEL on the manual route at once; one person."),
     "end-force": ("end_force", "Take the FORCE_MANUAL file of MODEL away; two people."),
 }

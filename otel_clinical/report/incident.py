@@ -135,7 +135,9 @@ def _headline(incident: Mapping[str, Any], look: Mapping[str, Any]) -> str:
     key = incident["key"]
     where = _where(key["segment"])
     subject = f"{key['model']} {incident['version']}"
-    if key["cause"] == "input":
+    if key["cause"] == "ordered":
+        changed = f"A person wants {subject} replaced by the version that is known good."
+    elif key["cause"] == "input":
         changed = f"Input of {where} for {subject} fell below its minimum quality."
     else:
         drop = look.get("drop")

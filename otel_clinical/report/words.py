@@ -65,6 +65,8 @@ ACTIONS: Final[Mapping[str, str]] = {
     "order.acknowledge": "A person takes care of it",
     "order.veto": "A person stopped what would have been done",
     "order.approve": "A person decided it",
+    "order.activate": "A person let another version serve",
+    "order.rollback": "A person ordered that the known good version serves",
     "order.refused": "An order that could not be taken",
     "review.opened": "People are asked to review it",
     "review.raised": "The next tier asks for a review",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.rollback._records import Record, Setting, Step, close, put
 from otel_clinical.rollback._releasing import released
+from otel_clinical.rollback.alerts import AGGREGATE, Cause
 from otel_clinical.rollback.orders import (
     ABOUT_VERSIONS,
     ARMED,
@@ -21,7 +22,7 @@ from otel_clinical.rollback.orders import (
     OrderKind,
     Standing,
 )
-from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, IntentStatus, ModelState
+from otel_clinical.rollback.state import ANNOUNCED, UNDECIDED, Incident, IntentStatus, Key, ModelState
 from otel_clinical.semconv.enums import RollbackState
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def ordered(setting: Setting, state: ModelState, order: Order) -> Step:
             OrderKind.ACKNOWLEDGE: _acknowledged,
             OrderKind.VETO: _vetoed,
             OrderKind.APPROVE: _approved,
+            OrderKind.ROLLBACK: _back,
         }.get(order.kind)
         return alone(setting, state, order) if alone else _standing(setting, state, order, (order.by.strip(),))
     first = _first(setting, state, order)
@@ -121,6 +123,31 @@ def _approved(setting: Setting, state: ModelState, order: Order) -> Step:
         armed_at=setting.now if recommended else incident.armed_at,
     )
     return _taken(put(state, approved), order, (order.by,))
+
+
+def _back(setting: Setting, state: ModelState, order: Order) -> Step:
+    """Let one person have the known good version back, whatever the figures say: it only ever takes reach away."""
+    if problem := order.facts.get("problem"):
+        return _refused(state, order, problem)
+    key = Key(order.model, Cause.ORDERED, AGGREGATE, int(order.facts["activation"]))
+    if key.id in state.incidents:
+        return _refused(state, order, f"that was ordered already: {key.id}")
+    now = setting.now
+    incident = Incident(
+        key=key,
+        version=order.facts["version"],
+        alert="order",
+        opened_at=now,
+        starts_at=now,
+        last_seen=now,
+        next_at=now,
+        firing=False,
+        reason=order.reason,
+        approved_by=order.by,
+    )
+    opened = Record("incident.opened", incident.id, {"alert": "order", "activation": key.activation})
+    taken = _taken(put(state, incident), replace(order, about=incident.id), (order.by,))
+    return Step(taken.state, (opened, *taken.records))
 
 
 def _standing(setting: Setting, state: ModelState, order: Order, people: tuple[str, ...]) -> Step:
@@ -225,4 +252,5 @@ def _data(order: Order, people: tuple[str, ...]) -> dict[str, object]:
         "reason": order.reason,
         "until": order.until,
         "given_at": order.at,
+        "method": order.method,
     }

@@ -133,7 +133,7 @@ def _use_up(connection: sqlite3.Connection, nonce: str, by: str, at: float) -> N
 def _order(connection: sqlite3.Connection, act: Act, at: float) -> None:
     """Leave the act for the controller as well: it stops what is announced, and what time alone would decide."""
     (model,) = connection.execute("SELECT model FROM incidents WHERE id = ?", (act.incident,)).fetchone()
-    order = Order(OrderKind(act.kind.value), model, act.by, act.reason, at, act.incident)
+    order = Order(OrderKind(act.kind.value), model, act.by, act.reason, at, act.incident, method=act.method)
     connection.execute("INSERT INTO orders (model, data) VALUES (?, ?)", (model, json.dumps(asdict(order))))
 
 

@@ -41,13 +41,15 @@ _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*"?|[][{}]', re.DOTALL)
 class Cause(StrEnum):
     """What an incident is about: proved performance, the quality of one source's input, or a silent watchdog.
 
-    `restored` is performance as well, of a version that was given back to one segment and fails there too.
+    `restored` is performance as well, of a version that was given back to one segment and fails there too; `ordered`
+    is what a person wants, whatever the figures say.
     """
 
     PERFORMANCE = "performance"
     INPUT = "input"
     BLIND = "blind"
     RESTORED = "restored"
+    ORDERED = "ordered"
 
 
 class MalformedNotificationError(ValueError):

@@ -1,4 +1,4 @@
-"""Do at once what people order that is a matter of files: lift a hold, or put every call on the manual route."""
+"""Do at once what people order that is a matter of files: activate, lift a hold, put every call on the manual route."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from otel_clinical.release import EpochConflict, PointerError, PointerLocked, force_manual_path
 from otel_clinical.rollback.orders import CARRIED_OUT, OrderKind
-from otel_clinical.rollback.releases import ActivationRefusedError, lift_hold
+from otel_clinical.rollback.releases import ActivationRefusedError, activate_version, lift_hold
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from otel_clinical.rollback._records import Record
     from otel_clinical.rollback.orders import Order
@@ -42,13 +43,14 @@ class FilesBeside:
         standing = next((record for record in records if record.action == wanted), None)
         if standing is None:
             return
-        problem = _changed(self._terms[order.model], order, tuple(standing.data["by"]), self._clock())
+        people = tuple(standing.data["by"])
+        problem = _changed(self._terms[order.model], order, people, self._clock(), self._store.folder)
         if problem:
             self._store.note("order.failed", order.model, {"order": order.kind, "problem": problem}, self._clock())
         self.look(order.model)
 
 
-def _changed(terms: Terms, order: Order, people: tuple[str, ...], at: float) -> str:
+def _changed(terms: Terms, order: Order, people: tuple[str, ...], at: float, state: Path) -> str:
     """Change the files that an order is about; return what went wrong, or an empty string."""
     forced = force_manual_path(terms.pointer)
     try:
@@ -56,6 +58,8 @@ def _changed(terms: Terms, order: Order, people: tuple[str, ...], at: float) -> 
             forced.touch()
         elif order.kind is OrderKind.END_FORCE:
             forced.unlink(missing_ok=True)
+        elif order.kind is OrderKind.ACTIVATE:
+            activate_version(terms, order.about, by=people[0], at=at, state=state)
         else:
             first, second = people
             lift_hold(terms, order.about, by=(first, second), at=at)

@@ -32,7 +32,7 @@ REASON: Final = prometheus_label(attributes.ATTRIBUTION_REASON)
 BASELINE: Final = prometheus_label(attributes.BASELINE_HASH)
 _AGGREGATE: Final = {SEGMENT_NAME: "all", SEGMENT_VALUE: "all"}
 _MARKS: Final = {Cause.PERFORMANCE: {"tier": "rollback"}, Cause.INPUT: {"action": "hold"}}
-_MARK: Final = {**_MARKS, Cause.RESTORED: _MARKS[Cause.PERFORMANCE]}
+_MARK: Final = {**_MARKS, **dict.fromkeys((Cause.RESTORED, Cause.ORDERED), _MARKS[Cause.PERFORMANCE])}
 
 
 def look(prometheus: Prometheus, terms: Terms, incident: Incident, now: float, target: str | None = None) -> Sample:

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.terms import Terms
 
 _LATEST: Final = 4e9
+_WITHOUT_EVIDENCE: Final = {
+    # Services report what serves the model; the evidence is of the version's own earlier activation.
+    Cause.RESTORED: "to this segment",
+    Cause.ORDERED: "to the model, and a person wants it replaced",
+}
+"""Causes for which it is enough that the pointer gives the version."""
 MAXIMUM_SKEW: Final = 60.0
 """Seconds by which the controller's and Prometheus' clocks may differ."""
 
@@ -93,9 +99,8 @@ def _active_version(incident: Incident, pointer: ReleasePointer, sample: Sample)
             f"the release pointer serves version {pointer.version} (activation {pointer.activation}) by now",
             **facts,
         )
-    if incident.key.cause is Cause.RESTORED:
-        # Services report what serves the model; the evidence is of the version's own earlier activation.
-        return passed(guard, f"the release pointer gives version {version} to this segment", **facts)
+    if (why := _WITHOUT_EVIDENCE.get(incident.key.cause)) is not None:
+        return passed(guard, f"the release pointer gives version {version} {why}", **facts)
     if not sample.active_versions:
         return unknown(guard, "no service reports which version it serves", **facts)
     if version not in sample.active_versions:

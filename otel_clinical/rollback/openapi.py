@@ -7,7 +7,7 @@ from typing import Any, Final
 from otel_clinical._version import __version__
 from otel_clinical.rollback.acts import MAX_NOTE, REASONS, ActKind
 from otel_clinical.rollback.once import MAX_KEY
-from otel_clinical.rollback.ordering import ABOUT, TAKEN
+from otel_clinical.rollback.ordering import ABOUT, SIGNED, TAKEN
 from otel_clinical.rollback.orders import ENDS, TWO_PEOPLE, OrderKind
 from otel_clinical.rollback.persons import SCHEME
 
@@ -170,6 +170,12 @@ def _reading() -> dict[str, Any]:
             "The report of one incident.", _object(schema=_TEXT, headline=_TEXT, digest=_TEXT), _path("id"), "404"
         ),
         "/v1/acts": _get("What people did.", _object(acts=_list(_ref("Act"))), [_query("incident", _TEXT)]),
+        "/v1/audit/checkpoint": _get(
+            "The newest signed checkpoint, to be kept elsewhere, and the head of the chain.",
+            _object(
+                head=_HEAD, checkpoint={"type": ["object", "null"], "required": ["seq", "hash", "time", "signature"]}
+            ),
+        ),
         "/v1/audit": _get(
             "Audit events after a sequence number, 1,000 at a time, and the head.",
             _object(events=_list(_ref("AuditEvent")), head=_HEAD),
@@ -213,13 +219,13 @@ def _acting(kind: ActKind) -> dict[str, Any]:
 
 
 def _ordering(kind: OrderKind) -> dict[str, Any]:
-    two = kind in TWO_PEOPLE
+    two, signed = kind in TWO_PEOPLE, kind in SIGNED
     wanted = {"reason": {"type": "string", "minLength": 1, "description": "No patient data."}}
     if about := ABOUT.get(kind):
         wanted[about] = {"type": "string", "minLength": 1}
     if kind in ENDS:
         wanted["seconds"] = {"type": "number", "exclusiveMinimum": 0, "maximum": ENDS[kind]}
-    by = {} if two else {"by": {"type": "string", "minLength": 1, "description": "Left out of a signed request."}}
+    by = {} if signed else {"by": {"type": "string", "minLength": 1, "description": "Left out of a signed request."}}
     body = {"type": "object", "required": list(wanted), "additionalProperties": False, "properties": {**wanted, **by}}
     answer = _object(model=_TEXT, kind={"const": kind.value}, by=_TEXT, second_within=_MAYBE_NUMBER, order=_NUMBER)
     refusals = ("400", "401", "404", "408", "409", "413", "415", "422", "503")
@@ -227,7 +233,7 @@ def _ordering(kind: OrderKind) -> dict[str, Any]:
     return {
         "post": {
             "summary": f"Order {kind.value.replace('_', ' ')} for a model.{again}",
-            "security": [{"person": []}] if two else [{"bearer": []}, {"person": []}],
+            "security": [{"person": []}] if signed else [{"bearer": []}, {"person": []}],
             "parameters": [*_path("model"), _KEY],
             "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
             "responses": {"202": _answer("Stored; taken up within a second.", answer), **_problems(*refusals)},

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.worker import Worker
 
 ABOUT: Final[Mapping[OrderKind, str]] = {
+    OrderKind.ACTIVATE: "version",
     OrderKind.QUARANTINE: "version",
     OrderKind.UNQUARANTINE: "version",
     OrderKind.KNOWN_GOOD: "version",
@@ -35,10 +36,13 @@ TAKEN: Final = (
     OrderKind.FREEZE_ROLLBACK,
     OrderKind.THAW,
     OrderKind.FORCE_MANUAL,
+    OrderKind.ROLLBACK,
     OrderKind.END_FORCE,
     *ABOUT,
 )
 """Every order that the interface takes."""
+SIGNED: Final = TWO_PEOPLE | {OrderKind.ACTIVATE}
+"""What gives reach to the AI, or takes protection from patients: nobody's name is only typed."""
 
 
 class Ordering:
@@ -61,6 +65,8 @@ class Ordering:
             raise RequestRefusedError(
                 401, f"{kind} takes two people: each signs it with a key of their own (`otel-clinical rollback order`)"
             )
+        if wanted in SIGNED and person is None:
+            raise RequestRefusedError(401, f"{kind} is signed with a key of one's own (`otel-clinical rollback order`)")
         order = self._read(model, wanted, body, person)
         self._known(order)
         said = digest(json.dumps([model, kind, order.by, order.reason, order.about]).encode())
@@ -79,7 +85,9 @@ class Ordering:
             raise RequestRefusedError(400, f"expected {', '.join(sorted(asked))}, each text{more}, and nothing else")
         now = self._clock()
         about = fields.get(ABOUT.get(kind, ""), "")
-        return Order(kind, model, fields["by"], fields["reason"], now, about, now + seconds if counts else None)
+        until = now + seconds if counts else None
+        method = f"key:{person.role}" if person else "api"
+        return Order(kind, model, fields["by"], fields["reason"], now, about, until, method=method)
 
     def _known(self, order: Order) -> None:
         """Refuse at once what is about a version that nobody knows."""

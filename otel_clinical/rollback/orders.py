@@ -30,6 +30,8 @@ class OrderKind(StrEnum):
     KNOWN_GOOD = "known_good"
     QUARANTINE = "quarantine"
     RETIRE = "retire"
+    ROLLBACK = "rollback"
+    ACTIVATE = "activate"
     SMOKE = "smoke"
 
 
@@ -51,7 +53,7 @@ TWO_PEOPLE: Final = frozenset(
     }
 )
 """Orders that leave patients with less protection or give the AI more reach: never one person's decision."""
-CARRIED_OUT: Final = frozenset({OrderKind.LIFT, OrderKind.FORCE_MANUAL, OrderKind.END_FORCE})
+CARRIED_OUT: Final = frozenset({OrderKind.LIFT, OrderKind.FORCE_MANUAL, OrderKind.END_FORCE, OrderKind.ACTIVATE})
 """Orders that change files beside the controller, which it does as soon as they stand."""
 ARMED: Final = "armed"
 NOT_READY: Final = "not_ready"
@@ -77,7 +79,8 @@ WAIT_FOR_SECOND: Final = 3_600.0
 class Order:
     """What one person ordered. `about` is an incident's id or a version, empty for the model; times in Unix seconds.
 
-    `facts` are what is registered of a version, or how its golden set went.
+    `facts` are what is registered of a version, how its golden set went, or what the controller adds of the moment it
+    takes the order up; `method` is how the person was known.
     """
 
     kind: OrderKind
@@ -88,6 +91,7 @@ class Order:
     about: str = ""
     until: float | None = None
     facts: Mapping[str, str] = field(default_factory=dict)
+    method: str = "state directory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +144,7 @@ def check(order: Order) -> None:
     check_reason(order.reason)
     if (order.kind in ABOUT_INCIDENTS) and not order.about.startswith("INC-"):
         raise OrderRefusedError(f"{order.kind}: name the incident, as `otel-clinical rollback status` lists it")
-    if order.kind in {*ABOUT_VERSIONS, OrderKind.UNQUARANTINE} and not order.about:
+    if order.kind in {*ABOUT_VERSIONS, OrderKind.UNQUARANTINE, OrderKind.ACTIVATE} and not order.about:
         raise OrderRefusedError(f"{order.kind}: name the version")
     if order.kind is OrderKind.LIFT and not order.about:
         raise OrderRefusedError("lift: name the marker of the rules, or `route` for the route of the whole model")

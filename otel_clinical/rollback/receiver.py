@@ -104,6 +104,7 @@ class Receiver:
                 Route("/v1/incidents/{id}/{act}", self._guarded(self._act, signed=True), methods=["POST"]),
                 Route("/v1/incidents/{id}", self._guarded(self._incident)),
                 Route("/v1/audit", self._guarded(self._audit)),
+                Route("/v1/audit/checkpoint", self._guarded(self._checkpoint)),
                 Route("/v1/releases", self._guarded(self._releases)),
                 Route("/healthz", self._alive),
                 Route("/readyz", self._ready),
@@ -203,6 +204,12 @@ class Receiver:
         events = await run_in_threadpool(self._store.audit_events, after, _PAGE)
         head = await run_in_threadpool(self._store.audit_head)
         return JSONResponse({"events": [_told(event) for event in events], "head": asdict(head)})
+
+    async def _checkpoint(self, request: Request) -> Response:
+        del request
+        signed = await run_in_threadpool(self._store.last_checkpoint)
+        head = await run_in_threadpool(self._store.audit_head)
+        return JSONResponse({"head": asdict(head), "checkpoint": asdict(signed) if signed else None})
 
     async def _releases(self, request: Request) -> Response:
         del request

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from otel_clinical._version import __version__
 from otel_clinical.rollback import faults
 from otel_clinical.rollback.engine import step
 from otel_clinical.rollback.events import ChangeMade, Event, Sampled
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from otel_clinical.rollback._records import Record, Timing
     from otel_clinical.rollback.state import ModelState
@@ -27,6 +29,7 @@ class Stepper:
         counters: What is counted of each step.
         clock: Unix seconds.
         timing: How often to look again.
+        policy: Its hash, which is written into every decision with the release of the software.
 
     Attributes:
         states: By model, as committed.
@@ -34,8 +37,16 @@ class Stepper:
     """
 
     def __init__(
-        self, terms: Mapping[str, Terms], store: Store, counters: Counters, clock: Callable[[], float], timing: Timing
+        self,
+        terms: Mapping[str, Terms],
+        store: Store,
+        counters: Counters,
+        clock: Callable[[], float],
+        *,
+        timing: Timing,
+        policy: str = "",
     ) -> None:
+        self._basis = {"policy": policy, "release": __version__}
         self._terms, self._store, self._counters = terms, store, counters
         self._clock, self._timing = clock, timing
         self.states: dict[str, ModelState] = {model: store.load(model) for model in terms}
@@ -60,7 +71,7 @@ class Stepper:
         used = {"alert": alert, "closure": closure, "order": order}
         if result.state is before and not result.records and all(row is None for row in used.values()):
             return ()
-        self._store.commit(model, before, result.state, result.records, at=now, **used)
+        self._store.commit(model, before, result.state, self._founded(result.records), at=now, **used)
         self.states[model] = result.state
         self.paged |= any(record.page for record in result.records)
         self._counters.records(model, result.records)
@@ -70,6 +81,12 @@ class Stepper:
         if isinstance(event, ChangeMade):
             faults.reach("after_marker")
         return result.records
+
+    def _founded(self, records: Iterable[Record]) -> Iterator[Record]:
+        """Write into every decision what it was taken by."""
+        for record in records:
+            decision = record.action.startswith("decision.")
+            yield replace(record, data={**record.data, **self._basis}) if decision else record
 
     def _count(self, model: str, before: ModelState, after: ModelState, event: Event) -> None:
         if isinstance(event, Sampled):

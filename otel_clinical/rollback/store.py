@@ -63,7 +63,7 @@ class Store:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._problem = ""
+        self._problem, self.folder = "", folder
         self._connection = open_database(folder / DATABASE)
 
     def close(self) -> None:

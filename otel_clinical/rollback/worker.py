@@ -27,7 +27,7 @@ from otel_clinical.rollback.events import (
 )
 from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.finding import Finder
-from otel_clinical.rollback.ledger import candidate
+from otel_clinical.rollback.ledger import candidate, way_back
 from otel_clinical.rollback.orders import ARMED, OrderKind
 from otel_clinical.rollback.serving import Serving
 from otel_clinical.rollback.stepping import Stepper
@@ -94,7 +94,7 @@ class Worker:
         self._signer, self._next_witness = signer, 0.0
         self._terms, self._targets, self._store, self._prometheus = terms, targets, store, prometheus
         self._clock, self._timing, self._pull = clock, timing or Timing(), pull
-        self._stepper = Stepper(terms, store, counters, clock, self._timing)
+        self._stepper = Stepper(terms, store, counters, clock, timing=self._timing, policy=policy)
         self._serving = Serving(targets, self._stepper, store, counters, clock)
         self._files = FilesBeside(terms, store, clock)
         self._finder = Finder(
@@ -200,7 +200,19 @@ class Worker:
         if order.kind is OrderKind.ARM:
             problem = self._not_switchable(order.model)
             order = replace(order, facts={"problem": problem}) if problem else order
+        if order.kind is OrderKind.ROLLBACK:
+            order = replace(order, facts=self._from_here(order.model))
         self._files.carry_out(order, self._stepper.apply(order.model, order, order=row))
+
+    def _from_here(self, model: str) -> dict[str, str]:
+        """Say what serves, for an order to go back from it, or why there is nothing to go back to."""
+        pointer = self._serving.read(model)
+        if pointer is None:
+            return {"problem": "the release pointer cannot be read; force-manual stops the AI"}
+        version, problem = way_back(self._terms[model], self._states[model], pointer, self._clock())
+        if version is None:
+            return {"problem": f"there is no version to go back to: {problem}; force-manual stops the AI"}
+        return {"version": pointer.version, "activation": str(pointer.activation)}
 
     def _judge_readiness(self) -> None:
         """See what the controller has earned: mode `enforce` alone does not let it act.

@@ -79,6 +79,12 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
     prometheus.close()
 
 
+@pytest.fixture
+def own_office(tmp_path: Path, prometheus: FakePrometheus) -> Iterator[Office]:
+    """An office for one test that changes what serves."""
+    yield from _opened(tmp_path, prometheus)
+
+
 def _opened(folder: Path, prometheus: FakePrometheus) -> Iterator[Office]:
     terms = terms_of(folder)
     for version, age in (("7", 86_400.0), ("8", 60.0)):
@@ -203,4 +209,29 @@ def test_nothing_is_armed_whose_pointer_could_not_be_switched(office: Office) ->
     for person in ("ana", "ben"):
         office.order("arm", person)
     wait_until(lambda: not office.standing("disarm"), within=60, what="the arming")
+    office.controller.verify_audit()
+
+
+def test_a_person_goes_back_and_forward_by_program_and_only_forward_needs_a_key(own_office: Office) -> None:
+    office = own_office
+    assert office.controller.pointer().version == "8"
+    unsigned = office.order("activate", by="Ana Ruiz", version="7")
+    assert (unsigned.status_code, "signed with a key" in unsigned.json()["error"]) == (401, True)
+    assert office.order("activate", "ana", version="99").status_code == 409
+    assert office.order("rollback", by="Ana Ruiz").status_code == 202
+    wait_until(lambda: office.controller.pointer().version == "7", within=60, what="the known good version")
+    assert office.audited("order.rollback")[-1]["method"] == "api"
+    # What was rolled back is quarantined, and one person cannot have it back.
+    assert office.order("activate", "ana", version="8").status_code == 202
+    wait_until(lambda: office.audited("order.failed"), within=60, what="the activation to be refused")
+    assert "quarantined" in office.audited("order.failed")[-1]["problem"]
+    for person in ("ana", "ben"):
+        assert office.order("unquarantine", person, version="8").status_code == 202
+    wait_until(lambda: office.audited("order.unquarantine"), within=60, what="two people's order")
+    assert office.order("activate", "ana", version="8").status_code == 202
+    wait_until(lambda: office.controller.pointer().version == "8", within=60, what="the activation")
+    assert (office.controller.pointer().updated_by, office.audited("order.activate")[-1]["method"]) == (
+        "ana",
+        "key:governance",
+    )
     office.controller.verify_audit()
