@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -17,7 +16,8 @@ if TYPE_CHECKING:
     from otel_clinical.drift.explode._wire_mould import Mould
     from otel_clinical.drift.explode._wire_skeleton import Layout, Skeleton
 
-_KEPT: Final = 4
+_KEPT: Final = 32
+"""Kinds of record that are known at a time: each program and version of an SDK may have one of its own."""
 _SAMPLE: Final = 16
 """Records that a mould is learnt from."""
 
@@ -52,11 +52,15 @@ class Recent:
     """The skeletons of one kind of record that were seen last."""
 
     def __init__(self) -> None:
-        self._kept: deque[Known] = deque(maxlen=_KEPT)
+        self._kept: tuple[Known, ...] = ()  # newest first; replaced as a whole, since several threads use it
 
     def like(self, record: bytes) -> Known | None:
         """Return the one that a record resembles."""
-        return next((one for one in tuple(self._kept) if resembles(record, one.skeleton)), None)
+        kept = self._kept
+        found = next((one for one in kept if resembles(record, one.skeleton)), None)
+        if found is not None and found is not kept[0]:
+            self._put(found)
+        return found
 
     def made(self, record: bytes, layout: Layout, message: type[Message]) -> Known:
         """Return the skeleton of a record.
@@ -67,9 +71,12 @@ class Recent:
         """
         message().ParseFromString(record)
         made = Known(skeleton_of(record, layout))
-        self._kept.append(made)
+        self._put(made)
         return made
 
     def forget(self) -> None:
         """Begin anew."""
-        self._kept.clear()
+        self._kept = ()
+
+    def _put(self, one: Known) -> None:
+        self._kept = (one, *(other for other in self._kept if other is not one))[:_KEPT]

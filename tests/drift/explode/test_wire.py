@@ -312,6 +312,21 @@ def test_texts_and_numbers_of_any_length_are_compared_at_one_look(monkeypatch: p
         explode_traces(wire.traces([wire.span(n, START, extra={"route": "é"}) for n in range(60)]), NOW, INDEX)
 
 
+def test_the_kinds_of_record_of_many_programs_are_all_known(monkeypatch: pytest.MonkeyPatch):
+    """A hospital has more than a few instrumented programs, and their requests come in turn."""
+    requests = [
+        wire.traces([wire.span(n, START, extra={f"of.program.{program}": n}) for n in range(30)])
+        for program in range(30)
+    ]
+    for body in requests:
+        explode_traces(body, NOW, INDEX)
+    monkeypatch.setattr(_wire_recent.Recent, "made", lambda *_: pytest.fail("a skeleton was learnt again"))
+    for body in requests:
+        assert len(explode_traces(body, NOW, INDEX).batch) == 30
+    with pytest.raises(pytest.fail.Exception, match="learnt again"):
+        explode_traces(wire.traces([wire.span(n, START, extra={"new": n}) for n in range(30)]), NOW, INDEX)
+
+
 @pytest.mark.parametrize("length", [127, 128, 500, 1000, 2000, 20_000])
 def test_a_key_of_any_length_is_read_alike(length: int):
     made = [wire.span(n, START, segments=DECLARED, extra={"k" * length: n}) for n in range(3)]
