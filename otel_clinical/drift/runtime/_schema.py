@@ -52,7 +52,38 @@ VERSION = len(_STEPS)
 
 
 class SchemaError(RuntimeError):
-    """The file is not ours, or is newer than this program."""
+    """The file is not ours, or is newer than this program.
+
+    Args:
+        message: Which of the two.
+        remedy: What to do.
+    """
+
+    def __init__(self, message: str, remedy: str) -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+
+def require_known(connection: sqlite3.Connection) -> int:
+    """Return the version of the schema of a file that this program can read.
+
+    Raises:
+        SchemaError: Another application's database, or one written by a newer version.
+    """
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if owner not in {0, APPLICATION_ID}:
+        raise SchemaError(
+            f"application id {owner:#x}: this database belongs to another program",
+            "leave it, and choose another --state",
+        )
+    if version > VERSION:
+        raise SchemaError(
+            f"schema {version}: written by a newer otel-clinical; this one knows up to {VERSION}",
+            "run that version or a later one; to go back to this one, restore a backup that it made with "
+            "`otel-clinical processor restore`",
+        )
+    return int(version)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -61,12 +92,7 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         SchemaError: Another application's database, or one written by a newer version.
     """
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if owner not in {0, APPLICATION_ID}:
-        raise SchemaError(f"application id {owner:#x}: this database belongs to another program")
-    if version > VERSION:
-        raise SchemaError(f"schema {version}: written by a newer otel-clinical; this one knows up to {VERSION}")
+    version = require_known(connection)
     for number, step in enumerate(_STEPS[version:], start=version + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
 from otel_clinical.drift.runtime._mark import Mark
+from otel_clinical.drift.runtime._schema import SchemaError, require_known
+from otel_clinical.drift.runtime._trouble import trouble
 from otel_clinical.drift.runtime.store import DATABASE, LOCK, MARK, last_sequence, open_database, read_counters
 from otel_clinical.semconv import metrics
 
@@ -48,10 +50,13 @@ def back_up(directory: Path, target: Path) -> Contents:
                 closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as reading,
                 closing(sqlite3.connect(draft)) as writing,
             ):
+                require_known(reading)
                 reading.backup(writing)
-            return _verified(draft)
-    except (OSError, sqlite3.Error) as error:
-        raise StateDirectoryError(f"{source}: cannot be copied to {target} ({error})") from error
+            return _verified(draft, source)
+    except OSError as error:
+        raise StateDirectoryError(f"{source}: cannot be copied to {target} ({error.strerror})") from error
+    except (sqlite3.Error, SchemaError) as error:
+        raise StateDirectoryError(trouble(source, error)) from error
 
 
 def restore(directory: Path, file: Path) -> tuple[Contents, Path | None]:
@@ -70,7 +75,7 @@ def restore(directory: Path, file: Path) -> tuple[Contents, Path | None]:
         refuse_network_file_system(directory)
         with closing(DirectoryLock(directory / LOCK)), _draft(directory / DATABASE, replace=False) as draft:
             draft.write_bytes(file.read_bytes())
-            contents = _verified(draft)
+            contents = _verified(draft, file)
             aside = _move_aside(directory)
             draft.replace(directory / DATABASE)
             with closing(Mark(directory / MARK)) as mark:
@@ -97,9 +102,9 @@ def _draft(target: Path, *, replace: bool = True) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
-def _verified(draft: Path) -> Contents:
+def _verified(draft: Path, of: Path) -> Contents:
     """Verify a copy as a start does, and leave it as one file that is on the disk."""
-    connection, seal = open_database(draft)
+    connection, seal = open_database(draft, of)
     with closing(connection):
         name = metrics.PROCESSOR_EVENTS.prometheus
         events = sum(value for (found, _), value in read_counters(connection).items() if found == name)

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError
+from otel_clinical.drift.runtime._schema import SchemaError, require_known
+from otel_clinical.drift.runtime._trouble import trouble
 from otel_clinical.drift.runtime.store import DATABASE, LOCK
 
 
@@ -108,8 +110,15 @@ def retry(directory: Path) -> int:
         StateDirectoryError: There is no state, it takes no writes, or a processor runs on it.
     """
     _require(directory)
-    with closing(DirectoryLock(directory / LOCK)), _writing(directory) as connection:
+    with closing(_locked(directory)), _writing(directory) as connection:
         return connection.execute("UPDATE journal SET poison = NULL WHERE poison IS NOT NULL").rowcount
+
+
+def _locked(directory: Path) -> DirectoryLock:
+    try:
+        return DirectoryLock(directory / LOCK)
+    except OSError as error:
+        raise StateDirectoryError(trouble(directory / DATABASE, error)) from error
 
 
 def _require(directory: Path) -> Path:
@@ -133,7 +142,8 @@ def _connected(directory: Path, mode: str) -> Iterator[sqlite3.Connection]:
     path = _require(directory)
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, timeout=30)) as connection:
+            require_known(connection)
             yield connection
             connection.commit()
-    except sqlite3.Error as error:
-        raise StateDirectoryError(f"{path}: cannot be used ({error})") from error
+    except (sqlite3.Error, SchemaError) as error:
+        raise StateDirectoryError(trouble(path, error)) from error

@@ -15,6 +15,7 @@ from otel_clinical.access import AccessError, Address, TokenFile, require_tls_of
 from otel_clinical.drift.kernel import CodecError, Kernel
 from otel_clinical.drift.runtime._listen import ListenError, bind
 from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError, refuse_network_file_system
+from otel_clinical.drift.runtime._trouble import trouble
 from otel_clinical.drift.runtime.backup import back_up
 from otel_clinical.drift.runtime.service import (
     ARITHMETIC,
@@ -130,6 +131,8 @@ def _is_locked(path: Path) -> bool:
         DirectoryLock(path).close()
     except StateDirectoryError:
         return True
+    except OSError as error:
+        raise StateDirectoryError(trouble(path.parent / DATABASE, error)) from error
     return False
 
 

@@ -18,6 +18,8 @@ from otel_clinical.drift.kernel._reference import BINS, MONDAY, WEEK, Layout, Re
 from otel_clinical.drift.kernel._reference_hours import REFERENCE_HOURS, load_hour
 from otel_clinical.drift.kernel._references import REFERENCE
 from otel_clinical.drift.runtime._lock import StateDirectoryError
+from otel_clinical.drift.runtime._schema import SchemaError, require_known
+from otel_clinical.drift.runtime._trouble import trouble
 from otel_clinical.drift.runtime.store import DATABASE
 from otel_clinical.features import MISSING_PLACE, UNREADABLE_PLACE
 from otel_clinical.policy import (
@@ -117,14 +119,17 @@ def read_record(directory: Path, name: str, model: ModelPolicy) -> Record:
     kinds = f"{REFERENCE}/%", f"{REFERENCE_HOURS}/%"
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            require_known(connection)
             found = {key: blob for key, blob in connection.execute(query, (_CLOCK, *kinds)) if blob}
         clock = Clock(0)
         if _CLOCK in found:
             clock.loads(found[_CLOCK])
         weeks, others = _weeks(found, name, Layout.of(model).digest)
         hours = _hours(found, name, Layout.of(model).digest)
-    except (sqlite3.Error, CodecError) as error:
+    except CodecError as error:
         raise StateDirectoryError(f"{path}: cannot be read ({error})") from error
+    except (sqlite3.Error, SchemaError) as error:
+        raise StateDirectoryError(trouble(path, error)) from error
     served = {version: max(times.values()) / 1e6 for (of, version), times in clock.served.items() if of == name}
     return Record(weeks, others, (clock.watermark or 0) / 1e6, served, hours)
 

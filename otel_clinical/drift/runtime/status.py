@@ -14,6 +14,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from otel_clinical.drift.explode import Batch
 from otel_clinical.drift.kernel import CodecError, Kernel
 from otel_clinical.drift.runtime._page import LEVEL, STREAM, Page
+from otel_clinical.drift.runtime._schema import SchemaError, require_known
+from otel_clinical.drift.runtime._trouble import trouble
 from otel_clinical.drift.runtime._view import KernelView
 from otel_clinical.drift.runtime.exporter import Exposition, families
 from otel_clinical.drift.runtime.store import DATABASE, read_corrections, read_counters
@@ -137,13 +139,16 @@ def replay(directory: Path, policy: Policy) -> list[Metric]:
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             connection.execute("BEGIN")
+            require_known(connection)
             kernel.load(dict(connection.execute("SELECT key, blob FROM state")))
             counters = read_counters(connection)
             late = read_corrections(connection)
             tail = "SELECT batch FROM journal WHERE poison IS NULL ORDER BY seq"
             batches = [batch for (batch,) in connection.execute(tail)]
-    except (sqlite3.Error, CodecError) as error:
+    except CodecError as error:
         raise StatusError(f"{path}: cannot be read ({error})") from error
+    except (sqlite3.Error, SchemaError) as error:
+        raise StatusError(trouble(path, error)) from error
     for batch in filter(None, batches):
         kernel.apply(Batch.from_bytes(batch))
         kernel.advance()

@@ -15,6 +15,7 @@ from otel_clinical.drift.runtime._lock import DirectoryLock, StateDirectoryError
 from otel_clinical.drift.runtime._mark import Mark
 from otel_clinical.drift.runtime._schema import SchemaError, migrate
 from otel_clinical.drift.runtime._seal import META, Seal, SealError, counter_row, state_row
+from otel_clinical.drift.runtime._trouble import trouble
 
 Counters = Mapping[tuple[str, tuple[str, ...]], int]
 
@@ -30,10 +31,6 @@ _WAL_BYTES = 64 * 1024 * 1024
 _PAGE_BYTES = 16 * 1024  # of a new file: states are long, and each page of them has a cost of its own
 _COPIED_BYTES = 8 * 1024 * 1024  # of the log
 _LONGEST = 8  # times as much, at which a commit copies the log after all
-_REMEDY = (
-    "restore a backup with `otel-clinical processor restore`, or move the state directory aside and start again: "
-    "the evidence then begins anew"
-)
 
 
 class StoreUnavailableError(RuntimeError):
@@ -102,7 +99,7 @@ class Store:
             refuse_network_file_system(directory)
             self._lock = DirectoryLock(directory / LOCK)
         except OSError as error:
-            raise StateDirectoryError(f"{directory}: cannot be used ({error.strerror})") from error
+            raise StateDirectoryError(trouble(directory / DATABASE, error)) from error
         self._path = directory / DATABASE
         with ExitStack() as undo:
             undo.callback(self._lock.close)
@@ -322,17 +319,21 @@ def _copied_pages(connection: sqlite3.Connection) -> int:
     return _COPIED_BYTES // int(size)
 
 
-def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
+def open_database(path: Path, of: Path | None = None) -> tuple[sqlite3.Connection, Seal]:
     """Open, verify and migrate the database.
+
+    Args:
+        path: The file.
+        of: What it is a copy of, by which an error names it.
 
     Raises:
         StateDirectoryError: Damaged, not ours, from a newer version, or the disk takes no writes.
     """
     try:
         path.touch(mode=0o600)  # SQLite gives its -wal and -shm files the mode of this one
-    except OSError as error:
-        raise StateDirectoryError(f"{path}: cannot be written ({error.strerror})") from error
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    except (OSError, sqlite3.Error) as error:
+        raise StateDirectoryError(trouble(of or path, error)) from error
     try:
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")  # a file that exists keeps its own
         connection.execute("PRAGMA journal_mode=WAL")
@@ -347,5 +348,5 @@ def open_database(path: Path) -> tuple[sqlite3.Connection, Seal]:
         seal.verify(connection)
     except (sqlite3.Error, SchemaError, SealError) as error:
         connection.close()
-        raise StateDirectoryError(f"{path}: cannot be used ({error}); {_REMEDY}") from error
+        raise StateDirectoryError(trouble(of or path, error)) from error
     return connection, seal
