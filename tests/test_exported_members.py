@@ -6,6 +6,7 @@ import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -70,6 +71,16 @@ def test_every_package_lists_public_names_that_exist(name):
     for member in package.__all__:
         assert hasattr(package, member), member
         assert not member.startswith("_")
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_no_module_takes_the_place_of_a_public_name_when_it_is_imported(name):
+    package = importlib.import_module(name)
+    folder = Path(package.__file__).parent
+    beside = {path.stem for path in folder.glob("*.py")} | {path.parent.name for path in folder.glob("*/__init__.py")}
+    taken = [public for public in getattr(package, "__all__", ()) if public in beside]
+    # Whoever means the module says so by exporting it.
+    assert [public for public in taken if not isinstance(getattr(package, public), ModuleType)] == []
 
 
 def test_the_decorator_loads_neither_the_network_stack_nor_cryptography_nor_the_router():

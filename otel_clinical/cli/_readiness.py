@@ -50,11 +50,28 @@ def readiness(*, policy_path: Path, state: Path) -> None:
         for condition in conditions:
             click.echo(f"  {'ok ' if condition.met else 'no '} {condition.name}: {condition.found}")
             if not condition.met and condition.todo:
-                click.echo(f"      {condition.todo}")
-        if armed[model]:
-            click.echo(f"  {armed[model]}")
+                click.echo(f"      {_filled(condition.todo, model, policy_path, state)}")
+        click.echo(f"  {armed[model] or _next(terms[model].mode, ready=ready)}")
     if not all(condition.met for conditions in found.values() for condition in conditions):
         click.get_current_context().exit(NOT_READY)
+
+
+def _filled(todo: str, model: str, policy: Path, state: Path) -> str:
+    """Put in what is known already, so that the command can be copied."""
+    for word, known in (("MODEL", model), ("POLICY", str(policy)), ("DIR", str(state))):
+        todo = todo.replace(word, known)
+    return todo
+
+
+def _next(mode: str, *, ready: bool) -> str:
+    """Say what the way up is from here."""
+    if mode == "enforce":
+        return "in mode enforce: it acts"
+    if ready:
+        return "next: set mode: enforce in the policy; two people approve the changed policy while it runs"
+    if mode == "observe":
+        return "next: mode: recommend tells people what it would change, and asks for none of this; enforce for all"
+    return "next: mode: enforce, once nothing is missing here"
 
 
 @click.command("judge")

@@ -25,7 +25,7 @@ from otel_clinical.rollback.targets import Applied, Change, Conflict, FileTarget
 from otel_clinical.semconv import attributes, prometheus_label
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from otel_clinical.rollback.terms import Terms
 
@@ -98,7 +98,7 @@ def drill(terms: Terms, scene: Scene, *, by: tuple[str, ...], live: bool = False
     Raises:
         DrillFailedError: it cannot begin: no pointer, no previous version, or `live` by one person.
     """
-    if live and len(set(by)) < 2:  # noqa: PLR2004 -- two people
+    if live and len({name.strip().casefold() for name in by} - {""}) < 2:  # noqa: PLR2004 -- two people
         raise DrillFailedError("a live drill gives the present version its reach back: name two people")
     if live and scene.prometheus is None:
         raise DrillFailedError("a live drill waits until every instance serves: say where Prometheus is")
@@ -121,6 +121,8 @@ def drill(terms: Terms, scene: Scene, *, by: tuple[str, ...], live: bool = False
 def _stages(
     terms: Terms, scene: Scene, key: str, version: str, previous: str, *, by: tuple[str, ...], live: bool
 ) -> Iterator[Stage]:
+    if live:
+        yield _timed("every instance reports the present version", lambda: _before(terms, scene, version))
     client = httpx.Client(timeout=5.0, trust_env=False, headers={"Authorization": f"Bearer {scene.token}"})
     with client:
         head = _head(client, scene)
@@ -166,7 +168,14 @@ def _post(client: httpx.Client, scene: Scene, terms: Terms, key: str, version: s
         "startsAt": _iso(now),
         "endsAt": _iso(now + 2 * scene.patience),
     }
-    answer = client.post(f"{scene.alertmanager.rstrip('/')}/api/v2/alerts", json=[alert], headers={"Authorization": ""})
+    where = f"{scene.alertmanager.rstrip('/')}/api/v2/alerts"
+    try:
+        answer = client.post(where, json=[alert], headers={"Authorization": ""})
+    except httpx.HTTPError as error:
+        raise DrillFailedError(
+            f"Alertmanager at {scene.alertmanager} does not take the alert ({type(error).__name__}): is it running, "
+            "and is this the http:// or https:// address that Prometheus sends alerts to?"
+        ) from error
     if answer.status_code != httpx.codes.OK:
         raise DrillFailedError(f"Alertmanager answered {answer.status_code} to the alert, expected 200")
     return f"{ALERT} with {LABEL}={key}"
@@ -227,6 +236,26 @@ def _shadow(terms: Terms, previous: str, key: str) -> str:
     return f"version {seen.version}, epoch {found.epoch} to {seen.epoch}; a second try changed nothing"
 
 
+def _before(terms: Terms, scene: Scene, version: str) -> str:
+    """Look, before anything is switched, whether it could be seen that every instance follows."""
+    prometheus = Prometheus(scene.prometheus or "")
+    try:
+        serving = instances_serving(prometheus, terms.model)
+    except PrometheusUnavailableError as error:
+        raise DrillFailedError(
+            f"Prometheus at {scene.prometheus} does not say which version each instance serves: {error}. "
+            "Nothing was switched"
+        ) from error
+    finally:
+        prometheus.close()
+    if set(serving) != {version}:
+        raise DrillFailedError(
+            f"Prometheus shows {_shown(serving)} and the release pointer names {version}: nothing was switched. "
+            "Wait until every instance reports what the pointer says"
+        )
+    return _counted(serving[version])
+
+
 def _live(terms: Terms, scene: Scene, version: str, previous: str, by: tuple[str, ...]) -> Iterator[Stage]:
     """Switch the pointer, wait for every instance, and switch it back however that went."""
     prometheus, who = Prometheus(scene.prometheus or ""), " and ".join(by)
@@ -234,6 +263,9 @@ def _live(terms: Terms, scene: Scene, version: str, previous: str, by: tuple[str
         yield _timed("pointer switched", lambda: _activate(terms, previous, who))
         try:
             there = _timed("every instance on the previous version", lambda: _all(prometheus, terms, previous, scene))
+        except DrillFailedError as error:
+            back = _timed("pointer switched back", lambda: _activate(terms, version, who))
+            raise DrillFailedError(f"{error}. The pointer was switched back: {back.detail}") from error
         except BaseException:
             _timed("pointer switched back", lambda: _activate(terms, version, who))
             raise
@@ -255,10 +287,17 @@ def _all(prometheus: Prometheus, terms: Terms, version: str, scene: Scene) -> st
     while time.monotonic() < deadline:
         serving = instances_serving(prometheus, terms.model)
         if set(serving) == {version}:
-            return f"{serving[version]} instances"
+            return _counted(serving[version])
         time.sleep(_EVERY)
-    shown = ", ".join(f"{count} on {name}" for name, count in sorted(serving.items())) or "none at all"
-    raise DrillFailedError(f"after {scene.patience:g} s not every instance serves {version}: {shown}")
+    raise DrillFailedError(f"after {scene.patience:g} s not every instance serves {version}: {_shown(serving)}")
+
+
+def _shown(serving: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} on {name}" for name, count in sorted(serving.items())) or "no instance at all"
+
+
+def _counted(instances: int) -> str:
+    return f"{instances} instance{'s' if instances > 1 else ''}"
 
 
 def _iso(seconds: float) -> str:

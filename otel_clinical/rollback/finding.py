@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from otel_clinical.rollback.alerts import Alert
     from otel_clinical.rollback.carrying import FilesBeside
-    from otel_clinical.rollback.serving import Serving
+    from otel_clinical.rollback.served import Serving
     from otel_clinical.rollback.stepping import Stepper
     from otel_clinical.rollback.store import Store
     from otel_clinical.rollback.terms import Terms

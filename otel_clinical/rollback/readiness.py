@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.audit import AuditEvent
 
 DAY: Final = 86_400.0
+_HOUR: Final = 3_600.0
+_MINUTE: Final = 60.0
 OBSERVED: Final = 14 * DAY
 """Seconds that the controller must have watched without acting."""
 STARTED: Final = "controller.started"
@@ -155,8 +157,9 @@ def _observed(record: Record, until: float | None) -> Condition:
         return Condition(name, met=False, found="it does not watch", todo="run the controller in mode observe")
     end = until if record.ended is None else min(until, record.ended)
     days = max(end - record.since - record.missed, 0.0) / DAY
-    left_out = f", {record.missed / DAY:.1f} days down or blind left out" if record.missed else ""
-    return Condition(name, days >= OBSERVED / DAY, f"{days:.1f} days{left_out}", "let it run on")
+    left_out = f", without {_days(record.missed)} in which it was down or blind" if record.missed >= _MINUTE else ""
+    left = _days(max(OBSERVED - days * DAY, 0.0))
+    return Condition(name, days >= OBSERVED / DAY, f"{_days(days * DAY)}{left_out}", f"let it run on for {left} more")
 
 
 def _judged(record: Record) -> Condition:
@@ -175,13 +178,25 @@ def _judged(record: Record) -> Condition:
 
 def _practised(record: Record, now: float) -> Condition:
     name = f"a drill passed within {DRILL_EVERY / DAY:g} days"
-    todo = "otel-clinical rollback drill MODEL …"
+    todo = (
+        "otel-clinical rollback drill MODEL --policy POLICY --alertmanager URL --controller URL "
+        "--token-file FILE --state DIR --by NAME"
+    )
     if record.drilled is None:
         return Condition(name, met=False, found="never", todo=todo)
     days = (now - record.drilled) / DAY
-    return Condition(name, days < DRILL_EVERY / DAY, f"{days:.1f} days ago", todo)
+    return Condition(name, days < DRILL_EVERY / DAY, f"{_days(now - record.drilled)} ago", todo)
+
+
+def _days(seconds: float) -> str:
+    """Say a time in days, or in hours where it is less than one.
+
+    >>> _days(3.25 * DAY), _days(5400.0)
+    ('3.2 days', '1.5 h')
+    """
+    return f"{seconds / DAY:.1f} days" if seconds >= DAY else f"{seconds / _HOUR:.1f} h"
 
 
 def _somewhere_to_go(others: list[str]) -> Condition:
-    todo = "otel-clinical release known-good MODEL VERSION …"
+    todo = "otel-clinical release known-good MODEL VERSION --state DIR --by NAME --reason TEXT"
     return Condition("another version is known good", bool(others), ", ".join(others) or "none", todo)

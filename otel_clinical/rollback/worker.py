@@ -29,7 +29,7 @@ from otel_clinical.rollback.executor import carry_out
 from otel_clinical.rollback.finding import Finder
 from otel_clinical.rollback.ledger import candidate, way_back
 from otel_clinical.rollback.orders import ARMED, OrderKind
-from otel_clinical.rollback.serving import Serving
+from otel_clinical.rollback.served import Serving
 from otel_clinical.rollback.stepping import Stepper
 from otel_clinical.rollback.telemetry import Counters, Snapshot
 from otel_clinical.rollback.witness import witness

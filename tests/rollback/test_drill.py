@@ -104,6 +104,7 @@ def test_a_live_drill_waits_for_every_instance_and_switches_back(stack: Stack, p
     service = threading.Thread(target=serve)
     service.start()
     try:
+        _until_seen(stack)
         code, said = practise("--live", "--and-by", "Ben", "--prometheus", stack.prometheus.url, "--patience", "60")
     finally:
         done.set()
@@ -121,8 +122,17 @@ def test_a_live_drill_whose_instances_do_not_follow_fails_and_switches_back(stac
     # Also the time in which the alert must arrive, which on a busy machine takes seconds.
     code, said = practise("--live", "--and-by", "Ben", "--prometheus", stack.prometheus.url, "--patience", "20")
     assert code == 1
-    assert "not every instance serves 7: 1 on 8" in said
+    assert "not every instance serves 7: 1 on 8. The pointer was switched back: version 8" in said
     assert stack.controller.pointer().version == "8"
+
+
+def test_a_live_drill_switches_nothing_while_nobody_could_see_whether_it_worked(stack: Stack, practise) -> None:
+    stack.start(stack.alertmanager, stack.controller.process)
+    before = stack.controller.pointer()
+    code, said = practise("--live", "--and-by", "Ben", "--prometheus", "http://127.0.0.1:1", "--patience", "5")
+    assert code == 1
+    assert "Nothing was switched" in said
+    assert stack.controller.pointer() == before
 
 
 def _until_seen(stack: Stack) -> None:
@@ -139,6 +149,7 @@ def _until_seen(stack: Stack) -> None:
     [
         (("--live", "--prometheus", "http://127.0.0.1:1"), "name two people"),
         (("--live", "--and-by", "Ana", "--prometheus", "http://127.0.0.1:1"), "name two people"),
+        (("--live", "--and-by", " ana ", "--prometheus", "http://127.0.0.1:1"), "name two people"),
         (("--live", "--and-by", "Ben"), "say where Prometheus is"),
         (("--patience", "0"), "expected seconds above 0"),
     ],
@@ -147,6 +158,13 @@ def test_what_cannot_begin_says_why(practise, options, named) -> None:
     code, said = practise(*options)
     assert code == 2
     assert named in said
+
+
+def test_an_alertmanager_that_is_not_there_is_named(stack: Stack, practise) -> None:
+    stack.start(stack.controller.process)
+    code, said = practise("--patience", "2")
+    assert code == 1
+    assert f"Alertmanager at {stack.alertmanager.url} does not take the alert (ConnectError)" in said
 
 
 def test_a_dead_controller_is_named(practise) -> None:

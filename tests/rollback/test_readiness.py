@@ -117,3 +117,10 @@ def test_the_version_that_serves_is_no_way_back() -> None:
 def test_what_is_missing_says_what_to_do() -> None:
     record = read_record([], "coding", INCIDENTS)
     assert all(c.todo for c in conditions(record, until=None, known_good=(), serving=None, now=NOW) if not c.met)
+
+
+def test_how_long_is_left_and_what_was_missed_is_said_in_days_or_hours() -> None:
+    record = read_record([started(10), resumed(5, 0.25)], "coding", INCIDENTS)
+    watched = conditions(record, until=NOW, known_good=(), serving=None, now=NOW)[0]
+    assert watched.found == "9.8 days, without 6.0 h in which it was down or blind"
+    assert watched.todo == "let it run on for 4.2 days more"
