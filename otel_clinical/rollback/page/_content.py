@@ -11,11 +11,11 @@ from otel_clinical.report.evidence import telling
 from otel_clinical.report.words import ACTIONS, plain_reason
 from otel_clinical.rollback._ordered import disarmed
 from otel_clinical.rollback.acts import APPROVABLE, REASONS, VETO_PEOPLE, ActKind
-from otel_clinical.rollback.calls import acknowledged
+from otel_clinical.rollback.calls import SETTLED, acknowledged
 from otel_clinical.rollback.exposure import exposure_of
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.ledger import way_back
-from otel_clinical.rollback.page._evidence import drawing, show_evidence
+from otel_clinical.rollback.page._evidence import drawing, show_evidence, worst_segments
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._overview import OPEN, back_text, cards, held_text, where_text
 from otel_clinical.rollback.page._plans import FORCED, did, take_out_command, will_do
@@ -92,6 +92,7 @@ def overview(source: Sources) -> dict[str, Any]:
     waiting = [
         item for item in incidents if item["open"] or ((item["page"] or item["review"]) and not item["acknowledged"])
     ]
+    waiting.sort(key=lambda item: (item["review"], item["state"] == RollbackState.ENGINEERING_REVIEW))
     return {
         "moments": moments,
         "cards": cards(seen, source.terms, picture, moments),
@@ -135,6 +136,7 @@ def incident(source: Sources, key: str) -> dict[str, Any] | None:
         ),
         "passed": [guard for guard in report.guards if guard.result == _PASS],
         "back": _back_of(source, terms),
+        "worst": worst_segments(source.prometheus, found) if found["state"] not in SETTLED else "",
         "did": did(found, moments),
         "will_do": will_do(found, terms, moments, calls=source.calls, held=source.held(found)),
         "steps": [step for step in report.next_steps if take_out == "" or FORCED not in step],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from otel_clinical.report.evidence import telling
+from otel_clinical.rollback.alerts import AGGREGATE
 from otel_clinical.rollback.confirm import MODEL, SEGMENT_NAME, SEGMENT_VALUE, VERSION
 from otel_clinical.rollback.page._plot import Mark, Plot, Point, layout
 from otel_clinical.rollback.page._render import fragment
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.page._moments import Moments
 
 _POINTS: Final = 240
+_WORST: Final = 3
 _LONGEST: Final = 30 * 86_400.0
 _BEFORE: Final = 3_600.0
 _SHORTEST_STEP: Final = 5.0
@@ -119,6 +121,30 @@ def _levels(prometheus: Prometheus, incident: Mapping[str, Any], metric: str, at
     if now is None or not samples or not enough(samples):
         return before, f"{told}."
     return before, f"{told}, {now:.1%} of the newest {samples:,.0f} outcomes."
+
+
+def worst_segments(prometheus: Prometheus, incident: Mapping[str, Any]) -> str:
+    """Name the segments in which the version of an incident of the whole model drops most now, with how much.
+
+    Empty for an incident of one segment, where no segment drops, and where nobody knows; of few nothing is said.
+    """
+    if incident["key"]["segment"]["name"] != AGGREGATE.name or incident["key"]["cause"] == "input":
+        return ""
+    mine = {MODEL: incident["key"]["model"], VERSION: incident["version"]}
+    try:
+        counts = prometheus.query(selector(metrics.EVIDENCE_SAMPLES.prometheus, mine))
+        drops = prometheus.query(selector(metrics.DEGRADATION_RATIO.prometheus, mine))
+    except PrometheusUnavailableError:
+        return ""
+    known = {_where(series.labels) for series in counts if series.value and enough(series.value)}
+    found = {_where(series.labels): series.value for series in drops}
+    shown = [(drop, where) for where, drop in found.items() if where in known and where[0] != AGGREGATE.name]
+    worst = sorted((pair for pair in shown if pair[0] > 0), key=lambda pair: (-pair[0], pair[1]))[:_WORST]
+    return ", ".join(f"{name} = {value} ({drop:.0%})" for drop, (name, value) in worst)
+
+
+def _where(labels: Mapping[str, str]) -> tuple[str, str]:
+    return labels.get(SEGMENT_NAME, AGGREGATE.name), labels.get(SEGMENT_VALUE, AGGREGATE.value)
 
 
 def _stream(incident: Mapping[str, Any]) -> dict[str, str]:
