@@ -19,6 +19,7 @@ from otel_clinical.cli._explained import explained, zone_of
 from otel_clinical.cli._policy import read_policy
 from otel_clinical.cli._readiness import judge, readiness
 from otel_clinical.cli._report import report
+from otel_clinical.cli._simulation import simulate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -337,4 +338,5 @@ def _terms(policy_path: Path, model: str) -> Terms:
 command.add_command(drill)
 command.add_command(readiness)
 command.add_command(judge)
+command.add_command(simulate)
 command.add_command(report)

@@ -37,7 +37,16 @@ class Prometheus:
     `reach` tells whether it answers; `address` is its URL without credentials.
     """
 
-    def __init__(self, url: str, *, timeout: float = 5.0, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 5.0,
+        clock: Callable[[], float] = time.time,
+        at: Callable[[], float] | None = None,
+    ) -> None:
+        """`at` is the moment as of which everything is asked, in Unix seconds; now without it."""
+        self._at = at
         self.address = str(httpx.URL(url).copy_with(userinfo=b""))
         self.reach = Reach(self.address, clock)
         # A system's proxies must not come between a controller and its evidence. Certificates are loaded only
@@ -94,7 +103,8 @@ class Prometheus:
 
     def _data(self, expression: str) -> dict[str, Any]:
         try:
-            data = self._ask("/api/v1/query", {"query": expression})
+            moment = {} if self._at is None else {"time": f"{self._at():.3f}"}
+            data = self._ask("/api/v1/query", {"query": expression, **moment})
         except PrometheusUnavailableError as error:
             self.reach.failed(str(error))
             raise

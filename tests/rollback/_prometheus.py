@@ -72,9 +72,10 @@ class FakePrometheus:
         result = [] if values is None else [{"metric": {}, "values": [[at, str(value)] for at, value in values]}]
         return {"resultType": "matrix", "result": result}
 
-    def answer(self, query: str) -> dict[str, Any]:
+    def answer(self, query: str, at: float | None = None) -> dict[str, Any]:
+        """Answer as of `at`, as Prometheus does: with the same series, and that moment's time."""
         self.queries.append(query)
-        now = self.clock() + self.skew
+        now = (self.clock() if at is None else at) + self.skew
         if query == "time()":
             return {"resultType": "scalar", "result": [now, str(now)]}
         match = _QUERY.match(query)
@@ -111,9 +112,11 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(length)
         if len(body) < length:
             return  # whoever asked was killed meanwhile
-        query = parse_qs(body.decode())["query"][0]
-        told = self.prometheus.answer_range if self.path.endswith("_range") else self.prometheus.answer
-        code, answer = (200, {"status": "success", "data": told(query)})
+        form = parse_qs(body.decode())
+        query, at = form["query"][0], float(form["time"][0]) if "time" in form else None
+        ranged = self.path.endswith("_range")
+        data = self.prometheus.answer_range(query) if ranged else self.prometheus.answer(query, at)
+        code, answer = (200, {"status": "success", "data": data})
         if not self.prometheus.up:
             code, answer = 503, {"status": "error"}
         text = json.dumps(answer).encode()
