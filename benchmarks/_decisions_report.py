@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from matplotlib.figure import Figure
 
-from benchmarks._delays import CUSUM, KNOWN, REFERENCE, TIERS, against_cusum, name
+from benchmarks._delays import CUSUM, KNOWN, REFERENCE, TIERS, against_cusum, name, tier_name
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +18,8 @@ _LOOKS: Final = {
     str(TIERS[0]): ("#56B4E9", "o"),
     str(TIERS[1]): ("#E69F00", "s"),
     str(TIERS[2]): ("#D55E00", "D"),
+}
+_RIVALS: Final = {
     "rolling window of 200": ("#009E73", "v"),
     "rolling window of 500": ("#009E73", "^"),
     "rolling window of 2000": ("#009E73", "<"),
@@ -73,7 +75,7 @@ def _plot(found: list[Delay]) -> Figure:
             continue
         if method in known or method == CUSUM:
             ours.plot(*zip(*points, strict=True), label=method, **_style(method))
-        if method not in known or method == name(TIERS[-1], REFERENCE):
+        if method in _RIVALS or method in {CUSUM, tier_name(TIERS[-1])}:
             beside.plot(*zip(*points, strict=True), label=method, **_style(method))
     for axes, title in ((ours, "each tier's proof, beside the CUSUM"), (beside, "the rollback tier beside the rest")):
         axes.set(title=title, xlabel="true drop", yscale="log")
@@ -88,6 +90,7 @@ def _plot(found: list[Delay]) -> Figure:
 
 def _style(method: str) -> dict[str, Any]:
     """Return how a method is drawn: colours that everybody can tell apart, and a marker of its own."""
-    colour, marker = _LOOKS.get(method.split(",", maxsplit=1)[0], ("#000000", "*"))
+    what = method.split(",", maxsplit=1)[0].removesuffix(" reached")
+    colour, marker = (_LOOKS | _RIVALS).get(what, ("#000000", "*"))
     line = ":" if method == CUSUM else "--" if method.endswith("labels") else "-"
     return {"color": colour, "marker": marker, "markersize": 5, "linestyle": line}

@@ -11,12 +11,14 @@ import numpy as np
 
 from benchmarks import _rivals
 from otel_clinical.drift.detectors import log_growth, sr_path
+from otel_clinical.drift.explode._batch import MICRO
 from otel_clinical.drift.kernel._design import StreamDesign, design_stream
+from otel_clinical.drift.kernel._outcomes import Outcomes, OutcomeStream
 from otel_clinical.policy import Baseline, Cell, ModelPolicy
 from otel_clinical.semconv.enums import EscalationLevel
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -31,6 +33,7 @@ LABELS_PER_DAY = 1000
 KNOWN = 10**9
 """Labels of a baseline that leaves no doubt: what a tuned CUSUM is told, too."""
 BEFORE = 2000
+_SLOT = 25
 AFTER = 20_000
 REFERENCE = 5000
 ROLLBACK = EscalationLevel.ROLLBACK
@@ -114,6 +117,26 @@ def proof(design: StreamDesign, level: EscalationLevel, errors: Errors, before: 
     return float(max(places[0] + 1 - before, 0)) if len(places) else math.inf
 
 
+def reached(model: ModelPolicy, design: StreamDesign, errors: Errors, before: int) -> dict[EscalationLevel, float]:
+    """Return the labels after the drop at which each tier is reached: its proof, its estimated drop and its minimum.
+
+    As the processor does it, slot by slot of 25 labels.
+    """
+    stream, found = OutcomeStream(design, 10**12), dict.fromkeys(TIERS, math.inf)
+    scores = ((1.0 - errors) * MICRO).astype(np.int64)
+    for end in range(_SLOT, len(scores) + 1, _SLOT):
+        times = np.arange(end - _SLOT, end)
+        stream.feed(Outcomes(np.zeros(_SLOT, np.intp), scores[end - _SLOT : end], times, times), end)
+        proved = [level for level, latch in zip(design.cells, stream.latched, strict=True) if latch]
+        for level in proved:
+            tier, (samples, drop, _) = model.tiers[level], stream.change.estimate(design)
+            if math.isinf(found[level]) and samples >= tier.minimum_labels and drop >= tier.drop:
+                found[level] = float(max(end - before, 0))
+        if not any(map(math.isinf, found.values())):
+            break
+    return found
+
+
 def false_alarm_labels(model: ModelPolicy, level: EscalationLevel, promised: float, runs: int) -> float:
     """Return the labels between false alarms of a tier that promises `promised`, with the truth at its guard.
 
@@ -141,8 +164,16 @@ def _of_drop(model: ModelPolicy, labels: float, only: Collection[str], count: in
         for reference in (KNOWN, REFERENCE)
         for level in TIERS
     }
-    methods |= _rival_methods(model, labels, drop)
-    return [_delay(method, drop, runs, fires) for method, fires in methods.items() if not only or method in only]
+    found = _measured(methods, drop, runs, only)
+    if not only or {tier_name(level) for level in TIERS} & set(only):
+        tiers = [reached(model, designed(model, REFERENCE), one, BEFORE) for one in runs]
+        found += [_delay(tier_name(level), drop, np.array([one[level] for one in tiers])) for level in TIERS]
+    return found + _measured(_rival_methods(model, labels, drop), drop, runs, only)
+
+
+def _measured(methods: Mapping[str, Method], drop: float, runs: Sequence[Errors], only: Collection[str]) -> list[Delay]:
+    chosen = {method: fires for method, fires in methods.items() if not only or method in only}
+    return [_delay(method, drop, np.array([fires(one, BEFORE) for one in runs])) for method, fires in chosen.items()]
 
 
 def against_cusum(found: Sequence[Delay]) -> dict[float, float]:
@@ -155,6 +186,11 @@ def against_cusum(found: Sequence[Delay]) -> dict[float, float]:
 def name(level: EscalationLevel, reference: int) -> str:
     """Return what a tier with a baseline of `reference` labels is called in the table."""
     return f"{level}, baseline {'known' if reference == KNOWN else f'of {reference:,} labels'}"
+
+
+def tier_name(level: EscalationLevel) -> str:
+    """Return what reaching a tier, with all its conditions, is called in the table."""
+    return f"{level} reached, baseline of {REFERENCE:,} labels"
 
 
 def _run(rng: np.random.Generator, drop: float) -> Errors:
@@ -180,8 +216,7 @@ def _wrong(drop: float) -> float:
     return 1.0 - ACCURACY * (1.0 - drop)
 
 
-def _delay(method: str, drop: float, runs: list[Errors], fires: Method) -> Delay:
-    found = np.array([fires(errors, BEFORE) for errors in runs])
+def _delay(method: str, drop: float, found: NDArray[np.float64]) -> Delay:
     late = found[found > 0]
     median, slow = (float(np.quantile(late, q, method="higher")) for q in (0.5, 0.9)) if len(late) else (0.0, 0.0)
     return Delay(method, drop, median, slow, float(np.isinf(found).mean()), float((found == 0).mean()))

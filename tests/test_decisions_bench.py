@@ -10,7 +10,19 @@ import pytest
 
 from benchmarks import _rivals, decisions
 from benchmarks._decisions_report import markdown, write_report
-from benchmarks._delays import CUSUM, DROPS, KNOWN, ROLLBACK, Delay, against_cusum, designed, name, proof
+from benchmarks._delays import (
+    CUSUM,
+    DROPS,
+    KNOWN,
+    ROLLBACK,
+    TIERS,
+    Delay,
+    against_cusum,
+    designed,
+    name,
+    proof,
+    reached,
+)
 from benchmarks._fleet_years import ASSUMED, WORLDS
 from otel_clinical.policy import load_policy
 
@@ -76,8 +88,8 @@ def test_a_slower_proof_would_miss_the_promise():
 
 
 def test_the_report_holds_every_method_drop_and_world(tmp_path, monkeypatch):
-    delays = replace(decisions.SHORT.delays, runs=3)
-    tiny = replace(decisions.SHORT, delays=delays, years=2, wrong_years=2, models=2, tasks=1)
+    delays = replace(decisions.SHORT.delays, runs=2)
+    tiny = replace(decisions.SHORT, delays=delays, years=2, wrong_years=2, models=1, tasks=1)
     monkeypatch.setattr(decisions, "SHORT", tiny)
     decisions.report(tmp_path, short=True)
     lines = (tmp_path / "decisions.md").read_text(encoding="utf-8").splitlines()
@@ -85,8 +97,18 @@ def test_the_report_holds_every_method_drop_and_world(tmp_path, monkeypatch):
     assert len(DROPS) == 8
     methods = [line.split(" | ")[0].removeprefix("| ") for line in lines[2:]]
     rivals = ["rolling window of 200", "rolling window of 500", "rolling window of 2000", "ADWIN", "DDM", CUSUM]
-    assert methods[6:] == [*rivals, "rollback, baseline known, over that CUSUM"]
+    reaching = [f"{level} reached, baseline of 5,000 labels" for level in TIERS]
+    assert methods[6:] == [*reaching, *rivals, "rollback, baseline known, over that CUSUM"]
     assert all("baseline" in method for method in methods[:6])
     worlds = (tmp_path / "fleet-years.md").read_text(encoding="utf-8")
     assert all(f"| {world.name} |" in worlds for world in (ASSUMED, *WORLDS))
     assert {path.name for path in tmp_path.glob("*.png")} == {"decisions.png", "fleet-years.png"}
+
+
+def test_a_tier_is_reached_after_its_proof_and_not_where_the_drop_is_smaller_than_its_own():
+    model = decisions._model()
+    design = designed(model, KNOWN)
+    worse, mild = errors(0.1, 0.37), errors(0.1, 0.19, n=6000)
+    assert proof(design, ROLLBACK, worse, 2000) <= reached(model, design, worse, 2000)[ROLLBACK] < 300
+    assert not math.isinf(proof(design, ROLLBACK, mild, 6000))
+    assert math.isinf(reached(model, design, mild, 6000)[ROLLBACK])
