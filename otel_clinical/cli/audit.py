@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import time
 from dataclasses import asdict
@@ -17,6 +18,7 @@ from otel_clinical.cli._errors import CliError
 if TYPE_CHECKING:
     from otel_clinical.rollback import Checkpoint
 
+_KEY = re.compile("[0-9a-f]{64}", re.IGNORECASE)
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _DIRECTORY = click.Path(path_type=Path, file_okay=False)
 _STATE = click.option(
@@ -37,7 +39,9 @@ def command() -> None:
 @click.option("--export", "exported", type=_FILE, help="An export or an archive instead, checked by itself.")
 @click.option("--report", "reported", type=_FILE, help="A signed report instead, with its FILE.sig beside it.")
 @click.option("--against", type=_FILE, help="Checkpoint kept elsewhere, which the chain must contain.")
-@click.option("--key", help="Public key (hexadecimal) that must have signed every checkpoint.")
+@click.option(
+    "--key", help="Public key that must have signed it: its 64 hexadecimal digits, or the file audit-key.pub."
+)
 @click.option("--witness", help="SEQUENCE:DIGEST as Prometheus has kept it.")
 def verify(
     *,
@@ -54,6 +58,7 @@ def verify(
 
     if [state, exported, reported].count(None) != 2:  # noqa: PLR2004 -- one of the three
         raise CliError("name one of --state DIR, --export FILE and --report FILE")
+    key = _public(key)
     try:
         if reported is not None:
             return _verified(reported, key)
@@ -74,6 +79,26 @@ def verify(
         raise CliError(str(error)) from error
     click.echo(f"ok: {head.seq} events, head {head.hash}, {signed} signed checkpoints")
     return 0
+
+
+def _public(key: str | None) -> str | None:
+    """Return the digits of a public key, given as they are or as the file that holds them.
+
+    Whoever mistypes a key must not read that a report is broken.
+    """
+    if key is None or _KEY.fullmatch(key):
+        return key.lower() if key else key
+    path = Path(key)
+    try:
+        text = path.read_text(encoding="ascii").strip() if path.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    if not _KEY.fullmatch(text):
+        raise CliError(
+            f"--key {key}: expected 64 hexadecimal digits or a file that holds them; the controller keeps its public "
+            "key as audit-key.pub in its state directory"
+        )
+    return text
 
 
 def _verified(report: Path, key: str | None) -> int:

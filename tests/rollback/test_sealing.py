@@ -43,6 +43,18 @@ def test_a_report_that_nobody_touched_verifies_with_the_public_key(
     assert "name it with --key to know whose that is" in capsys.readouterr().out
 
 
+def test_the_public_key_may_be_named_by_its_file_and_a_mistyped_one_breaks_nothing(
+    signed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["audit", "verify", f"--report={signed}", f"--key={signed.parent / 'state' / PUBLIC}"]) == 0
+    for wrong in (str(signed.parent / "state" / "audit.pub"), str(signed), "abc"):
+        capsys.readouterr()
+        assert run(["audit", "verify", f"--report={signed}", f"--key={wrong}"]) == 2
+        said = capsys.readouterr().err
+        assert "expected 64 hexadecimal digits or a file" in said
+        assert "BROKEN" not in said
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
