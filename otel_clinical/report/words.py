@@ -25,6 +25,7 @@ STATES: Final[Mapping[str, str]] = {
     "manual_route": "People decide now: the AI is routed to manual.",
     "overridden": "Somebody changed the deployment meanwhile; the controller stood back.",
     "stale": "Another version serves by now; nothing was changed.",
+    "healthy": "Reviewed and cleared by people.",
 }
 
 LOUD: Final = frozenset(

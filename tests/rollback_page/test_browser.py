@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
+import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from otel_clinical.report.words import STATES
+from otel_clinical.rollback import DATABASE
+from otel_clinical.rollback.links import Links
+from otel_clinical.rollback.page import page_key
 from tests.rollback._controller import TOKEN
 from tests.rollback_page._browser import DESKTOP, PHONE, Browser, axe_source
 
@@ -22,6 +29,7 @@ PAGES: Final = (
     "/incidents/{held}",
     "/releases",
     "/audit",
+    "/a/{token}",
     "/login?next=/",
 )
 _AXE: Final = (
@@ -31,7 +39,8 @@ _AXE: Final = (
 
 
 def address(night: Scene, page: str) -> str:
-    return night.url + page.format(undecided=night.undecided, held=night.held)
+    token = Links(page_key(night.controller.folder / "state")).make(night.undecided, "first_line", time.time())
+    return night.url + page.format(undecided=night.undecided, held=night.held, token=token)
 
 
 def log_in(browser: Browser, night: Scene, page: str = "/") -> None:
@@ -58,7 +67,7 @@ def violations(browser: Browser) -> list[str]:
 def test_no_accessibility_rule_is_broken_in_any_form_and_nothing_is_cut_off(
     browser: Browser, night: Scene, page: str
 ) -> None:
-    log_in(browser, night) if "login" not in page else browser.forget()
+    log_in(browser, night) if page not in PAGES[-2:] else browser.forget()
     for size, dark in FORMS:
         browser.look(size, dark=dark)
         browser.open(address(night, page))
@@ -67,6 +76,27 @@ def test_no_accessibility_rule_is_broken_in_any_form_and_nothing_is_cut_off(
         assert browser.complaints() == []
         ground = browser.evaluate("getComputedStyle(document.body).backgroundColor")
         assert (ground == "rgb(255, 255, 255)") is not dark
+
+
+def test_every_state_of_an_incident_is_a_page_that_says_what_the_machine_does_and_what_to_do(
+    browser: Browser, own_night: Scene
+) -> None:
+    log_in(browser, own_night)
+    browser.look(PHONE, dark=True)
+    database = own_night.controller.folder / "state" / DATABASE
+    for state in STATES:
+        # Nothing looks at a source that is held any more: what is written here stays.
+        with closing(sqlite3.connect(database, timeout=30)) as connection, connection:
+            change = "UPDATE incidents SET data = json_set(data, '$.state', ?, '$.act_at', ?) WHERE id = ?"
+            connection.execute(change, (state, time.time() + 60, own_night.held))
+        browser.open(address(own_night, "/incidents/{held}"))
+        assert violations(browser) == [], state
+        assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth"), state
+        shown = browser.evaluate("document.body.innerText")
+        assert STATES[state] in shown
+        steps = browser.evaluate("document.getElementById('now').parentElement.querySelectorAll('li').length")
+        assert steps >= 2 or state == "healthy", f"{state}: nothing is said but the runbook"
+        assert ("Nothing has to be done at once" in shown) == (state in {"stale", "healthy"})
 
 
 def test_the_rules_find_what_is_wrong(browser: Browser, night: Scene) -> None:
@@ -79,7 +109,7 @@ def test_the_rules_find_what_is_wrong(browser: Browser, night: Scene) -> None:
 
 def test_the_pages_ask_nobody_else_for_anything(browser: Browser, night: Scene) -> None:
     log_in(browser, night)
-    for page in PAGES[:-1]:
+    for page in PAGES[:-2]:
         browser.open(address(night, page))
         assert {url.split("/")[2] for url in browser.requested()} == {night.url.removeprefix("http://")}
 
