@@ -46,7 +46,7 @@ def task_times(policy: Policy, pace: Pace) -> Iterator[Group]:
     """Yield the records and the alert about timed work, where the policy names any."""
     if policy.vocabulary.tasks:
         rules = (*_records(pace.window(policy.task_time.window)), _no_time_saved(Author(policy), policy, pace))
-        yield Group("clinical-ai-quality-tasks", rules)
+        yield Group("clinical-ai-task-time", rules)
 
 
 def _records(window: float) -> Iterator[Rule]:
