@@ -33,6 +33,10 @@ def policy_of(*models: str) -> Policy:
     blocks = "".join(
         body.replace("  coding:", f"  {name}:", 1).replace("pointer.json", f"{name}.json") for name in models
     )
+    if len(models) == 1:  # the models of a policy share its budget of false alarms: half of them have half of it
+        for whole, half in (("1 per 3mo", "1 per 6mo"), ("1 per 2y", "1 per 4y"), ("1 per 10y", "1 per 20y")):
+            assert whole in blocks
+            blocks = blocks.replace(whole, half)
     return parse_policy(f"{head}models:\n{blocks}", baselines=False)
 
 
@@ -92,7 +96,7 @@ def test_each_part_goes_on_with_the_bytes_that_the_whole_would_have_had(middle: 
         assert any(key.startswith("stream/") for key in found)
         rows = [row for row in whole.evidence() if row.model == model]
         assert part.evidence() == rows
-    assert {row.model for row in whole.evidence() if row.drop > 0.1} == {"triage"}
+    assert max(row.drop for row in whole.evidence() if row.model == "triage") > 0.3
 
 
 def test_a_part_without_its_copy_is_noticed():
