@@ -47,6 +47,8 @@ _STEPS: tuple[str | Callable[[sqlite3.Connection], None], ...] = (
     """
     CREATE TABLE correction (id INTEGER PRIMARY KEY AUTOINCREMENT, key TEXT NOT NULL UNIQUE, content TEXT NOT NULL);
     """,
+    # No new table, but states under keys that programs of the third schema do not know: they must refuse the file.
+    "",
 )
 VERSION = len(_STEPS)
 
