@@ -203,12 +203,12 @@ class Activation:
             stream = self._outcomes.get(key)
             yield self._rows.unseen(key) if stream is None else self._rows.evidence(key, stream, watermark)
 
-    def calibration(self) -> Iterator[CalibrationRow]:
+    def calibration(self, watermark: int) -> Iterator[CalibrationRow]:
         """Yield the calibration of every stream whose outcomes carried a confidence."""
         self._wake()
         for key, calibration in sorted(self._calibrations.items()):
             if calibration.labels:
-                yield self._rows.calibration(key, calibration)
+                yield self._rows.calibration(key, calibration, watermark)
 
     def estimate(self, watermark: int) -> EstimateRow:
         """Return the performance that recent confidences let expect."""
@@ -331,7 +331,7 @@ class Activation:
 
     def _calibration(self, key: SegmentKey) -> Calibration:
         if key not in self._calibrations:
-            self._calibrations[key] = Calibration.fresh(self.plan.bias)
+            self._calibrations[key] = Calibration.fresh(self.plan.bias, self.plan.times.half)
         return self._calibrations[key]
 
     def _expected(self) -> Estimate:

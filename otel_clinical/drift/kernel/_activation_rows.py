@@ -36,7 +36,7 @@ class ActivationRows:
         self._version = version
         self._ordinal = ordinal
         self._shown: dict[SegmentKey, tuple[tuple[int, int, int, float | None], EvidenceRow]] = {}
-        self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int], CalibrationRow]] = {}
+        self._calibrated: dict[SegmentKey, tuple[tuple[int, int, int, int], CalibrationRow]] = {}
 
     def unseen(self, key: SegmentKey) -> EvidenceRow:
         """Return the row of a stream without outcomes."""
@@ -44,11 +44,12 @@ class ActivationRows:
             self.evidence(key, OutcomeStream(self._plan.design(key), self._plan.times.bucket), 0)
         return self._shown[key][1]
 
-    def calibration(self, key: SegmentKey, calibration: Calibration) -> CalibrationRow:
-        """Return what a stream's confidences are worth, calculated anew only after labels."""
-        mark = calibration.labels, calibration.squares, int(calibration.bins[2].sum())
+    def calibration(self, key: SegmentKey, calibration: Calibration, now: int) -> CalibrationRow:
+        """Return what a stream's confidences are worth, calculated anew only after labels and with another span."""
+        span = (now - 1) // calibration.span
+        mark = calibration.labels, calibration.squares, int(calibration.bins[2].sum()), span
         if key not in self._calibrated or self._calibrated[key][0] != mark:
-            self._calibrated[key] = mark, calibration.row(self._plan.name, self._version, key)
+            self._calibrated[key] = mark, calibration.row(self._plan.name, self._version, key, now)
         return self._calibrated[key][1]
 
     def evidence(self, key: SegmentKey, stream: OutcomeStream, now: int) -> EvidenceRow:

@@ -61,51 +61,88 @@ class Pairs:
 
 @dataclass
 class Calibration:
-    """Calibration of one (model, version, activation, segment, value) since the activation began.
+    """Calibration of one (model, version, activation, segment, value) since the activation began, and lately.
 
-    All sums are whole numbers, so any order of the same pairs gives the same bytes.
+    All sums are whole numbers, so any order of the same pairs gives the same bytes. Time is cut into spans of `span`
+    microseconds, whole numbers of slots; what came lately is what came in the present span and the one before it.
 
     Attributes:
         test: Its evidence.
+        span: Half of the display window.
         labels: Outcomes that carried a confidence.
         squares: Sum of (confidence - score)^2, in millionths squared.
         bins: (3, 10) outcomes, sum of confidences, sum of scores by confidence.
+        place: Number of the span of the newest outcome; -1 before the first.
+        marks: (2, 3, 10) the bins when the span before that one began, and when it began.
+        mark_squares: The squares at the same moments.
     """
 
     test: BiasTest
+    span: int
     labels: int = 0
     squares: int = 0
-    bins: NDArray[np.int64] = field(default_factory=lambda: np.zeros((3, BINS), np.int64))
+    bins: Ints = field(default_factory=lambda: np.zeros((3, BINS), np.int64))
+    place: int = -1
+    marks: Ints = field(default_factory=lambda: np.zeros((2, 3, BINS), np.int64))
+    mark_squares: list[int] = field(default_factory=lambda: [0, 0])
 
     @classmethod
-    def fresh(cls, design: BiasDesign) -> Calibration:
+    def fresh(cls, design: BiasDesign, span: int) -> Calibration:
         """Return the state before the first outcome."""
-        return cls(BiasTest(design))
+        return cls(BiasTest(design), span)
 
     def feed(self, pairs: Pairs, chosen: NDArray[np.intp], end: int) -> None:
         """Take the pairs at some places, at least one, in order; `end` is the end of their slot, microseconds."""
-        self.count(pairs.sums(pairs.bins[chosen], chosen, BINS), int(pairs.squares[chosen].sum()))
+        self.count(pairs.sums(pairs.bins[chosen], chosen, BINS), int(pairs.squares[chosen].sum()), end)
         self.test.take(pairs.growth[chosen], end)
 
-    def count(self, bins: Ints, squares: int) -> None:
-        """Add pairs to the sums; `bins` as here, of them alone."""
+    def count(self, bins: Ints, squares: int, end: int) -> None:
+        """Add pairs of the slot that ends at `end` to the sums; `bins` as here, of them alone."""
+        place = (end - 1) // self.span
+        if place != self.place:
+            self._turn(place)
         self.bins += bins
         self.labels += int(bins[0].sum())
         self.squares += squares
+
+    def _turn(self, place: int) -> None:
+        """Remember the sums at the beginning of another span."""
+        if self.place >= 0:
+            next_one = place == self.place + 1
+            self.marks[0] = self.marks[1] if next_one else self.bins
+            self.mark_squares[0] = self.mark_squares[1] if next_one else self.squares
+            self.marks[1], self.mark_squares[1] = self.bins, self.squares
+        self.place = place
+
+    def lately(self, now: int) -> tuple[Ints, int]:
+        """Return the bins and the squares of what came since the span before that of `now` began, microseconds."""
+        later = (now - 1) // self.span - self.place
+        if self.place < 0 or later > 1:
+            return np.zeros_like(self.bins), 0
+        mark = 0 if later <= 0 else 1
+        return self.bins - self.marks[mark], self.squares - self.mark_squares[mark]
 
     def correct(self, confidences: Ints, before: Ints, after: Ints, charged: Ints) -> None:
         """Let outcomes that were counted at `charged` have the scores `after` instead of `before`, millionths.
 
         Sums become what they would have been; the evidence never grows by it.
         """
-        np.add.at(self.bins[2], _bins(confidences), after - before)
-        self.squares += int(((confidences - after) ** 2 - (confidences - before) ** 2).sum())
+        bins, gained, places = _bins(confidences), after - before, charged // self.span
+        squares = (confidences - after) ** 2 - (confidences - before) ** 2
+        np.add.at(self.bins[2], bins, gained)
+        self.squares += int(squares.sum())
+        for mark, since in enumerate((self.place - 1, self.place)):
+            old = places < since
+            np.add.at(self.marks[mark, 2], bins[old], gained[old])
+            self.mark_squares[mark] += int(squares[old].sum())
         self.test.correct(confidences, before, after, charged)
 
-    def row(self, model: str, version: str, key: tuple[str, str]) -> CalibrationRow:
-        """Return what is known; the bins of the whole alone, since nobody looks at those of a segment."""
-        counts, confidences, scores = self.bins.tolist()
-        n = max(self.labels, 1)
+    def row(self, model: str, version: str, key: tuple[str, str], now: int) -> CalibrationRow:
+        """Return what is known at `now`; the bins of the whole alone, since nobody looks at those of a segment."""
+        lately, squares = self.lately(now)
+        counts, confidences, scores = lately.tolist()
+        recent = sum(counts)
+        n = max(recent, 1)
         high, low = self.test.evidence()
         gaps = sum(abs(c - s) for c, s in zip(confidences, scores, strict=True))
         return CalibrationRow(
@@ -114,8 +151,9 @@ class Calibration:
             segment=key[0],
             value=key[1],
             labels=self.labels,
+            recent=recent,
             bias=(sum(confidences) - sum(scores)) / n / MICRO,
-            brier=self.squares / n / MICRO**2,
+            brier=squares / n / MICRO**2,
             error=gaps / n / MICRO,
             overconfident=high,
             underconfident=low,
@@ -133,8 +171,9 @@ class Calibration:
             "labels": self.labels,
             "squares": self.squares,
             "settled": self.test.settled,
+            "lately": [self.span, self.place, *self.mark_squares],
         }
-        return pack(_KIND, _VERSION, meta, {"bins": self.bins, **self.test.arrays()})
+        return pack(_KIND, _VERSION, meta, {"bins": self.bins, "marks": self.marks, **self.test.arrays()})
 
     @staticmethod
     def goes_on(data: bytes, design: BiasDesign) -> bool:
@@ -153,6 +192,9 @@ class Calibration:
         self.labels, self.squares = meta["labels"], meta["squares"]
         self.bins = arrays["bins"]
         self.test.restore(arrays, meta.get("settled"))
+        span, place, *squares = meta.get("lately", (0, -1, 0, 0))
+        if span == self.span:  # else what came lately begins with everything, and is right after two spans
+            self.place, self.mark_squares, self.marks = place, squares, arrays["marks"]
         return True
 
 
@@ -167,7 +209,7 @@ def feed_calibrations(streams: Sequence[Calibration], pairs: Pairs, table: Table
     bins = pairs.sums(cells, chosen, BINS * len(streams)).reshape(3, len(streams), BINS)
     squares = np.where(table.there, pairs.squares[table.places], 0).sum(axis=1).tolist()
     for line, stream in enumerate(streams):
-        stream.count(bins[:, line], squares[line])
+        stream.count(bins[:, line], squares[line], end)
         if near[line]:
             stream.test.conclude(latest[line], grown[line], end)
         else:

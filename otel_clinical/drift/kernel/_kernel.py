@@ -183,7 +183,7 @@ class Kernel:
 
     def calibration(self) -> list[CalibrationRow]:
         """Return the calibration of the newest activation of each version seen, sorted."""
-        return [row for activation, _ in self._newest() for row in activation.calibration()]
+        return [row for activation, now in self._newest() for row in activation.calibration(now)]
 
     def estimates(self) -> list[EstimateRow]:
         """Return what recent confidences let expect of the newest activation of each version seen, sorted."""

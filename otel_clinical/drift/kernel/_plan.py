@@ -202,6 +202,7 @@ class Times:
         self.hold = micros(drift.drift_hold)
         # A whole number of slots, so that a bucket never splits one.
         self.bucket = max(self.window // _DISPLAY_BUCKETS // self.slot, 1) * self.slot
+        self.half = max(self.window // 2 // self.slot, 1) * self.slot
 
 
 def make_plans(policy: Policy, baselines: Mapping[str, Baseline], words: Mapping[str, int]) -> dict[int, ModelPlan]:

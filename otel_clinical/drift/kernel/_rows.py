@@ -143,14 +143,15 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class CalibrationRow:
-    """Whether the confidence of one stream means what it says, since the activation began.
+    """Whether the confidence of one stream means what it says: figures of the display window, its last half at least.
 
     Attributes:
         model: Declared model.
         version: Declared version, or `_OTHER`.
         segment: Segment name, `all` for the aggregate.
         value: Declared segment value, `all` for the aggregate.
-        labels: Mature outcomes that carried a confidence.
+        labels: Mature outcomes that carried a confidence, since the activation began.
+        recent: Those of the display window, which bias, Brier score, error and bins are of.
         bias: Mean confidence minus mean score, -1 to 1: above 0 the model is too sure of itself.
         brier: Mean of (confidence - score)^2, 0 to 1.
         error: Binned calibration error, 0 to 1: mean distance of confidence and score over ten bins.
@@ -164,6 +165,7 @@ class CalibrationRow:
     segment: str
     value: str
     labels: int
+    recent: int
     bias: float
     brier: float
     error: float

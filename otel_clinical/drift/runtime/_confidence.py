@@ -14,9 +14,9 @@ from otel_clinical.semconv.small_cells import SMALL_CELL
 
 
 def confidence_families(kernel: KernelView) -> Iterator[Metric]:
-    """Yield the families; a stream with few outcomes, or a bin of one, shows nothing of them."""
+    """Yield the families; a stream with few outcomes lately, or a bin of one, shows nothing of them."""
     rows = kernel.calibration
-    large = [row for row in rows if row.labels >= SMALL_CELL]
+    large = [row for row in rows if row.recent >= SMALL_CELL]
     counts = ((_stream(row), stepped(row.labels)) for row in rows)
     yield gauge(metrics.CALIBRATION_LABELS, counts)
     yield gauge(metrics.CALIBRATION_BIAS_RATIO, ((_stream(row), blurred(row.bias)) for row in large))

@@ -98,8 +98,9 @@ def test_each_inference_counts_once_with_its_last_word_in_any_order(told: list[R
     assert row.withdrawn == pytest.approx(sum(scores[-1] - scores[0] for scores in expected.values()))
     (confident,) = (one for one in kernel.calibration() if one.segment == "all")
     assert confident.labels == len(last)
-    assert confident.brier == pytest.approx(sum((0.8 - score) ** 2 for score in last) / len(last))
-    assert confident.bias == pytest.approx(0.8 - sum(last) / len(last))
+    sums = kernel._ledger._activations["coding", "7"][1]._calibrations["all", "all"]
+    assert sums.squares / 1e12 == pytest.approx(sum((0.8 - score) ** 2 for score in last))
+    assert sums.bins[2].sum() / 1e6 == pytest.approx(sum(last))
     assert other.evidence() == kernel.evidence()
     streams, others = (
         {k: v for k, v in one.dump_dirty().items() if k.startswith("stream/")} for one in (kernel, other)

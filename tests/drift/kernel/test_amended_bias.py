@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MICRO = 1_000_000
 SLOT = 300 * MICRO
+SPAN = 4 * SLOT
 MODEL = make_policy().models["coding"]
 DESIGN = BiasDesign.of(MODEL, make_baseline(), 1e6)
 
@@ -70,6 +71,46 @@ def test_evidence_is_at_most_that_of_the_scores_as_fed_and_as_they_are_now(told,
     assert amended or np.allclose(test.log_s, by_hand(as_fed))
 
 
+def summed(told: list[list[list[int]]], since: int) -> tuple[list[list[int]], int]:
+    """Return bins and squares of the outcomes of the slots from `since` on, as they are now."""
+    bins, squares = np.zeros((3, 10), np.int64), 0
+    for outcomes in told[max(since, 0) :]:
+        for confidence, score in outcomes:
+            bins[:, min(confidence * 10 // MICRO, 9)] += ints(1, confidence, score)
+            squares += (confidence - score) ** 2
+    return bins.tolist(), squares
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.lists(pairs, max_size=6), min_size=1, max_size=24), changes, st.integers(0, 12), st.booleans())
+def test_what_came_lately_is_what_came_in_this_span_and_the_one_before_amended_or_not(
+    told, amendments, later, restart
+) -> None:
+    """Slots without outcomes are not fed, whole spans may be silent, and an amendment finds its own span."""
+    calibration = Calibration.fresh(DESIGN, SPAN)
+    history: list[list[list[int]]] = []
+    for slot, outcomes in enumerate(told):
+        for turn, which, score in amendments:
+            fed = [(place, one) for place, part in enumerate(history) for one in part]
+            if turn == slot % 8 and fed:
+                place, one = fed[which % len(fed)]
+                calibration.correct(ints(one[0]), ints(one[1]), ints(score), ints(place * SLOT))
+                one[1] = score
+        history.append([list(one) for one in outcomes])
+        if outcomes:
+            confidences, scores = (ints(*values) for values in zip(*outcomes, strict=True))
+            everyone = np.arange(len(outcomes))
+            calibration.feed(Pairs.of(DESIGN, confidences, scores), everyone, (slot + 1) * SLOT)
+        if restart:
+            saved, calibration = calibration.dumps(), Calibration.fresh(DESIGN, SPAN)
+            assert calibration.loads(saved)
+    now = (len(told) + later) * SLOT
+    span = (now - 1) // SPAN
+    bins, squares = calibration.lately(now)
+    assert (bins.tolist(), squares) == summed(history, (span - 1) * 4)
+    assert (calibration.bins.tolist(), calibration.squares) == summed(history, 0)
+
+
 def too_sure(withdrawn: int, *, old: bool) -> BiasTest:
     """Return the test of 200 fair scores and then 120 of a confidence that is too high; some errors are withdrawn."""
     test = BiasTest(DESIGN)
@@ -90,11 +131,11 @@ def test_errors_that_are_withdrawn_take_the_proof_away_unless_they_are_older_tha
 
 
 def test_a_state_goes_on_to_the_same_bytes_and_one_of_before_only_ever_loses_evidence() -> None:
-    calibration = Calibration(too_sure(30, old=False))
-    again = Calibration.fresh(DESIGN)
+    calibration = Calibration(too_sure(30, old=False), SPAN)
+    again = Calibration.fresh(DESIGN, SPAN)
     assert again.loads(calibration.dumps())
     assert again.dumps() == calibration.dumps()
-    quiet = Calibration.fresh(DESIGN)
+    quiet = Calibration.fresh(DESIGN, SPAN)
     quiet.feed(Pairs.of(DESIGN, ints(MICRO // 2), ints(MICRO)), np.array([0]), SLOT)
     assert again.loads(quiet.dumps())
     assert again.dumps() == quiet.dumps()

@@ -55,10 +55,10 @@ def _kernel(
 
 def test_the_sums_are_those_of_the_textbook() -> None:
     kernel, truth = _kernel(600, labelled=600)
-    kernel.advance(to=START + 86400.0)
+    kernel.advance(to=START + 20_000.0)
     pairs = np.array(truth)
     row = kernel.calibration()[0]
-    assert (row.segment, row.labels) == ("all", 600)
+    assert (row.segment, row.labels, row.recent) == ("all", 600, 600)
     assert row.bias == pytest.approx((pairs[:, 0] - pairs[:, 1]).mean(), abs=2e-6)
     assert row.brier == pytest.approx(((pairs[:, 0] - pairs[:, 1]) ** 2).mean(), abs=2e-6)
     places = np.minimum((pairs[:, 0] * 10).astype(int), 9)
@@ -79,6 +79,28 @@ def test_evidence_proves_a_bias_beyond_the_tolerance_and_nothing_within(shift: f
     run(kernel, batch(rows), to=START + 5000 * GAP)
     row = kernel.calibration()[0]
     assert (row.overconfident >= 1.0, row.underconfident >= 1.0) == (proved == "over", proved == "under")
+
+
+def test_the_figures_are_of_the_display_window_and_forget_what_was_before_it() -> None:
+    """For two days the confidence means what it says, then it is a quarter too high: the figures say what is so now."""
+    change = round(2 * 86_400.0 / GAP)
+    rng = np.random.default_rng(4)
+    rows = []
+    for number in range(2 * change):
+        at, confidence = START + number * GAP, float(rng.uniform(0.4, 0.8))
+        score = float(rng.random() < confidence - (0.25 if number >= change else 0.0))
+        rows.append(outcome(number, at + 5.0, inferred=at, score=score, confidence=confidence))
+    kernel = Kernel(POLICY, {"coding": BASELINE})
+    run(kernel, batch(rows[:change]), size=4000)
+    early = kernel.calibration()[0]
+    run(kernel, batch(rows[change:]), size=4000, to=START + 4 * 86_400.0)
+    late = kernel.calibration()[0]
+    assert abs(early.bias) < 0.03
+    assert late.bias == pytest.approx(0.25, abs=0.03)  # since the activation it is half of that
+    assert late.error == pytest.approx(0.25, abs=0.03)
+    assert late.labels > 2 * late.recent > 2000
+    kernel.advance(to=START + 7 * 86_400.0)
+    assert (kernel.calibration()[0].labels, kernel.calibration()[0].recent) == (2 * change, 0)
 
 
 def test_outcomes_without_a_confidence_say_nothing() -> None:

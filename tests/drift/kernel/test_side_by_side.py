@@ -55,7 +55,7 @@ def test_streams_of_outcomes(slots: list[tuple[list[int], float, int]], seed: in
 @settings(deadline=None, max_examples=60)
 @given(st.lists(SIZES, min_size=1, max_size=6), st.integers(0, 2**32))
 def test_streams_of_confidences(slots: list[list[int]], seed: int):
-    alone, together = ([Calibration.fresh(PLAN.bias) for _ in KEYS] for _ in range(2))
+    alone, together = ([Calibration.fresh(PLAN.bias, PLAN.times.half) for _ in KEYS] for _ in range(2))
     for number, sizes in enumerate(slots):
         rng = np.random.default_rng([seed, number])
         confidences, scores = rng.integers(0, MICRO + 1, sum(sizes)), rng.choice([0, MICRO], sum(sizes))
@@ -68,7 +68,7 @@ def test_streams_of_confidences(slots: list[list[int]], seed: int):
 
 def test_evidence_too_far_from_its_last_value_is_summed_up_alone():
     """A bet that loses all but nothing a hundred times: sums of plain numbers would not hold both ends."""
-    alone, together = ([Calibration.fresh(PLAN.bias) for _ in KEYS] for _ in range(2))
+    alone, together = ([Calibration.fresh(PLAN.bias, PLAN.times.half) for _ in KEYS] for _ in range(2))
     ruin = np.full((400, alone[0].test.log_s.size), -9.0)
     numbers = np.zeros(400, np.int64)
     pairs = Pairs(numbers, numbers, numbers, numbers, ruin)

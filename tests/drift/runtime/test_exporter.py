@@ -96,6 +96,7 @@ CALIBRATION = CalibrationRow(
     segment="all",
     value="all",
     labels=500,
+    recent=400,
     bias=0.1,
     brier=0.2,
     error=0.12,
@@ -277,7 +278,10 @@ def test_an_explanation_names_the_features_that_moved_most_first():
 
 class TestSmallCells:
     def test_so_do_calibration_and_estimate(self):
-        few = replace(CALIBRATION, labels=SMALL_CELL - 1), replace(ESTIMATE, inferences=SMALL_CELL - 1)
+        few = (
+            replace(CALIBRATION, labels=SMALL_CELL - 1, recent=SMALL_CELL - 1),
+            replace(ESTIMATE, inferences=SMALL_CELL - 1),
+        )
         samples = scrape(shown(replace(KERNEL, calibration=few[:1], estimates=few[1:])))
         assert set(of(samples, metrics.CALIBRATION_EVIDENCE).values()) == {0.0}
         assert of(samples, metrics.CALIBRATION_BIAS_RATIO) == {}
