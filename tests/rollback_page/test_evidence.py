@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otel_clinical.policy import load_policy
+from otel_clinical.rollback._evidence_guards import records, samples
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.page._evidence import show_evidence
 from otel_clinical.rollback.page._moments import Moments
 from otel_clinical.rollback.page._plot import HEIGHT, WIDTH, Mark, Point, layout
 from otel_clinical.rollback.prometheus import PrometheusUnavailableError
 from otel_clinical.semconv import metrics
+from tests.rollback._situations import sample, terms
 
 NOW = 1_790_000_000.0
 MOMENTS = Moments(NOW)
@@ -129,6 +133,16 @@ def test_what_nobody_saw_is_not_drawn_as_a_line() -> None:
 def test_no_sentence_leaves_with_a_count_of_few(count: int, unit: str) -> None:
     told = leaving({"because": f"evidence 3.20 on {count} {unit}, needs 1 on 100", "seen": [f"{count} {unit}"]})
     assert told == {"because": f"<11 {unit}, needs 1 on 100", "seen": [f"<11 {unit}"]}
+
+
+@given(count=st.integers(1, 10), kind=st.sampled_from(["outcomes", "records"]))
+def test_no_guard_as_it_is_worded_leaves_with_a_count_of_few(count: int, kind: str) -> None:
+    look = sample(samples=float(count), evidence=3.21)
+    report = records(terms(), look) if kind == "records" else samples(terms(), look, look)
+    told = leaving({"reason": f"{report.guard}: {report.because}", "guards": [asdict(report)], "last": asdict(look)})
+    assert f"<11 {kind}" in told["guards"][0]["because"]
+    assert f"<11 {kind}" in told["reason"]
+    assert not re.search(rf"(?<![\d.]){count} {kind}|3\.21", str(told))
 
 
 @given(count=st.integers(11, 10**9))
