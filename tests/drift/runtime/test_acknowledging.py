@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import closing, suppress
 from typing import TYPE_CHECKING
@@ -17,8 +18,11 @@ import pytest
 from google.rpc.status_pb2 import Status
 
 from otel_clinical.access import Address
-from otel_clinical.drift.runtime import Phase, ProcessorService, ProcessorSettings
+from otel_clinical.drift.runtime import Phase, ProcessorService, ProcessorSettings, http, rpc
+from otel_clinical.drift.runtime._entry import Signal
+from otel_clinical.drift.runtime._refusals import UnavailableError
 from otel_clinical.drift.runtime.intake import MAXIMUM_BODY
+from otel_clinical.drift.runtime.writer import WriterSettings
 from otel_clinical.policy import load_policy
 from otel_clinical.simulate._waiting import wait_until
 from tests.drift import _wire
@@ -26,6 +30,8 @@ from tests.drift.runtime._harness import PROTOBUF, ROOT, TRACES, ask
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from otel_clinical.drift.runtime._pipeline import Work
 
 ANY = Address("127.0.0.1", 0)
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
@@ -62,6 +68,37 @@ def test_starting_and_stopping_are_retryable_and_nothing_is_taken(tmp_path: Path
         service._writer.started.wait(60)
         assert service.stop()
     assert service.events()["inference"] == 1
+
+
+def test_a_disk_that_is_too_slow_and_a_queue_that_is_full_are_retryable(
+    tmp_path: Path, policy_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for receiver in (http, rpc):
+        monkeypatch.setattr(receiver, "_COMMIT_SECONDS", 0.5)
+    settings = ProcessorSettings(tmp_path, ANY, ANY, ANY, writer=WriterSettings(queue_items=1))
+    released, entered = threading.Event(), threading.Event()
+    with ProcessorService(load_policy(policy_path), settings) as service:
+        assert service.wait_ready(60)
+        commit = service._writer._pipeline.commit
+
+        def slow(works: list[Work]) -> list[int]:
+            entered.set()
+            assert released.wait(60)
+            return commit(works)
+
+        monkeypatch.setattr(service._writer._pipeline, "commit", slow)
+        first, second = (_wire.traces([_wire.span(n, time.time())]) for n in range(2))
+        late = (503, True, grpc.StatusCode.UNAVAILABLE, [])
+        assert told(service, first) == late  # being written, for too long; the second of the two waits behind it
+        assert entered.is_set()
+        with pytest.raises(UnavailableError, match="busy"):
+            service._intake.accept(Signal.TRACES, second)
+        assert told(service, second) == late  # at once: nothing more may wait
+        released.set()
+        wait_until(lambda: service.events()["inference"] == 1, within=60, what="what was being written to be applied")
+        assert told(service, second)[::2] == (200, grpc.StatusCode.OK)
+        assert told(service, first)[::2] == (200, grpc.StatusCode.OK)  # it is known already, and counts once
+        wait_until(lambda: service.events()["inference"] == 2, within=60, what="the rest to be applied")
 
 
 @pytest.mark.parametrize(
