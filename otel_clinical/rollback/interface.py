@@ -10,13 +10,15 @@ from otel_clinical.access import AccessError
 from otel_clinical.report import incident_report, render_json
 from otel_clinical.rollback.acts import REASONS, Act, ActKind
 from otel_clinical.rollback.alerts import digest
+from otel_clinical.rollback.events import ClosedByPerson
 from otel_clinical.rollback.leaving import leaving
 from otel_clinical.rollback.ledger import way_back
 from otel_clinical.rollback.persons import Asked, NotThemError
 from otel_clinical.rollback.refusal import RequestRefusedError
-from otel_clinical.rollback.state import UNDECIDED, WATCHING, WORKING, ModelState
+from otel_clinical.rollback.state import REVIEW, UNDECIDED, WATCHING, WORKING, ModelState
 from otel_clinical.rollback.telemetry import in_force
 from otel_clinical.rollback.writing import checked_key, fields_of, stored_once
+from otel_clinical.semconv.enums import RollbackState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from otel_clinical.rollback.worker import Worker
 
 OPEN: Final = UNDECIDED | WORKING | WATCHING
+CLOSE: Final = "close"
 _FIELDS: Final = frozenset({"by", "reason", "note"})
 
 
@@ -119,6 +122,8 @@ class Interface:
     ) -> dict[str, Any]:
         """Store what a person does through a program, once; `person` is who signed it."""
         sent = checked_key(idempotency)
+        if kind == CLOSE:
+            return self._close(key, sent, body, person)
         if kind not in set(ActKind):
             raise RequestRefusedError(404, f"no such act; use {' or '.join(ActKind)}")
         fields = _fields(body, ActKind(kind), person)
@@ -126,6 +131,22 @@ class Interface:
         said = digest(json.dumps([key, kind, act.by, act.reason, act.note]).encode())
         answer = stored_once(lambda: self._store.act_once(act, self._clock(), sent, said), self._worker.wake)
         return {"incident": key, "act": kind, "by": act.by, **answer}
+
+    def _close(self, key: str, sent: str, body: bytes, person: Person | None) -> dict[str, Any]:
+        """Close an undecided incident, or clear a review, as `otel-clinical rollback close` does."""
+        if person is None:
+            raise RequestRefusedError(401, "close is signed with a key of one's own: the AI keeps its reach by it")
+        found, fields = self._store.incident(key), fields_of(body, person)
+        if set(fields) != {"by", "reason"} or not isinstance(fields["reason"], str) or not fields["reason"].strip():
+            raise RequestRefusedError(400, "expected reason, a text, and nothing else")
+        if found is None:
+            raise RequestRefusedError(404, "no such incident")
+        if RollbackState(found["state"]) not in UNDECIDED | REVIEW:
+            raise RequestRefusedError(409, f"the incident is {found['state']}: there is nothing left to close")
+        closure = ClosedByPerson(key, person.name, fields["reason"])
+        said = digest(json.dumps([key, CLOSE, closure.by, closure.reason]).encode())
+        answer = stored_once(lambda: self._store.close_once(closure, self._clock(), sent, said), self._worker.wake)
+        return {"incident": key, "act": CLOSE, "by": person.name, "state": found["state"], **answer}
 
 
 def _fields(body: bytes, kind: ActKind, person: Person | None) -> dict[str, str]:

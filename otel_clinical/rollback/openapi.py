@@ -127,6 +127,7 @@ def document() -> dict[str, Any]:
             **_machine(),
             **_reading(),
             **{f"/v1/incidents/{{id}}/{kind}": _acting(kind) for kind in ActKind},
+            "/v1/incidents/{id}/close": _closing(),
             **{f"/v1/models/{{model}}/{kind}": _ordering(kind) for kind in TAKEN},
         },
     }
@@ -214,6 +215,22 @@ def _acting(kind: ActKind) -> dict[str, Any]:
             "parameters": [*_path("id"), _KEY],
             "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
             "responses": {"200": _answer("Stored.", answer), **_problems(*refusals)},
+        }
+    }
+
+
+def _closing() -> dict[str, Any]:
+    reason = {"type": "string", "minLength": 1, "description": "No patient data."}
+    body = {"type": "object", "required": ["reason"], "additionalProperties": False, "properties": {"reason": reason}}
+    answer = _object(incident=_TEXT, act={"const": "close"}, by=_TEXT, state=_TEXT)
+    refusals = ("400", "401", "404", "408", "409", "413", "415", "422", "503")
+    return {
+        "post": {
+            "summary": "Close an incident that the controller left undecided, or clear a review; signed by a person.",
+            "security": [{"person": []}],
+            "parameters": [*_path("id"), _KEY],
+            "requestBody": {"content": {"application/json": {"schema": body}}, "required": True},
+            "responses": {"200": _answer("Stored; taken up within a second.", answer), **_problems(*refusals)},
         }
     }
 

@@ -16,7 +16,7 @@ from otel_clinical.rollback._rows import read_ledger, read_state, told, write_st
 from otel_clinical.rollback._schema import open_database
 from otel_clinical.rollback.alerts import Alert, Notification, digest
 from otel_clinical.rollback.events import ClosedByPerson
-from otel_clinical.rollback.orders import Order, check
+from otel_clinical.rollback.orders import Order, check, check_reason
 from otel_clinical.rollback.records import DATABASE, incident_details, incident_list
 from otel_clinical.rollback.replay import changes
 from otel_clinical.rollback.signing import SignedCheckpoint
@@ -249,6 +249,18 @@ class Store:
         """As `act`, once for all requests of one key; return what it led to and whether it was done before."""
         with self._transaction() as connection:
             return once.once(connection, key, said, at, lambda: acts.record_act(connection, act, at))
+
+    def close_once(self, closure: ClosedByPerson, at: float, key: str, said: str) -> tuple[dict[str, Any], bool]:
+        """Leave it for the worker that a person closes an incident, once for all requests of one key."""
+        check_reason(closure.reason)
+        row = (closure.incident, closure.by, closure.reason)
+
+        def give() -> dict[str, Any]:
+            done = connection.execute("INSERT INTO closures (incident, by, reason) VALUES (?, ?, ?)", row)
+            return {"closure": done.lastrowid}
+
+        with self._transaction() as connection:
+            return once.once(connection, key, said, at, give)
 
     def link_used_by(self, nonce: str) -> str:
         """Return who used a link, or an empty string."""

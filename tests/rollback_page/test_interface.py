@@ -52,12 +52,12 @@ def test_the_document_names_every_route_under_v1_and_no_other() -> None:
     store: Any = SimpleNamespace(receive_all=None)
     app = Receiver({}, None, store, None, counters=None, registry=None, clock=None, unconfirmed=None).app()  # type: ignore[arg-type]
     served = {route.path for route in app.routes if isinstance(route, Route) and route.path.startswith("/v1")}
-    acts = {path for path in document()["paths"] if path.endswith(("/acknowledge", "/veto", "/approve"))}
+    acts = {path for path in document()["paths"] if path.endswith(("/acknowledge", "/veto", "/approve", "/close"))}
     orders = {f"/v1/models/{{model}}/{kind}" for kind in TAKEN}
     generic = {"/v1/incidents/{id}/{act}", "/v1/models/{model}/{order}"}
     assert set(document()["paths"]) - acts - orders == served - generic
     assert orders <= set(document()["paths"])
-    assert len(acts) == 3
+    assert len(acts) == 4
 
 
 @pytest.mark.parametrize("path", [path for path, told in document()["paths"].items() if "get" in told])

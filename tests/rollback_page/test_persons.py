@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from otel_clinical.access import AccessError
 from otel_clinical.cli._frame import run
 from otel_clinical.rollback.persons import SKEW, Asked, NotThemError, Persons, new_key, sign
+from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import TOKEN
 from tests.rollback_page._scene import OPTIONS, play
 
@@ -131,3 +132,35 @@ def _nobody_signs_for_another(url: str, incident: str, key: Path) -> None:
         assert client.get("/v1/incidents", headers=headers).status_code == 401
         assert client.post("/v1/heartbeat", content=b"{}", headers=headers).status_code == 401
         assert client.get("/v1/acts", headers={"authorization": f"Bearer {TOKEN}"}).status_code == 200
+
+
+def test_a_person_closes_what_is_undecided_under_their_own_name(tmp_path: Path, prometheus: FakePrometheus) -> None:
+    key, people, folder = tmp_path / "ana.key", tmp_path / "people", tmp_path / "controller"
+    people.write_text(f"{new_key(key)} on-call Ana Ruiz\n")
+    folder.mkdir()
+    scene = play(folder, prometheus, (*OPTIONS, f"--people={people}"))
+    path, numbers = f"/v1/incidents/{scene.undecided}/close", iter("abcdef")
+
+    def ask(said: bytes, *, by: Path | None = key) -> httpx.Response:
+        asked = Asked(path, next(numbers), said)
+        known = sign(by, asked, time.time()) if by else f"Bearer {TOKEN}"
+        headers = {"authorization": known, "idempotency-key": asked.idempotency, "content-type": "application/json"}
+        return httpx.post(scene.url + path, content=said, headers=headers, trust_env=False, timeout=30)
+
+    def state() -> str:
+        return str(scene.controller.get(f"/v1/incidents/{scene.undecided}")["state"])
+
+    try:
+        assert ask(b'{"reason": "a test of the payer", "by": "Ana Ruiz"}', by=None).status_code == 401
+        assert ask(b'{"reason": " "}').status_code == 400
+        assert ask(b'{"reason": "of patient 0047112233"}').status_code == 409
+        assert state() == "inconclusive"
+        answer = ask(b'{"reason": "a test of the payer"}')
+        assert (answer.status_code, answer.json()["by"]) == (200, "Ana Ruiz")
+        wait_until(lambda: state() == "overridden", within=60, what="the incident to be closed")
+        assert ask(b'{"reason": "again"}').status_code == 409
+        events = scene.controller.get(f"/v1/incidents/{scene.undecided}")["events"]
+        assert [e["data"]["by"] for e in events if e["action"] == "incident.closed"] == ["Ana Ruiz"]
+        scene.controller.verify_audit()
+    finally:
+        scene.controller.process.stop()
