@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -211,6 +212,35 @@ def test_an_alertmanager_that_was_away_is_told_when_it_is_back() -> None:
     heard.up = True
     notifier.turn()
     assert len(heard.firing) == 1
+
+
+def test_people_are_told_though_the_audit_cannot_be_written_and_it_is_written_later() -> None:
+    heard, kept = Heard(), Kept()
+    notifier, note = notifier_of(heard, kept, lambda: OPENED + DEFAULTS[3].second_line), kept.note
+
+    def full(*_: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    kept.note = full  # type: ignore[method-assign]
+    notifier.turn()
+    assert [told.labels["escalation"] for told in heard.firing] == ["second_line"]
+    kept.note = note  # type: ignore[method-assign]
+    notifier.turn()
+    assert (len(heard.firing), kept.notes) == (1, ["escalation.raised"])
+
+
+def test_how_long_alertmanager_takes_nothing_is_known() -> None:
+    heard, now = Heard(), [OPENED + 60]
+    notifier = notifier_of(heard, Kept(), lambda: now[0])
+    assert notifier.silent_for() == 0
+    heard.up = False
+    for _ in range(3):
+        notifier.turn()
+        now[0] += 40
+    assert notifier.silent_for() == 120
+    heard.up = True
+    notifier.turn()
+    assert notifier.silent_for() == 0
 
 
 class _Inbox(BaseHTTPRequestHandler):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import httpx
 import pytest
 
+from otel_clinical.cli._frame import run
 from otel_clinical.simulate.stack import wait_until
 from tests.rollback._controller import TOKEN, value
 from tests.rollback_page._scene import Scene, play
@@ -210,6 +211,19 @@ def test_the_report_of_an_incident_can_be_taken_away(night: Scene, ana: httpx.Cl
     assert answer.text.startswith(starts)
     assert "attachment" in answer.headers["content-disposition"]
     assert httpx.get(f"{night.url}/incidents/{night.undecided}/report.{form}", trust_env=False).status_code == 303
+
+
+def test_that_nothing_was_compared_is_said_on_page_report_and_command_line(
+    night: Scene, ana: httpx.Client, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = ana.get(f"/incidents/{night.undecided}").text
+    assert re.search(r". not compared</span></td><td>nothing was compared", page)
+    html = ana.get(f"/incidents/{night.undecided}/report.html").text
+    assert re.search(r'class="not_compared number">not compared</td><td>nothing was compared', html)
+    assert "| not compared | nothing was compared" in ana.get(f"/incidents/{night.undecided}/report.md").text
+    folder = night.controller.folder
+    assert run(["rollback", "status", f"--policy={folder / 'policy.yaml'}", f"--state={folder / 'state'}"]) == 0
+    assert "guard counterfactual: not compared (nothing was compared" in capsys.readouterr().out
 
 
 def test_what_is_no_form_of_ours_is_refused(night: Scene, ana: httpx.Client) -> None:
