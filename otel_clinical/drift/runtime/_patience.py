@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -44,3 +45,46 @@ class Deadlines:
             for key, (due, late) in list(self._waiting.items()):
                 if now >= due and self._waiting.pop(key, None) is not None:
                     late()
+
+
+class Turns:
+    """So many at once, of which one source may have half: one that never finishes leaves room for the others.
+
+    Args:
+        count: At once.
+        waiters: How many may wait or have a turn, all sources together; one source may be half of them.
+    """
+
+    def __init__(self, count: int, waiters: int) -> None:
+        self._free = count
+        self._share, self._patient = max(count // 2, 1), max(waiters // 2, 1)
+        self._has: Counter[str] = Counter()
+        self._here: Counter[str] = Counter()
+        self._changed = threading.Condition()
+
+    def take(self, source: str, timeout: float) -> bool:
+        """Wait for a turn; return whether there was one in `timeout` seconds. At once if too many of a source wait."""
+        with self._changed:
+            if self._here[source] >= self._patient:
+                return False
+            self._here[source] += 1
+            found = self._changed.wait_for(lambda: self._free > 0 and self._has[source] < self._share, timeout)
+            if found:
+                self._free -= 1
+                self._has[source] += 1
+            else:
+                self._leave(source)
+            return found
+
+    def give_back(self, source: str) -> None:
+        """End a turn."""
+        with self._changed:
+            self._free += 1
+            self._has[source] -= 1
+            self._leave(source)
+            self._changed.notify_all()
+
+    def _leave(self, source: str) -> None:
+        self._here[source] -= 1
+        if not self._here[source]:
+            del self._here[source], self._has[source]

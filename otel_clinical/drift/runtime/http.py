@@ -49,7 +49,7 @@ def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
         async def endpoint(request: Request) -> Response:
             try:
                 _authenticate(request, tokens)
-                intake.admit(request.client.host if request.client else "")
+                intake.admit(_source(request))
                 body = await _export(request, signal, intake, decoding)
             except RefusedError as error:
                 intake.refused(signal, error)
@@ -68,6 +68,10 @@ def receiver(intake: Intake, tokens: TokenFile | None) -> Starlette:
     )
 
 
+def _source(request: Request) -> str:
+    return request.client.host if request.client else ""
+
+
 def _authenticate(request: Request, tokens: TokenFile | None) -> None:
     if tokens is not None and not tokens.accepts(request.headers.get("authorization")):
         raise UnauthenticatedError("show a token: Authorization: Bearer ...")
@@ -76,7 +80,7 @@ def _authenticate(request: Request, tokens: TokenFile | None) -> None:
 async def _export(request: Request, signal: Signal, intake: Intake, decoding: asyncio.Semaphore) -> bytes:
     """Read, decode, journal; return the body of the answer."""
     encoding, announced = _check_headers(request)
-    with intake.budget() as budget:
+    with intake.budget(_source(request)) as budget:
         budget.take(announced)
         raw = await _read(request, budget, announced)
         async with decoding:

@@ -20,7 +20,7 @@ from otel_clinical.drift.explode import (
 )
 from otel_clinical.drift.runtime._entry import Entry, Quarantined, Signal
 from otel_clinical.drift.runtime._pipeline import Work
-from otel_clinical.drift.runtime._rates import RateLimit
+from otel_clinical.drift.runtime._rates import RateLimit, source_of
 from otel_clinical.drift.runtime._refusals import (
     OversizedError,
     RateLimitedError,
@@ -56,17 +56,18 @@ class Pending:
 class Budget:
     """The share of one request in the bytes that all requests together may hold; a context manager."""
 
-    def __init__(self, pool: "_Pool") -> None:
+    def __init__(self, pool: "_Pool", source: str) -> None:
         self._pool = pool
+        self._source = source
         self._taken = 0
 
     def take(self, count: int) -> None:
         """Reserve `count` more bytes until the request ends.
 
         Raises:
-            UnavailableError: All of it is in use.
+            UnavailableError: All of it is in use, or this source uses half of it.
         """
-        self._pool.change(count)
+        self._pool.change(count, self._source)
         self._taken += count
 
     def __enter__(self) -> Self:
@@ -77,22 +78,32 @@ class Budget:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._pool.under_way(-1)
-        self._pool.change(-self._taken)
+        self._pool.change(-self._taken, self._source)
 
 
 class _Pool:
-    """Bytes in flight, over all requests, and how many requests they belong to."""
+    """Bytes in flight, over all requests, and how many requests they belong to.
+
+    One source may have half of them: whoever announces bodies and does not send them leaves room for the others.
+    """
 
     def __init__(self, size: int) -> None:
         self._free = size
+        self._share = size // 2
+        self._of: Counter[str] = Counter()
         self.requests = 0
         self._lock = threading.Lock()
 
-    def change(self, count: int) -> None:
+    def change(self, count: int, source: str) -> None:
         with self._lock:
             if count > self._free:
                 raise UnavailableError("the processor is busy")
+            if count > self._share - self._of[source]:
+                raise UnavailableError("the processor is busy with what this source has not sent completely")
             self._free -= count
+            self._of[source] += count
+            if not self._of[source]:
+                del self._of[source]
 
     def under_way(self, change: int) -> None:
         with self._lock:
@@ -145,9 +156,9 @@ class Intake:
         if wait > 0.0:
             raise RateLimitedError("this source sends more often than the processor lets it", wait)
 
-    def budget(self) -> Budget:
-        """Return a share of the memory for bodies, to be used as a context manager."""
-        return Budget(self._pool)
+    def budget(self, source: str) -> Budget:
+        """Return a share of the memory for bodies for one request of a source, to be used as a context manager."""
+        return Budget(self._pool, source_of(source))
 
     def accept(self, signal: Signal, body: bytes) -> Pending:
         """Explode one request and queue it for the journal.

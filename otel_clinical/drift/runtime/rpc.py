@@ -1,6 +1,5 @@
 """OTLP over gRPC: ``TraceService`` and ``LogsService``, raw bytes in and out."""
 
-import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
@@ -11,7 +10,8 @@ from otel_clinical.access import Address, Certificate, TokenFile
 from otel_clinical.drift.runtime import _answers
 from otel_clinical.drift.runtime._entry import Signal
 from otel_clinical.drift.runtime._listen import ListenError, bind
-from otel_clinical.drift.runtime._patience import READ_SECONDS, Deadlines
+from otel_clinical.drift.runtime._patience import READ_SECONDS, Deadlines, Turns
+from otel_clinical.drift.runtime._rates import source_of
 from otel_clinical.drift.runtime._refusals import (
     RateLimitedError,
     RefusedError,
@@ -58,7 +58,7 @@ class RpcReceiver:
         self, address: Address, intake: Intake, tokens: TokenFile | None, certificate: Certificate | None
     ) -> None:
         self._deadlines = Deadlines()
-        self._reading = threading.BoundedSemaphore(_READING)
+        self._reading = Turns(_READING, _WORKERS)
         self._intake = intake
         self._pool = ThreadPoolExecutor(max_workers=_WORKERS, thread_name_prefix="otel-clinical-grpc")
         interceptors = () if tokens is None else (_Authentication(tokens, intake),)
@@ -108,9 +108,10 @@ class RpcReceiver:
 
         def export(messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes:
             try:
-                self._intake.admit(_source(context.peer()))
-                body = self._receive(messages, context)
-                return b"" if body is None else _accept(signal, self._intake, body)
+                source = source_of(_source(context.peer()))
+                self._intake.admit(source)
+                body = self._receive(messages, context, source)
+                return b"" if body is None else _accept(signal, self._intake, body, source)
             except RefusedError as error:
                 self._intake.refused(signal, error)
                 context.set_code(_CODES[error.code])
@@ -121,9 +122,9 @@ class RpcReceiver:
 
         return export
 
-    def _receive(self, messages: Iterator[bytes], context: grpc.ServicerContext) -> bytes | None:
+    def _receive(self, messages: Iterator[bytes], context: grpc.ServicerContext, source: str) -> bytes | None:
         """Return the message; None if the call ended before it was there, or was ended because it took too long."""
-        if not self._reading.acquire(timeout=_TURN_SECONDS):
+        if not self._reading.take(source, _TURN_SECONDS):
             raise UnavailableError("the processor is busy")
         try:
             with self._deadlines.within(READ_SECONDS, context.cancel):
@@ -133,7 +134,7 @@ class RpcReceiver:
         except grpc.RpcError:
             return None
         finally:
-            self._reading.release()
+            self._reading.give_back(source)
 
 
 def _source(peer: str) -> str:
@@ -146,8 +147,8 @@ def _source(peer: str) -> str:
     return host.removeprefix("[").removesuffix("]")
 
 
-def _accept(signal: Signal, intake: Intake, body: bytes) -> bytes:
-    with intake.budget() as budget:
+def _accept(signal: Signal, intake: Intake, body: bytes, source: str) -> bytes:
+    with intake.budget(source) as budget:
         budget.take(len(body))
         pending = intake.accept(signal, body)
         try:

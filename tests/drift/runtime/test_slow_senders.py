@@ -142,6 +142,49 @@ def test_announced_bodies_are_charged_before_they_arrive(tmp_path: Path, policy_
             assert time.monotonic() < deadline
 
 
+def test_a_source_that_sends_no_bodies_leaves_memory_to_the_others(tmp_path: Path, policy_path: Path):
+    announced = b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\n"
+    announced += b"Content-Length: %d\r\n\r\n" % intake.MAXIMUM_BODY
+    with serving(tmp_path, policy_path) as service, contextlib.ExitStack() as stack:
+        where = str(service.addresses.http)
+        for _ in range(8):
+            stack.enter_context(connected(service)).sendall(announced)
+        deadline = time.monotonic() + 60
+        while ask(where, "POST", TRACES, body(), PROTOBUF).status != 503:
+            assert time.monotonic() < deadline
+        other = http.client.HTTPConnection(where, timeout=60, source_address=("127.0.0.2", 0))
+        with contextlib.closing(other):
+            other.request("POST", TRACES, body(), PROTOBUF)
+            assert other.getresponse().status == 200
+
+
+def test_a_source_that_sends_no_messages_leaves_turns_to_the_others(
+    tmp_path: Path, policy_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Sixty calls of one source (played: this machine has one address) and then one of another."""
+    ended, sources = threading.Event(), ["slow"] * 60
+    monkeypatch.setattr(rpc, "_source", lambda _peer: sources.pop() if sources else "other")
+    monkeypatch.setattr(rpc, "_TURN_SECONDS", 1.0)
+
+    def never() -> Iterator[bytes]:
+        ended.wait(60)
+        yield b""
+
+    with serving(tmp_path, policy_path) as service, contextlib.ExitStack() as stack:
+        stack.callback(ended.set)
+        where = str(service.addresses.grpc)
+        channel = stack.enter_context(grpc.insecure_channel(where))
+        calls = [channel.stream_unary(EXPORT).future(never()) for _ in range(60)]
+        deadline = time.monotonic() + 60
+        while sources or sum(call.done() for call in calls) < 60 - rpc._READING // 2:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        assert {call.code() for call in calls if call.done()} == {grpc.StatusCode.UNAVAILABLE}
+        with grpc.insecure_channel(where) as other:
+            assert other.unary_unary(EXPORT)(body(), timeout=60) == b""
+        assert sum(not call.done() for call in calls) == rpc._READING // 2
+
+
 class TestRate:
     def test_too_many_requests_of_one_source_are_told_when_to_come_back(self, tmp_path: Path, policy_path: Path):
         with serving(tmp_path, policy_path, rate=0.1) as service:
