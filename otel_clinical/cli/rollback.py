@@ -64,6 +64,7 @@ def command() -> None:
 @click.option("--proxy-address", help="Address of the one proxy that says who a visitor of the pages is.")
 @click.option("--proxy-header", default="X-Forwarded-User", show_default=True, help="Header in which it says so.")
 @click.option("--proxy-certificate", default="", help="Name in the certificate that this proxy must show.")
+@click.option("--people-certificates", is_flag=True, help="Know visitors by the mail address in their certificate.")
 @click.option("--caller", "callers", multiple=True, help="Name in the certificate of who may post alerts; repeatable.")
 @click.option("--page-url", help="Second path to people, where the alerting path fails: PagerDuty or a hook.")
 @click.option("--page-key-file", type=_FILE, help="Routing key that the second path asks for.")
@@ -91,6 +92,7 @@ def serve(
     proxy_address: str | None,
     proxy_header: str,
     proxy_certificate: str,
+    people_certificates: bool,
     callers: tuple[str, ...],
     page_url: str | None,
     page_key_file: Path | None,
@@ -111,8 +113,10 @@ def serve(
         raise CliError("--pull, --retry and --watch are seconds above 0")
     if (tls_cert is None) is not (tls_key is None) or (tls_client_ca and not tls_cert):
         raise CliError("--tls-cert and --tls-key go together, and --tls-client-ca needs both")
-    if (callers or proxy_certificate) and not tls_client_ca:
-        raise CliError("--caller and --proxy-certificate need --tls-client-ca: without it nobody shows a certificate")
+    if (callers or proxy_certificate or people_certificates) and not tls_client_ca:
+        raise CliError(
+            "--caller, --proxy-certificate and --people-certificates need --tls-client-ca: without it nobody shows one"
+        )
     policy = read_policy(policy_path)
     with explained():
         address = Address.parse(listen, "--listen")
@@ -134,6 +138,7 @@ def serve(
             people=_people(alertmanager_url, alertmanager_token_file, public_url or f"http://{listen}"),
             audit_key=audit_key,
             callers=frozenset(callers),
+            certificates=people_certificates,
             pager=_pager(page_url, page_key_file, listen),
         )
     line = {

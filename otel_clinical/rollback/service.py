@@ -112,6 +112,7 @@ class ControllerService:
         audit_key: File of the private key that signs the audit's checkpoints; in `state` by default.
         persons: File with the public keys of people who may answer through a program.
         callers: Names in the certificates of those who may post alerts; without any, every caller may.
+        certificates: Whether the mail address in a visitor's certificate says who they are.
         pager: Whom to call where the alerting path is dead itself.
 
     Raises:
@@ -136,6 +137,7 @@ class ControllerService:
         audit_key: Path | None = None,
         persons: Path | None = None,
         callers: frozenset[str] = frozenset(),
+        certificates: bool = False,
         pager: Pager | None = None,
     ) -> None:
         clock = clock or SteadyClock()
@@ -185,7 +187,8 @@ class ControllerService:
         )
         key = page_key(state)
         self._refusals = Refusals(self.store, clock, counters.refusal)
-        visitors, links = Visitors(key, allowed, clock, proxy, self._refusals.add), Links(key)
+        refused, links = self._refusals.add, Links(key)
+        visitors = Visitors(key, allowed, clock, proxy, refused, certificates=certificates)
         self.notifier = None
         if people is not None:
             self.notifier = Notifier(

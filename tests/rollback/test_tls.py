@@ -140,7 +140,22 @@ def test_a_proxy_is_believed_only_with_its_own_certificate(terms: Terms, tmp_pat
     assert told(tmp_path) == {"identity_header": 1}
 
 
-@pytest.mark.parametrize("option", ["--caller=x", "--proxy-certificate=x"])
+def test_a_person_is_known_by_the_mail_address_in_their_certificate_and_nobody_elses(terms: Terms) -> None:
+    office = Office(terms, "--people-certificates")
+    office.controller.process.start()
+    try:
+        office.wait()
+        with office.visit("ana.ruiz@hospital.example") as ana:
+            assert "ana.ruiz@hospital.example" in ana.get("/").text
+        with office.visit("laptop.hospital.example") as program:
+            assert program.get("/").status_code == 303, "a machine's certificate is nobody's name"
+        with office.visit("laptop.hospital.example", **{"x-forwarded-user": "ana.ruiz@hospital.example"}) as liar:
+            assert liar.get("/").status_code == 303
+    finally:
+        office.controller.process.stop(60)
+
+
+@pytest.mark.parametrize("option", ["--caller=x", "--proxy-certificate=x", "--people-certificates"])
 def test_a_certificate_by_name_needs_certificates(
     option: str, terms: Terms, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -129,8 +129,8 @@ class Pages:
             kind = ActKind(request.path_params["act"])
         except ValueError:
             raise _RefusedError(404, "there is no such act") from None
-        # What a proxy says about somebody is not theirs to change; beside a shared token the name is as typed.
-        name = visitor.name if visitor.method == "proxy" else form.get("by", "")
+        # What others say about somebody is not theirs to change; beside a shared token the name is as typed.
+        name = visitor.name if visitor.known else form.get("by", "")
         reason, note = form.get("reason", ""), form.get("note", "")
         return Act(request.path_params["id"], kind, name, visitor.method, reason, note), form
 

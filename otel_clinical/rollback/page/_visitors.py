@@ -1,4 +1,4 @@
-"""Know who looks at a page: a session after a token was shown, or a named proxy's word; nobody else."""
+"""Know who looks at a page: a session after a token was shown, a named proxy's word, or a certificate; nobody else."""
 
 from __future__ import annotations
 
@@ -40,11 +40,16 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who may look. `method`: token (the name is as typed) or proxy. `csrf` goes into every form."""
+    """Somebody who may look. `method`: token (the name is as typed), proxy, certificate. `csrf` goes into each form."""
 
     name: str
     method: str
     csrf: str
+
+    @property
+    def known(self) -> bool:
+        """Tell whether somebody else vouches for the name, so that it is not theirs to change."""
+        return self.method != "token"
 
 
 class Visitors:
@@ -56,6 +61,7 @@ class Visitors:
         clock: Unix seconds.
         proxy: Whose identity header is believed.
         refused: Called with what was not believed.
+        certificates: Whether the mail address in a certificate says who somebody is.
     """
 
     def __init__(
@@ -65,13 +71,17 @@ class Visitors:
         clock: Callable[[], float],
         proxy: Proxy | None = None,
         refused: Callable[[RollbackAccessRefusal], None] = lambda _: None,
+        *,
+        certificates: bool = False,
     ) -> None:
+        self._certificates = certificates
         self._key, self._tokens, self._clock = key, tokens, clock
         self._proxy, self._refused = proxy, refused
 
     def of(self, request: Request) -> Visitor | None:
         """Return who sends `request`, or None."""
-        return self._by_proxy(request) or self._by_session(request.cookies.get(COOKIE, ""))
+        known = self._by_proxy(request) or self._by_certificate(request)
+        return known or self._by_session(request.cookies.get(COOKIE, ""))
 
     def begin(self, token: str, name: str) -> str | None:
         """Return the cookie of a new session, or None where the token is not an active one."""
@@ -98,6 +108,15 @@ class Visitors:
         if self._clock() >= content["x"] or not self._tokens.active(content["t"]):
             return None
         return Visitor(content["n"], "token", self._sign("csrf", text))
+
+    def _by_certificate(self, request: Request) -> Visitor | None:
+        """Believe the one mail address in a certificate that our own authority has signed."""
+        if not self._certificates:
+            return None
+        people = [name for name in names_of(request.scope) if "@" in name and valid_name(name)]
+        if len(people) != 1:
+            return None
+        return Visitor(people[0], "certificate", self._sign("csrf-certificate", people[0]))
 
     def _by_proxy(self, request: Request) -> Visitor | None:
         """Believe the proxy's header from the proxy's own address, and count it from anywhere else."""
