@@ -18,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 class Hospital:
     def __init__(self, folder: Path) -> None:
         self.folder, self.policy = folder, folder / "policy.yaml"
-        text = (EXAMPLES / "policy.yaml").read_text().replace("/var/lib/otel-clinical/", f"{folder}/")
+        text = (EXAMPLES / "policy.yaml").read_text().replace("/var/lib/otel-clinical-release/", f"{folder}/")
         self.policy.write_text(text)
         (folder / "baseline.json").write_text((EXAMPLES / "baseline.json").read_text())
         create_pointer(folder / "coding.json", ReleasePointer("coding", "8", previous_version="7"))

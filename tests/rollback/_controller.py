@@ -33,7 +33,7 @@ def write_policy(folder: Path, *, mode: str = "enforce", **replaced: str) -> Pat
     # The place that follows there is none of a test's: a controller whose places cannot be switched is not armed.
     text = _FOLLOWS.sub("", text)
     words = {
-        "/var/lib/otel-clinical/coding.json": "coding.json",
+        "/var/lib/otel-clinical-release/coding.json": "coding.json",
         "mode: observe": f"mode: {mode}",
         "maturity: 30d": "maturity: 0s",
         **replaced,
