@@ -60,8 +60,10 @@ def commands(group=_frame.command, path=()):
 
 def command_rows():
     for path, found in commands():
-        arguments = "".join(f" {p.human_readable_name}" for p in found.params if isinstance(p, click.Argument))
-        options = ", ".join(f"`{p.opts[-1]}`" for p in found.params if isinstance(p, click.Option))
+        words = [(p.human_readable_name, p.required) for p in found.params if isinstance(p, click.Argument)]
+        arguments = "".join(f" {word}" if needed else f" [{word}]" for word, needed in words).replace("|", "\\|")
+        named = [(p.opts[-1], *p.secondary_opts) for p in found.params if isinstance(p, click.Option)]
+        options = ", ".join(f"`{'/'.join(both)}`" for both in named)
         yield f"| `{' '.join(path)}{arguments}` | {sentence(found.help)} | {options} |"
 
 

@@ -86,7 +86,11 @@ def order(
     how_long: str | None,
     request_key: str | None,
 ) -> None:
-    """Order KIND for MODEL under your own name: arm, disarm, freeze, quarantine, force_manual and the like."""
+    """Order KIND for MODEL under your own name: arm, disarm, freeze, quarantine, force_manual and the like.
+
+    KIND is one of arm, disarm, override, freeze, freeze_rollback, thaw, force_manual, end_force, lift, approve_policy,
+    quarantine, unquarantine, known_good, retire, activate and rollback (what the command `now` orders).
+    """
     seconds = None if how_long is None else seconds_of(how_long)
     body = {"reason": reason, "version": version, "marker": marker, "hash": policy_hash, "seconds": seconds}
     given = {name: value for name, value in body.items() if value is not None}
