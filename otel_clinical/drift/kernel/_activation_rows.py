@@ -47,7 +47,7 @@ class ActivationRows:
     def calibration(self, key: SegmentKey, calibration: Calibration, now: int) -> CalibrationRow:
         """Return what a stream's confidences are worth, calculated anew only after labels and with another span."""
         span = (now - 1) // calibration.span
-        mark = calibration.labels, calibration.squares, int(calibration.bins[2].sum()), span
+        mark = calibration.labels, calibration.squares, calibration.corrections, span
         if key not in self._calibrated or self._calibrated[key][0] != mark:
             self._calibrated[key] = mark, calibration.row(self._plan.name, self._version, key, now)
         return self._calibrated[key][1]

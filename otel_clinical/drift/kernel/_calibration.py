@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,6 +76,7 @@ class Calibration:
         place: Number of the span of the newest outcome; -1 before the first.
         marks: (2, 3, 10) the bins when the span before that one began, and when it began.
         mark_squares: The squares at the same moments.
+        corrections: How often outcomes were corrected since this object was made; tells a page that it is out of date.
     """
 
     test: BiasTest
@@ -85,6 +87,7 @@ class Calibration:
     place: int = -1
     marks: Ints = field(default_factory=lambda: np.zeros((2, 3, BINS), np.int64))
     mark_squares: list[int] = field(default_factory=lambda: [0, 0])
+    corrections: int = field(default=0, compare=False)
 
     @classmethod
     def fresh(cls, design: BiasDesign, span: int) -> Calibration:
@@ -127,6 +130,7 @@ class Calibration:
 
         Sums become what they would have been; the evidence never grows by it.
         """
+        self.corrections += 1
         bins, gained, places = _bins(confidences), after - before, charged // self.span
         squares = (confidences - after) ** 2 - (confidences - before) ** 2
         np.add.at(self.bins[2], bins, gained)
@@ -144,7 +148,7 @@ class Calibration:
         recent = sum(counts)
         n = max(recent, 1)
         high, low = self.test.evidence()
-        gaps = sum(abs(c - s) for c, s in zip(confidences, scores, strict=True))
+        gaps = sum(map(abs, map(operator.sub, confidences, scores)))
         return CalibrationRow(
             model=model,
             version=version,
@@ -160,8 +164,10 @@ class Calibration:
             bins=tuple(
                 ReliabilityBin(place / BINS, (place + 1) / BINS, count, c / count / MICRO, s / count / MICRO)
                 for place, (count, c, s) in enumerate(zip(counts, confidences, scores, strict=True))
-                if count and key[0] == AGGREGATE
-            ),
+                if count
+            )
+            if key[0] == AGGREGATE
+            else (),
         )
 
     def dumps(self) -> bytes:
