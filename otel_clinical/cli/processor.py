@@ -116,7 +116,7 @@ def _serve(service: ProcessorService, state: Path) -> int:
 
     supervisor, progress = Supervisor(os.environ), Progress(service)
     service.start()
-    while not service.wait_started(_TURN_SECONDS if progress.shown else None):
+    while not service.wait_started(_TURN_SECONDS):
         progress.tick()
     if service.wait_ready():
         _sweep()
@@ -137,13 +137,15 @@ def _serve(service: ProcessorService, state: Path) -> int:
 
 
 def _watch(service: ProcessorService, supervisor: Supervisor, progress: Progress) -> None:
-    """Give signs of life, and show the progress, until a stop is asked for or the writer fails."""
-    pause = supervisor.interval
-    if progress.shown:
-        pause = min(pause or _TURN_SECONDS, _TURN_SECONDS)
+    """Give signs of life, and show the progress, until a stop is asked for or the writer fails.
+
+    It never waits for ever: a signal that comes just before a wait begins is only looked at when that ends.
+    """
+    pause = min(supervisor.interval or _TURN_SECONDS, _TURN_SECONDS)
     while not service.wait(pause):
-        service.look()
-        supervisor.alive()
+        if supervisor.interval is not None:
+            service.look()
+            supervisor.alive()
         progress.tick()
     progress.end()
 

@@ -1,7 +1,6 @@
 """The embedded processor: receivers, writer and exporter in one process."""
 
 import logging
-import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from otel_clinical.drift._arithmetic import arithmetic
 from otel_clinical.drift.explode import PolicyIndex
 from otel_clinical.drift.kernel import Kernel
 from otel_clinical.drift.runtime import http
+from otel_clinical.drift.runtime._ending import Ending
 from otel_clinical.drift.runtime._faults import Faults
 from otel_clinical.drift.runtime._listen import bind, port_of
 from otel_clinical.drift.runtime._pipeline import Pipeline
@@ -94,7 +94,7 @@ class ProcessorService:
 
     def __init__(self, policy: Policy, settings: ProcessorSettings) -> None:
         self._policy = policy
-        self._ended = threading.Event()
+        self._ending = Ending()
         self._error: BaseException | None = None
         self._started = time.time()
         self._baselines = {name: load_baseline(model.baseline.file) for name, model in policy.models.items()}
@@ -162,7 +162,7 @@ class ProcessorService:
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until a stop is asked for or the writer fails; return whether that happened in `timeout` seconds."""
-        return self._ended.wait(timeout)
+        return self._ending.wait(timeout)
 
     def look(self) -> None:
         """Return as soon as the writer is between two entries; never, if it hangs while it applies one."""
@@ -170,7 +170,7 @@ class ProcessorService:
 
     def request_stop(self) -> None:
         """End `wait`; safe in a signal handler."""
-        self._ended.set()
+        self._ending.ask()
 
     def stop(self) -> bool:
         """Stop accepting, finish and acknowledge what is under way, checkpoint, close.
@@ -178,7 +178,7 @@ class ProcessorService:
         Returns:
             Whether everything was saved in time. If not, nothing is lost: the next start replays the journal.
         """
-        self._ended.set()
+        self._ending.ask()
         self._writer.close()
         self._rpc.stop(_GRACE_SECONDS)
         self._web.stop(_GRACE_SECONDS * 2)
@@ -209,7 +209,7 @@ class ProcessorService:
 
     def _fail(self, error: BaseException) -> None:
         self._error = error
-        self._ended.set()
+        self._ending.ask()
 
     def _expose(self) -> Exposition:
         phase = self.phase
