@@ -24,6 +24,13 @@ ROLE = ROOT / "examples" / "kubernetes-role.yaml"
 NAMESPACE = "clinical"
 ADMIN = "a-token-of-the-administrator"
 ACCOUNT, READER = "otel-clinical-rollback", "otel-clinical-reader"
+ANALYSES = (
+    ("AnalysisRun", "analysisruns", "Namespaced"),
+    ("AnalysisTemplate", "analysistemplates", "Namespaced"),
+    ("ClusterAnalysisTemplate", "clusteranalysistemplates", "Cluster"),
+    ("Experiment", "experiments", "Namespaced"),
+)
+"""What the controller of Argo Rollouts looks for beside Rollouts."""
 _READY_S = 120
 _FOLDERS = {
     "CustomResourceDefinition": "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
@@ -131,7 +138,7 @@ def _furnish(server: ApiServer) -> None:
         ("argoproj.io", "v1alpha1", "Rollout", "rollouts"),
         ("serving.kserve.io", "v1beta1", "InferenceService", "inferenceservices"),
     ):
-        server.make(_definition(group, version, kind, plural))
+        server.make(definition(group, version, kind, plural))
         folder = f"/apis/{group}/{version}/namespaces/{NAMESPACE}/{plural}"
         wait_until(
             lambda folder=folder: server.http.get(folder).status_code == httpx.codes.OK,
@@ -152,7 +159,7 @@ def _reading(shipped: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         yield wanted
 
 
-def _definition(group: str, version: str, kind: str, plural: str) -> dict[str, Any]:
+def definition(group: str, version: str, kind: str, plural: str, scope: str = "Namespaced") -> dict[str, Any]:
     """Return a definition that takes any specification and keeps the status to itself, as the originals do."""
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     served = {
@@ -168,7 +175,7 @@ def _definition(group: str, version: str, kind: str, plural: str) -> dict[str, A
         "metadata": {"name": f"{plural}.{group}"},
         "spec": {
             "group": group,
-            "scope": "Namespaced",
+            "scope": scope,
             "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
             "versions": [served],
         },

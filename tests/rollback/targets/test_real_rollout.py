@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,6 +14,7 @@ from otel_clinical.rollback.targets.trial import trial, tried
 from otel_clinical.simulate._waiting import wait_until
 from tests.rollback.targets._api_server import ADMIN
 from tests.rollback.targets._cluster import PODS, path_of
+from tests.rollback.targets._kubelet import Kubelet
 from tests.rollback.targets._programs import ended
 from tests.rollback.targets.conftest import BINARY, MISSING, RESOURCES, kubernetes_place
 
@@ -26,28 +27,6 @@ if TYPE_CHECKING:
 
 MARK = "otel-clinical/4/7"
 PATIENCE_S = 60
-MERGE = {"Content-Type": "application/merge-patch+json"}
-
-
-class Kubelet:
-    """Say of pods that they are ready, as a node would."""
-
-    def __init__(self, cluster: RealCluster) -> None:
-        self._http = cluster.http
-
-    def versions(self) -> list[str]:
-        """Return what every pod of the Deployment was started with."""
-        return [pod["spec"]["containers"][0]["env"][0]["value"] for pod in self._pods()]
-
-    def make_ready(self, most: int = 99) -> None:
-        ready = {"status": {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}]}}
-        waiting = [pod for pod in self._pods() if pod["status"].get("phase") != "Running"]
-        for pod in waiting[:most]:
-            self._http.patch(f"{PODS}/{pod['metadata']['name']}/status", json=ready, headers=MERGE)
-
-    def _pods(self) -> list[dict[str, Any]]:
-        found = self._http.get(PODS, params={"labelSelector": "app=coding"}).raise_for_status().json()
-        return [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
 
 
 @pytest.fixture
