@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from tests.rollback.targets._real_cluster import RealCluster
 
 PATIENCE_S = 60
+REPLICA_SETS = "/apis/apps/v1/namespaces/clinical/replicasets"
 STEPS = {"canary": {"steps": [{"setWeight": 34}, {"pause": {}}]}}
 
 
@@ -45,6 +47,17 @@ class Scene:
     def complete(self, version: str) -> bool:
         self.kubelet.make_ready()
         return self.target.converged(version).complete
+
+    def is_past(self) -> bool:
+        """Tell whether all that was made was made in a second that is over: Argo orders versions by that."""
+        found = self.cluster.http.get(REPLICA_SETS).raise_for_status().json()["items"]
+        made = max(datetime.fromisoformat(one["metadata"]["creationTimestamp"]) for one in found)
+        return datetime.now(UTC) > made + timedelta(seconds=1)
+
+    def is_stable(self) -> bool:
+        """Tell whether the controller has called what serves stable: before that a way back is another thing to it."""
+        status = self.cluster.http.get(path_of("rollout")).raise_for_status().json()["status"]
+        return status.get("phase") == "Healthy" and status.get("stableRS") == status.get("currentPodHash")
 
     def waits(self) -> bool:
         """Tell whether the controller has observed everything and waits for a person."""
@@ -86,13 +99,15 @@ def scene(real_cluster: RealCluster, tmp_path: Path) -> Iterator[Scene]:
             for process in processes:
                 ended(process)
             place.close()
-            for folder in ("/apis/apps/v1/namespaces/clinical/replicasets", PODS):
+            for folder in (REPLICA_SETS, PODS):
                 real_cluster.http.delete(folder).raise_for_status()  # nobody else collects what is left
 
 
 def test_a_way_back_within_the_window_walks_through_no_step_and_one_without_a_window_waits(scene: Scene) -> None:
     wait_until(lambda: len(scene.kubelet.versions()) == 3, within=PATIENCE_S, what="three pods to be made")
     wait_until(lambda: scene.complete("8"), within=PATIENCE_S, what="three pods of 8 to be counted")
+    wait_until(scene.is_past, within=PATIENCE_S, what="the second in which 8 was made to be over")
+    wait_until(scene.is_stable, within=PATIENCE_S, what="8 to be called stable")
 
     scene.swap("7")
     wait_until(scene.waits, within=PATIENCE_S, what="a third of 7 to wait for a person")
@@ -101,10 +116,12 @@ def test_a_way_back_within_the_window_walks_through_no_step_and_one_without_a_wi
     scene.patch({"status": {"promoteFull": True}}, "/status")
     wait_until(lambda: scene.complete("7"), within=PATIENCE_S, what="three pods of 7 to be counted")
     assert scene.kubelet.versions() == ["7"] * 3
+    wait_until(scene.is_stable, within=PATIENCE_S, what="7 to be called stable")
 
     scene.swap("8")
     wait_until(lambda: scene.complete("8"), within=PATIENCE_S, what="all of 8 to be back, though nobody promotes it")
     assert scene.kubelet.versions() == ["8"] * 3
+    wait_until(scene.is_stable, within=PATIENCE_S, what="8 to be called stable again")
 
     scene.patch({"spec": {"rollbackWindow": None}})
     assert "rollbackWindow" in scene.target.preflight("7")[0]
