@@ -135,8 +135,8 @@ def test_without_one_condition_of_tier_3_its_test_fails(failing, condition, weak
 
 @pytest.mark.parametrize("suite", ["tiers", "quality"])
 def test_alerts_that_can_never_fire_are_noticed(policy, failing, suite):
-    """A metric that is renamed under the rules makes every test fail that expects a fire."""
-    found = failing(suite, lambda text: text.replace("clinical_ai_model_name=", "renamed="), ": fires")
+    """A label that is renamed under the rules makes every test fail that expects a fire."""
+    found = failing(suite, lambda text: re.sub("clinical_ai_(model_name|assistance)=", "renamed=", text), ": fires")
     names = names_of(promtool_tests.render(policy)[f"alert_rules/tests/{suite}.yaml"])
     assert found == {name.split(": ", 1)[1] for name in names if ": fires" in name}
 

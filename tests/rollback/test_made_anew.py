@@ -110,7 +110,7 @@ def test_an_alert_of_the_new_life_is_not_taken_for_the_old_incident(
         controller.post(notification(alert(labels)))
         new = controller.wait_state("inconclusive")
         assert (new["key"]["activation"], new["id"] != old["id"]) == (4, True)
-        assert "evidence belongs to activation 2, expected 4" in new["reason"]
+        assert "the evidence is of activation 2, and the alert is about activation 4" in new["reason"]
         assert controller.pointer().version == "8"
         actions = [event["action"] for event in controller.get("/v1/audit?after=0")["events"]]
         assert actions.count("activation.renumbered") == 1
