@@ -52,9 +52,9 @@ _LIMIT: Final = 60.0
 class Evaluating(FakePrometheus):
     """A Prometheus that evaluates its rules every second."""
 
-    def answer(self, query: str) -> dict[str, Any]:
+    def answer(self, query: str, at: float | None = None) -> dict[str, Any]:
         """Answer as `FakePrometheus`, with the time of the last whole second for an alert."""
-        found = super().answer(query)
+        found = super().answer(query, at)
         if query.startswith("timestamp(ALERTS"):
             for series in found["result"]:
                 series["value"][1] = str(math.floor(float(series["value"][1])))

@@ -90,7 +90,13 @@ def move(play: Play, chosen: tuple[Any, ...]) -> None:  # noqa: C901, PLR0912 --
                 play.happen(ClosedByPerson(incident, "ana", "seen"))
         case ("order", kind, by):
             about = next(iter(play.state.incidents), "") if kind in ABOUT_INCIDENTS else "8"
-            play.happen(Order(kind, "coding", by, "why", play.now, about, play.now + 3600))
+            # What the worker adds to the order to go back now: what serves.
+            back = (
+                {"activation": str(play.pointer.activation), "version": play.pointer.version}
+                if kind is OrderKind.ROLLBACK
+                else {}
+            )
+            play.happen(Order(kind, "coding", by, "why", play.now, about, play.now + 3600, facts=back))
         case ("heartbeat", lost):
             play.happen(HeartbeatLooked(play.now - 10 * DAY if lost else play.now, play.pointer))
         case ("wait", seconds):
