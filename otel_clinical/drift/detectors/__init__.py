@@ -11,6 +11,7 @@ from otel_clinical.drift.detectors._betting import (
     bets_of,
     highest_log_sums,
     log_growth,
+    log_less,
     sr_path,
     sr_paths,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "highest_log_sums",
     "log_bet",
     "log_growth",
+    "log_less",
     "next_log",
     "psi",
     "share_bets",

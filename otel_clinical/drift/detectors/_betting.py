@@ -56,6 +56,13 @@ def log_growth(observations: Floats, null: Floats, bets: Floats) -> Floats:
     return np.log1p(bets * (observations[:, None] - null))
 
 
+def log_less(whole: Floats, part: Floats) -> Floats:
+    """Return the logarithm of what is left of `whole` without `part`, both logarithms."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        left = whole + np.log1p(-np.exp(np.minimum(part - whole, 0.0)))
+    return np.asarray(np.where(part > -np.inf, left, whole))
+
+
 def sr_path(start: Floats, growth: Floats) -> Floats:
     """Return the logarithms of S after each observation, S = (S + 1) * factor.
 

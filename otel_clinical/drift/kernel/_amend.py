@@ -90,13 +90,6 @@ class Amended:
         return np.asarray(np.minimum(factors, 0.0).sum(axis=0))
 
 
-def log_less(whole: Floats, part: Floats) -> Floats:
-    """Return the logarithm of what is left of `whole` without `part`, both logarithms."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        left = whole + np.log1p(-np.exp(np.minimum(part - whole, 0.0)))
-    return np.asarray(np.where(part > -np.inf, left, whole))
-
-
 def amend_streams(
     plan: ModelPlan, streams: Mapping[SegmentKey, OutcomeStream], amendments: Amendments
 ) -> Iterator[tuple[SegmentKey, OutcomeStream]]:

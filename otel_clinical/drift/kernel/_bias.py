@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from otel_clinical.drift.detectors import DIRECTIONS, EXCESS, LOG_CEILING, bias_growth, bias_null, bias_stakes, sr_path
+from otel_clinical.drift.detectors import (
+    DIRECTIONS,
+    EXCESS,
+    LOG_CEILING,
+    bias_growth,
+    bias_null,
+    bias_stakes,
+    log_less,
+    sr_path,
+)
 from otel_clinical.drift.explode._batch import MICRO
-from otel_clinical.drift.kernel._amend import log_less
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

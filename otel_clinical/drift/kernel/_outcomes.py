@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from otel_clinical.drift._codec import holds, pack, unpack
-from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sums, log_growth, sr_path
+from otel_clinical.drift.detectors import LOG_CEILING, GuardedADWIN, highest_log_sums, log_growth, log_less, sr_path
 from otel_clinical.drift.explode._batch import MICRO
-from otel_clinical.drift.kernel._amend import log_less
 from otel_clinical.drift.kernel._change import ChangePoint
 from otel_clinical.semconv.enums import EscalationLevel
 
