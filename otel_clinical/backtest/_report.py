@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from otel_clinical.backtest._delays import Measured
+    from otel_clinical.backtest._measured import Measured
     from otel_clinical.backtest._run import Backtest
 
 

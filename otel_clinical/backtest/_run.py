@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from otel_clinical.backtest._delays import Measured
     from otel_clinical.backtest._encounters import Encounter
     from otel_clinical.backtest._mapping import Mapping
+    from otel_clinical.backtest._measured import Measured
     from otel_clinical.drift.kernel import EvidenceRow
     from otel_clinical.policy import Baseline, ModelPolicy, Policy
 
