@@ -49,7 +49,7 @@ def _attributes(attributes: Iterable[Attribute]) -> str:
         (
             f"`{a.key}`",
             _values(a),
-            f"`{prometheus_label(a.key)}`" if a.metric_label != "never" else "",
+            _label(a),
             a.phi,
             _brief(a),
         )

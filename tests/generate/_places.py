@@ -19,7 +19,22 @@ class _Server(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
 
 
-class Mailbox:
+class _Place:
+    """A server on a thread of its own, until it is closed."""
+
+    _server: socketserver.BaseServer
+
+    def serve(self) -> None:
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class Mailbox(_Place):
     """An SMTP server that takes every mail and keeps it."""
 
     def __init__(self) -> None:
@@ -52,16 +67,10 @@ class Mailbox:
 
         self._server = _Server(("127.0.0.1", 0), Session)
         self.address = f"127.0.0.1:{self._server.server_address[1]}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.serve()
 
 
-class Chats:
+class Chats(_Place):
     """An HTTP server that keeps the JSON of every POST by its path."""
 
     def __init__(self) -> None:
@@ -84,10 +93,4 @@ class Chats:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
         self.url = f"http://127.0.0.1:{self._server.server_port}"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self.serve()

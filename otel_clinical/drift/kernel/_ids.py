@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     Ids = NDArray[np.uint64]
+
+Noted = TypeVar("Noted", bound=np.generic)
 
 _MIXER: Final = np.uint64(0x9E37_79B9_7F4A_7C15)
 _WORTH: Final = 4096  # ids from which a glance is faster than a search
@@ -42,10 +46,7 @@ class IdSet:
         return found
 
     def _search(self, ids: Ids) -> NDArray[np.bool_]:
-        found = np.zeros(len(ids), np.bool_)
-        for run in self._runs:
-            found |= run[np.minimum(np.searchsorted(run, ids), len(run) - 1)] == ids
-        return found
+        return _in_any(self._runs, ids)
 
     def add(self, ids: Ids) -> None:
         """Add ids that are not in the set."""
@@ -65,6 +66,28 @@ class IdSet:
         return np.sort(np.concatenate(self._runs)) if self._runs else np.zeros(0, np.uint64)
 
 
+def _in_any(runs: Iterable[Ids], ids: Ids) -> NDArray[np.bool_]:
+    found = np.zeros(len(ids), np.bool_)
+    for run in runs:
+        found |= run[np.minimum(np.searchsorted(run, ids), len(run) - 1)] == ids
+    return found
+
+
+def add_run(runs: list[tuple[Ids, NDArray[Noted]]], ids: Ids, noted: NDArray[Noted]) -> None:
+    """Add ids, in any order, with what is noted of each, to sorted runs of such pairs as those of `IdSet`.
+
+    Of equal ids the older come first.
+    """
+    order = np.argsort(ids, kind="stable")
+    ids, noted = ids[order], noted[order]
+    while runs and len(runs[-1][0]) <= 2 * len(ids):
+        before, its = runs.pop()
+        ids, noted = np.concatenate((before, ids)), np.concatenate((its, noted))
+        order = np.argsort(ids, kind="stable")  # fast on two sorted runs
+        ids, noted = ids[order], noted[order]
+    runs.append((ids, noted))
+
+
 class DatedIds:
     """A set of ids that each came in some hour, in runs as those of `IdSet`: twelve bytes an id."""
 
@@ -73,20 +96,11 @@ class DatedIds:
 
     def holds(self, ids: Ids) -> NDArray[np.bool_]:
         """Say which of `ids` are in the set; fast if they are in order."""
-        found = np.zeros(len(ids), np.bool_)
-        for run, _ in self._runs:
-            found |= run[np.minimum(np.searchsorted(run, ids), len(run) - 1)] == ids
-        return found
+        return _in_any((run for run, _ in self._runs), ids)
 
     def add(self, ids: Ids, hour: int) -> None:
         """Add ids that are not in the set, at least one."""
-        run, hours = np.sort(ids), np.full(len(ids), hour, np.uint32)
-        while self._runs and len(self._runs[-1][0]) <= 2 * len(run):
-            before, its_hours = self._runs.pop()
-            run, hours = np.concatenate((before, run)), np.concatenate((its_hours, hours))
-            order = np.argsort(run, kind="stable")  # fast on two sorted runs
-            run, hours = run[order], hours[order]
-        self._runs.append((run, hours))
+        add_run(self._runs, ids, np.full(len(ids), hour, np.uint32))
 
     def forget(self, before: int) -> None:
         """Take out what came before an hour."""

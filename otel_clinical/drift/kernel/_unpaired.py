@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from otel_clinical.drift._codec import pack, unpack_any
+from otel_clinical.drift.kernel._ids import add_run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -82,7 +83,7 @@ class Unpaired:
         if key in self._fresh:
             self._fresh[key].append((cases[kept], what))
         self._dirty.add(key)
-        self._insert(cases[kept], what)
+        add_run(self._runs, cases[kept], what)
 
     def put(self, case: int, arm: Arm, score: int | None) -> None:
         """Let the score of an arm that waits be another one, or be none."""
@@ -156,7 +157,7 @@ class Unpaired:
         numbers = np.array([self._number(arm) or 0 for arm in arms], np.uint64)  # those saved were never too many
         self._chunks[hour] = max(self._chunks.get(hour, 0), number + 1)
         if len(cases):
-            self._insert(cases, scores.astype(np.uint64) | numbers << _TO_ARM | _place((hour, number)))
+            add_run(self._runs, cases, scores.astype(np.uint64) | numbers << _TO_ARM | _place((hour, number)))
         if self._open is None or self._open[0] < (hour, number):
             self._open = (hour, number), len(cases)
 
@@ -168,16 +169,6 @@ class Unpaired:
             self._arms[arm] = len(self._names)
             self._names.append(arm)
         return self._arms[arm]
-
-    def _insert(self, cases: Words, what: Words) -> None:
-        order = np.argsort(cases, kind="stable")
-        cases, what = cases[order], what[order]
-        while self._runs and len(self._runs[-1][0]) <= 2 * len(cases):
-            before, its = self._runs.pop()
-            cases, what = np.concatenate((before, cases)), np.concatenate((its, what))
-            order = np.argsort(cases, kind="stable")  # fast on two sorted runs
-            cases, what = cases[order], what[order]
-        self._runs.append((cases, what))
 
     def _tidy(self) -> None:
         """Forget the arms of which no score waits."""

@@ -84,11 +84,6 @@ class Status:
     late_dropped: int = 0
 
 
-def from_url(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> Status:
-    """Return the status of a running processor; errors as of `scrape`."""
-    return of_families(scrape(url, token, tls))
-
-
 def scrape(url: str, token: str | None = None, tls: ssl.SSLContext | None = None) -> list[Metric]:
     """Return the metric families on the page of a running processor.
 
